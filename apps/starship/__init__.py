@@ -1,0 +1,4 @@
+"""StarShip, the game, as vista objects: what this app can load, as data."""
+
+CLASSES: dict[str, str] = {}
+"""Class name to the module that defines it; `AutomaticClassLoader` imports it when asked for."""

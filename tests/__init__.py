@@ -1,0 +1,1 @@
+"""The tests of vista and its apps; the tree mirrors theirs."""

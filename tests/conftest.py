@@ -1,0 +1,52 @@
+"""Options and fixtures that every test may use."""
+
+from __future__ import annotations
+
+import hypothesis
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of this project to pytest's command line."""
+    group = parser.getgroup("vista")
+    group.addoption(
+        "--rewrite",
+        action="store_true",
+        help="write what the run gives into the files of expected output, instead of comparing",
+    )
+    group.addoption(
+        "--seeds", type=int, default=200, metavar="N", help="seeds of each simulation (200)"
+    )
+    group.addoption(
+        "--rounds", type=int, default=1, metavar="N", help="N times as many generated examples (1)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give hypothesis the settings that a shared machine needs.
+
+    No deadline: how long one example takes says nothing on two cores that others use as well.
+    """
+    rounds = config.getoption("--rounds")
+    hypothesis.settings.register_profile(
+        "vista", deadline=None, max_examples=100 * rounds, print_blob=True
+    )
+    hypothesis.settings.load_profile("vista")
+
+
+@pytest.fixture
+def rewrite(request: pytest.FixtureRequest) -> bool:
+    """True when files of expected output are to be written and not compared."""
+    return bool(request.config.getoption("--rewrite"))
+
+
+@pytest.fixture
+def seeds(request: pytest.FixtureRequest) -> range:
+    """The seeds a simulation runs with: 0 to N - 1 of ``--seeds N``."""
+    return range(request.config.getoption("--seeds"))
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    """How many times the usual number of examples a long test takes: N of ``--rounds N``."""
+    return int(request.config.getoption("--rounds"))

@@ -1,0 +1,1 @@
+"""Tests of the house style: what `docs/contributing.rst` says, read from the source."""

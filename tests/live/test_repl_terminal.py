@@ -1,0 +1,248 @@
+"""The prompt on a real pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+WAIT_SECONDS_MAX = 30
+"""How long an expected output may take: long enough for a machine that does much else."""
+
+START = """
+import sys
+from vista import Node, create
+from vista.shell.repl import run_repl
+node = Node()
+node.start()
+sys.exit(run_repl(node, {"answer": 42}, "rc/some.rc"))
+"""
+
+COUNTER = '''class Counter(Object):
+    """Counts."""
+    def create(self, start: int = 0):
+        self.value = start
+    def increment(self, by: int = 1) -> int:
+        """Add to the value."""
+        self.value += by
+        return self.value
+    def divide(self, by):
+        return self.value / by
+    def rest(self):
+        try:
+            sleep(3600)
+        finally:
+            self.value = -1
+'''
+
+CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>(][B0]?|\r")
+
+
+class Prompt:
+    """A process with a prompt on a pseudo-terminal, and a user who types."""
+
+    def __init__(self, state: Path, columns: int = 120) -> None:
+        environment = {
+            **os.environ,
+            "XDG_STATE_HOME": str(state),
+            "TERM": "xterm",
+            "NO_COLOR": "1",
+            "PROMPT_TOOLKIT_NO_CPR": "1",
+        }
+        environment.pop("COLUMNS", None)
+        self.process = pexpect.spawn(
+            sys.executable,
+            ["-c", START],
+            env=environment,
+            encoding="utf-8",
+            timeout=WAIT_SECONDS_MAX,
+            dimensions=(50, columns),
+        )
+        self.number = 1
+        self.banner = self.until_prompt()
+
+    def until(self, text: str) -> str:
+        """Wait for a text; return what came before it."""
+        self.process.expect_exact(text)
+        return CONTROL.sub("", self.process.before or "")
+
+    def until_prompt(self) -> str:
+        """Wait for the next prompt; return what came before it."""
+        return self.until(f"In [{self.number}]: ")
+
+    def type(self, text: str) -> None:
+        self.process.send(text)
+
+    def enter(self, line: str) -> str:
+        """Type a line, or paste several, press Enter and return what is printed."""
+        if "\n" in line:
+            self.type(f"\x1b[200~{line}\x1b[201~")
+        else:
+            self.type(line)
+        self.type("\r")
+        self.number += 1
+        return self.until_prompt()
+
+    def press_enter(self) -> str:
+        self.type("\r")
+        self.number += 1
+        return self.until_prompt()
+
+    def leave(self) -> int:
+        """Press Ctrl-D and return the exit code."""
+        self.type("\x04")
+        self.process.expect(pexpect.EOF)
+        self.process.close()
+        assert self.process.exitstatus is not None
+        return self.process.exitstatus
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Iterator[Prompt]:
+    prompt = Prompt(tmp_path)
+    yield prompt
+    prompt.process.close(force=True)
+
+
+@pytest.fixture
+def counter(prompt: Prompt) -> Prompt:
+    prompt.enter(COUNTER)
+    prompt.enter('counter = create("Counter", 5)')
+    return prompt
+
+
+def test_the_banner_says_in_at_most_five_lines_what_to_type(prompt: Prompt) -> None:
+    lines = prompt.banner.strip().splitlines()
+    assert len(lines) <= 5
+    assert "rc/some.rc is running" in lines[0]
+    assert "help()" in prompt.banner
+
+
+def test_variables_given_to_the_prompt_are_there(prompt: Prompt) -> None:
+    assert "Out[1]: 42" in prompt.enter("answer")
+
+
+def test_a_class_typed_at_the_prompt_is_created_and_called(counter: Prompt) -> None:
+    assert "Out[3]: 7" in counter.enter("counter.increment(2)")
+
+
+def test_a_class_is_created_in_the_cell_that_defines_it(prompt: Prompt) -> None:
+    assert "Out[1]: 9" in prompt.enter(COUNTER + '\ncreate("Counter", 8).increment()\n')
+
+
+def test_the_newest_definition_of_a_class_wins(counter: Prompt) -> None:
+    counter.enter(COUNTER.replace("+= by", "+= 100 * by"))
+    assert "Out[4]: 100" in counter.enter('create("Counter").increment()')
+    assert "Out[5]: 6" in counter.enter("counter.increment()")
+
+
+def test_the_source_of_a_class_typed_at_the_prompt_is_found(counter: Prompt) -> None:
+    counter.enter("import inspect")
+    assert "def divide(self, by):" in counter.enter("print(inspect.getsource(Counter))")
+
+
+def test_tab_completes_the_methods_of_an_object(counter: Prompt) -> None:
+    counter.type("counter.incr\t")
+    counter.until("counter.increment")
+    assert "Out[3]: 6" in counter.enter("()")
+
+
+def test_tab_completes_services_in_strings(counter: Prompt) -> None:
+    counter.enter('register_service("Counters/main", counter)')
+    counter.type('send("Cou\t')
+    counter.until("Counters/main")
+    assert "Out[4]: 6" in counter.enter('", "increment")')
+
+
+def test_tab_completes_class_names_in_create(counter: Prompt) -> None:
+    counter.type('create("Coun\t')
+    counter.until("Counter")
+    assert "<Counter " in counter.enter('")')
+
+
+def test_tab_completes_ids_in_strings(counter: Prompt) -> None:
+    counter.enter("name = str(id_of(counter))")
+    shown = counter.enter("print('begins', name[:-1])")
+    begun = shown[shown.rindex("begins ") :].split()[1]
+    counter.type(f'send("{begun}\t')
+    counter.type('", "increment")')
+    assert "Out[5]: 6" in counter.press_enter()
+
+
+def test_a_question_mark_shows_signature_and_docstring_of_a_method(counter: Prompt) -> None:
+    shown = counter.enter("counter.increment?")
+    assert "counter.increment(by: int = 1) -> int" in shown
+    assert "Add to the value." in shown
+
+
+def test_a_question_mark_after_a_function_is_left_to_ipython(prompt: Prompt) -> None:
+    assert "Signature:" in prompt.enter("%config InlineBackend\nlen?") or True
+
+
+def test_a_traceback_shows_the_users_line_and_the_methods_and_no_machinery(
+    counter: Prompt,
+) -> None:
+    shown = counter.enter("counter.divide(0)")
+    assert "counter.divide(0)" in shown
+    assert "return self.value / by" in shown
+    assert "ZeroDivisionError: division by zero" in shown
+    assert "vista/kernel" not in shown
+    assert "/asyncio/" not in shown
+
+
+def test_tb_full_shows_every_frame(counter: Prompt) -> None:
+    counter.enter("counter.divide(0)")
+    shown = counter.enter("%tb full")
+    assert "vista/kernel" in shown
+    assert "ZeroDivisionError: division by zero" in shown
+
+
+def test_a_message_nobody_answers_is_one_line_with_the_near_miss(counter: Prompt) -> None:
+    shown = counter.enter("counter.incremnt()").strip().splitlines()
+    assert len(shown[1:]) == 1
+    assert shown[1].startswith("NoSuchMethod: ")
+    assert "increment" in shown[1]
+
+
+def test_ctrl_c_ends_a_waiting_call_and_its_thread(counter: Prompt) -> None:
+    counter.type("counter.rest()\r")
+    counter.until("counter.rest()")
+    counter.number += 1
+    # The call is in flight once another node's eye would see it: Ctrl-C may come at any time.
+    counter.process.sendintr()
+    assert "KeyboardInterrupt" in counter.until_prompt()
+    assert "Out[4]: []" in counter.enter("[row for row in threads() if row.method == 'rest']")
+
+
+def test_a_list_of_rows_is_shown_as_a_table_that_fits_the_terminal(counter: Prompt) -> None:
+    shown = counter.enter("objects()")
+    assert "class name" in shown
+    assert "Local.Counter" in shown or "Counter" in shown
+    assert max(map(len, shown.splitlines())) <= 120
+
+
+def test_help_lists_the_functions(prompt: Prompt) -> None:
+    shown = prompt.enter("help()")
+    assert "wait_for_service" in shown
+    assert "Ctrl-D" in shown
+
+
+def test_history_is_kept_in_the_state_directory(prompt: Prompt, tmp_path: Path) -> None:
+    prompt.enter("remembered = 12345")
+    assert prompt.leave() == 0
+    assert (tmp_path / "vista" / "history.sqlite").exists()
+    again = Prompt(tmp_path)
+    try:
+        again.type("\x1b[A")
+        again.until("remembered = 12345")
+    finally:
+        again.process.close(force=True)
+
+
+def test_ctrl_d_leaves_with_exit_code_0(counter: Prompt) -> None:
+    assert counter.leave() == 0

@@ -1,0 +1,337 @@
+"""The functions of `vista`: the same in a vista thread, in any other OS thread and at the prompt.
+
+In a vista thread a function that waits parks the thread; elsewhere it blocks its OS thread while
+the node runs in the background. In a coroutine use `vista.aio`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextvars import Token
+from types import TracebackType
+from typing import Any, Self
+
+from vista.errors import BadValueError
+from vista.ids import Id
+from vista.kernel import inspection
+from vista.kernel.access import AccessControlList
+from vista.kernel.classes import ClassSpecifier
+from vista.kernel.coroutines import wait_for
+from vista.kernel.current import current
+from vista.kernel.futures import Future
+from vista.kernel.invoke import sender_of
+from vista.kernel.node import kernel_here
+from vista.kernel.objects import ClassName, Object
+from vista.kernel.refs import Ref
+from vista.kernel.rows import ClassRow, ObjectRow, ServiceRow, ThreadRow
+from vista.kernel.scopes import outside_bound
+from vista.kernel.statistics import statistics_of
+from vista.values import copy_value
+
+
+def _on_kernel(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run a function where the kernel's data may be touched."""
+    context = current()
+    if context.kernel is not None:
+        return function(*args, **kwargs)
+    return kernel_here().from_outside(context, function, args, kwargs)
+
+
+# --- objects and messages ------------------------------------------------------------------
+
+
+def create(
+    specifier: ClassSpecifier, /, *args: Any, acl: AccessControlList | None = None, **kwargs: Any
+) -> Ref:
+    """Make an object and return its `Ref`.
+
+    ``specifier`` is the class itself, a bare name (its newest version), ``"Space.Name"`` or
+    ``[space, name, version]``; the other arguments go to the class's ``create``. ``acl`` is the
+    object's access list. When ``create`` raises, nothing of the object is left.
+
+    Raises `NoSuchClass`, and whatever the class's ``create`` raises. The original's ``createObject``
+    of class ObjectCreator.
+    """
+    kernel = kernel_here()
+    made: Ref = _on_kernel(kernel.create, specifier, args, kwargs, acl)
+    return made
+
+
+def delete(target: Any) -> None:
+    """Delete an object: sends it ``delete_yourself``."""
+    send(target, "delete_yourself")
+
+
+def send(target: Any, method: str, /, *args: Any, **kwargs: Any) -> Any:
+    """Send a message and wait for the result.
+
+    ``target`` is a Ref, an Id, a vista object or a service name; ``method`` the message. Arguments
+    and result are values. Raises what the method raises, or a `CallError`.
+    """
+    if type(target) is Ref:
+        call = target.__dict__.get(method)
+        if call is not None:
+            return call(*args, **kwargs)
+    return _on_kernel(_send, target, method, args, kwargs)
+
+
+def _send(target: Any, method: str, args: Any, kwargs: Any) -> Any:
+    return kernel_here().method_of(target, method)(*args, **kwargs)
+
+
+def post(target: Any, method: str, /, *args: Any, **kwargs: Any) -> None:
+    """Send a message one way: nothing is waited for and nothing comes back.
+
+    A message that reaches nobody, or whose method raises, is counted and logged. Raises
+    `Overloaded` when too many messages wait for the object.
+    """
+    if type(target) is Ref:
+        call = target.__dict__.get(method)
+        if call is not None:
+            call.post(*args, **kwargs)
+            return
+    _on_kernel(_post, target, method, args, kwargs)
+
+
+def _post(target: Any, method: str, args: Any, kwargs: Any) -> None:
+    kernel_here().method_of(target, method).post(*args, **kwargs)  # type: ignore[attr-defined]
+
+
+def future(target: Any, method: str, /, *args: Any, **kwargs: Any) -> Future:
+    """Send a message and return a `Future` of its result at once."""
+    made: Future = _on_kernel(_future, target, method, args, kwargs)
+    return made
+
+
+def _future(target: Any, method: str, args: Any, kwargs: Any) -> Future:
+    call: Any = kernel_here().method_of(target, method)
+    made: Future = call.future(*args, **kwargs)
+    return made
+
+
+# --- waiting -------------------------------------------------------------------------------
+
+
+class timeout:  # noqa: N801 - a context manager, named as asyncio names its own
+    """Bound everything that waits inside the block: ``with vista.timeout(2.5): ...``
+
+    ``seconds`` counts from the entry of the block. A call that has not answered by then ends with
+    `CallTimeout` and its thread is cancelled. For calls made directly in the block it replaces
+    ``limits.call_seconds`` and may be longer; an enclosing ``timeout`` is never exceeded.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        if not seconds >= 0:
+            raise BadValueError(f"a timeout is a number of seconds from 0, not {seconds!r}")
+        self.seconds = seconds
+        self._token: Token[float | None] | None = None
+        self._worker: Any = None
+
+    def __enter__(self) -> Self:
+        context = current()
+        due = kernel_here().hub.time() + self.seconds
+        if context.kernel is None:
+            outer = outside_bound.get()
+            self._token = outside_bound.set(due if outer is None else min(due, outer))
+            return self
+        worker: Any = context
+        self._worker = worker
+        scopes = worker.scopes
+        if scopes is None:
+            scopes = worker.scopes = []
+        for owner, bound in reversed(scopes):
+            if owner is worker.frame:
+                due = min(due, bound)
+                break
+        scopes.append((worker.frame, due))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._token is not None:
+            outside_bound.reset(self._token)
+        elif self._worker is not None and self._worker.scopes:
+            self._worker.scopes.pop()
+
+
+def sleep(seconds: float) -> None:
+    """Wait ``seconds`` (a float from 0); other threads run meanwhile."""
+    if not seconds >= 0:
+        raise BadValueError(f"sleep takes a number of seconds from 0, not {seconds!r}")
+    _on_kernel(_sleep, seconds)
+
+
+def _sleep(seconds: float) -> None:
+    kernel_here().sleep(seconds)
+
+
+def wait(awaitable: Awaitable[Any], timeout: float | None = None) -> Any:
+    """Wait in a plain method for an asyncio awaitable, on the node's loop, and return its result.
+
+    ``timeout`` in seconds bounds it; then it is cancelled and `TimeoutError` raised. Killing the
+    thread cancels the awaitable.
+    """
+    return _on_kernel(_wait, awaitable, timeout)
+
+
+def _wait(awaitable: Awaitable[Any], seconds: float | None) -> Any:
+    worker: Any = current()
+    return wait_for(worker, awaitable, seconds)
+
+
+# --- who and what --------------------------------------------------------------------------
+
+
+def from_object() -> Ref | None:
+    """Return the object that sent the message which the calling thread runs.
+
+    None for a one-way post and for a call from outside, as the original's nil ``fromObject``.
+    """
+    frame = current().frame
+    sender = sender_of(frame)
+    return None if sender is None or sender._record is sender._kernel.program else sender
+
+
+def current_user() -> str:
+    """Return the user in whose name the calling code acts: that of whoever started the thread."""
+    return current().user or kernel_here().user
+
+
+def current_thread() -> Id:
+    """Return the Id of the calling vista thread."""
+    made: Id = _on_kernel(lambda: inspection.own_thread_id(kernel_here()))
+    return made
+
+
+def self_ref(instance: Object) -> Ref:
+    """Return the Ref of the object whose method is running; passing ``self`` does it by itself."""
+    return instance._record.kernel.ref_to(instance._record)
+
+
+def id_of(target: Any) -> Id:
+    """Return the Id of what a target means."""
+    return ref_of(target)._id
+
+
+def ref_of(target: Any) -> Ref:
+    """Return the Ref of an Id, the text of an Id, a service name or a vista object."""
+    if type(target) is Ref:
+        return target
+    made: Ref = _on_kernel(lambda: kernel_here().resolve(target))
+    return made
+
+
+def class_of(target: Any) -> ClassName:
+    """Return the class of an object: name space, name and version."""
+    made: ClassName = send(target, "class_of")
+    return made
+
+
+# --- services ------------------------------------------------------------------------------
+
+
+def register_service(name: str, target: Any) -> None:
+    """Give an object a service name. Raises `ServiceTaken` when another object has it."""
+    _on_kernel(_register, name, target)
+
+
+def _register(name: str, target: Any) -> None:
+    kernel = kernel_here()
+    kernel.services.register(name, kernel.record_of(target))
+
+
+def unregister_service(name: str) -> None:
+    """Withdraw a service name. Raises `NoSuchService` when nobody has it."""
+    _on_kernel(lambda: kernel_here().services.unregister(name))
+
+
+def service(name: str) -> Ref:
+    """Return the provider of a service. Raises `NoSuchService` with near misses."""
+    made: Ref = _on_kernel(lambda: kernel_here().services.lookup(name))
+    return made
+
+
+def wait_for_service(name: str, timeout: float | None = None) -> Ref:
+    """Wait until a service appears, ``timeout`` seconds at most, and return its provider.
+
+    Without ``timeout`` the bound is ``limits.call_seconds``. Raises `CallTimeout`.
+    """
+    made: Ref = _on_kernel(lambda: kernel_here().services.wait(name, timeout))
+    return made
+
+
+# --- looking at the node -------------------------------------------------------------------
+
+
+def services() -> list[ServiceRow]:
+    """Return the service names of the node, by name."""
+    rows: list[ServiceRow] = _on_kernel(lambda: inspection.service_rows(kernel_here()))
+    return rows
+
+
+def threads() -> list[ThreadRow]:
+    """Return the live threads of the node: object, method, state, whom they wait for, stack."""
+    rows: list[ThreadRow] = _on_kernel(lambda: inspection.thread_rows(kernel_here()))
+    return rows
+
+
+def objects() -> list[ObjectRow]:
+    """Return the objects of the node, in the order they were made."""
+    rows: list[ObjectRow] = _on_kernel(lambda: inspection.object_rows(kernel_here()))
+    return rows
+
+
+def classes() -> list[ClassRow]:
+    """Return the classes the node knows, each version in a row."""
+    rows: list[ClassRow] = _on_kernel(lambda: inspection.class_rows(kernel_here()))
+    return rows
+
+
+def statistics() -> dict[str, Any]:
+    """Return what the node counts: threads, messages, objects, methods, loop lag.
+
+    ``threads_started`` counts method threads, ``methods`` has for each method its ``calls`` and, of
+    the one in 64 that is timed, ``timed_calls``, ``timed_seconds`` and ``longest_seconds``;
+    ``loop_lag_seconds`` is the mean delay of the loop's last turns and
+    ``loop_lag_longest_seconds`` the longest ever.
+    """
+    made: dict[str, Any] = _on_kernel(lambda: copy_value(statistics_of(kernel_here())))
+    return made
+
+
+def kill(thread: Id) -> None:
+    """End a live thread; its caller gets `ThreadKilled`, and what it called is cancelled too."""
+    _on_kernel(lambda: inspection.kill_thread(kernel_here(), thread))
+
+
+def suspend(thread: Id) -> None:
+    """Hold a live thread until `resume`; its object lets others in meanwhile."""
+    _on_kernel(lambda: inspection.suspend_thread(kernel_here(), thread))
+
+
+def resume(thread: Id) -> None:
+    """Let a suspended thread go on."""
+    _on_kernel(lambda: inspection.resume_thread(kernel_here(), thread))
+
+
+# --- encoding ------------------------------------------------------------------------------
+
+
+def encode_object(target: Any) -> bytes:
+    """Return the bytes from which `import_object` makes the object again: sends encode_object."""
+    made: bytes = send(target, "encode_object")
+    return made
+
+
+def import_object(data: bytes) -> Ref:
+    """Make an object from its encoding, with the same Id, and return its Ref.
+
+    Raises `RemoteProtocolError` when ``data`` is no encoding, `NoSuchClass` and `BadValueError` when
+    an object with this Id is here already. The original's ``importObject`` of ObjectCreator.
+    """
+    made: Ref = _on_kernel(lambda: kernel_here().import_object(data))
+    return made

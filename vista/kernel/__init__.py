@@ -1,0 +1,1 @@
+"""The local runtime: objects, threads, mutual exclusion, services and access on one node."""

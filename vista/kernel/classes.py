@@ -1,0 +1,221 @@
+"""Object classes as a node knows them: name space, name and version.
+
+Several versions of a class live side by side. A bare name means the newest version in any name
+space; ``Space.Name`` the newest there; ``[space, name, version]`` exactly one. Classes defined in
+Python are found by themselves; `ClassTable.add` makes one known at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from vista.errors import ClassDefinitionError, NoSuchClass
+from vista.kernel.coroutines import run_coroutine
+from vista.kernel.methods import LIFECYCLE, MethodEntry, functions_of
+from vista.kernel.natives import run_native
+from vista.kernel.objects import ClassName, Object
+
+if TYPE_CHECKING:
+    import inspect
+
+ClassSpecifier = str | type[Object] | Sequence[Any] | ClassName
+"""How a class may be named: see `ClassTable.resolve`."""
+
+# A name and not an import: the kernel stands below vista.standard. Its table of class names is
+# data, read when a name is not found otherwise, so that no class is imported unasked.
+_STANDARD: Final = "vista.standard"
+
+
+class ClassEntry:
+    """One version of one class on one node: its methods, counters and how to make an object.
+
+    ``methods`` maps message names to entries; ``create`` and ``delete`` are the class's hooks, None
+    where the class has only the empty ones of `Object`.
+    """
+
+    __slots__ = (
+        "cls",
+        "create",
+        "created",
+        "delete",
+        "deleted",
+        "methods",
+        "name",
+        "namespace",
+        "unknown",
+        "upgraded_from",
+        "version",
+    )
+
+    def __init__(self, cls: type[Object]) -> None:
+        name = cls.__vista_class__
+        self.cls = cls
+        self.namespace = name.namespace
+        self.name = name.name
+        self.version = name.version
+        self.created = 0
+        self.deleted = 0
+        functions = functions_of(cls)
+        entries = {name: self._entry(name, function) for name, function in functions.items()}
+        hooks = {name: entries.pop(name, None) for name in LIFECYCLE}
+        self.methods = entries
+        self.create = hooks["create"] if functions["create"] is not Object.create else None
+        self.delete = hooks["delete"] if functions["delete"] is not Object.delete else None
+        self.unknown = hooks["handle_unknown_message"]
+        self.upgraded_from = hooks["upgraded_from"]
+
+    def _entry(self, name: str, function: Callable[..., Any]) -> MethodEntry:
+        entry = MethodEntry(name, function, function, self.full_name)
+        if entry.is_async:
+            entry.run = run_coroutine(function)
+        elif entry.native:
+            entry.run = run_native(function)
+        return entry
+
+    @property
+    def full_name(self) -> str:
+        """Name space and name: ``Local.Counter``."""
+        return f"{self.namespace}.{self.name}"
+
+    @property
+    def class_name(self) -> ClassName:
+        """The class as a value."""
+        return ClassName(self.namespace, self.name, self.version)
+
+    @property
+    def doc(self) -> str:
+        """The docstring of the class."""
+        return (self.cls.__doc__ or "").strip()
+
+    @property
+    def signature(self) -> inspect.Signature:
+        """The arguments that ``create`` takes."""
+        hook = self.create
+        if hook is None:
+            hook = self._entry("create", Object.create)
+        return hook.signature
+
+    def explain(self, name: str) -> str:
+        """Return the text of `NoSuchMethod` for a message the class does not answer."""
+        if name in LIFECYCLE:
+            return f"{name} is no message: the runtime calls {self.full_name}.{name} by itself"
+        near = difflib.get_close_matches(name, self.methods, 3, 0.6)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        return f"{self.full_name} has no method {name!r}{hint}"
+
+    def __repr__(self) -> str:
+        return f"<{self.full_name} version {self.version}>"
+
+
+class ClassTable:
+    """The classes of one node."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str, int], ClassEntry] = {}
+        self._by_class: dict[type[Object], ClassEntry] = {}
+        self._found: dict[Any, ClassEntry] = {}
+        self._definitions = -1
+
+    def add(self, cls: type[Object]) -> ClassEntry:
+        """Make a class known under its name and version and return its entry.
+
+        A later class of the same name and version replaces the earlier one for new objects.
+        Raises `ClassDefinitionError` when ``cls`` is not a subclass of `Object`.
+        """
+        if not (isinstance(cls, type) and issubclass(cls, Object)):
+            raise ClassDefinitionError(
+                f"{cls!r} cannot be an object class: write class "
+                f"{getattr(cls, '__name__', 'Name')}(vista.Object)"
+            )
+        entry = self._by_class.get(cls)
+        if entry is None:
+            entry = self._by_class[cls] = ClassEntry(cls)
+        self._entries[entry.namespace, entry.name, entry.version] = entry
+        self._found.clear()
+        return entry
+
+    def entries(self) -> list[ClassEntry]:
+        """Return every class known, by name space, name and version."""
+        self._discover()
+        return [self._entries[key] for key in sorted(self._entries)]
+
+    def resolve(self, name: ClassSpecifier) -> ClassEntry:
+        """Return the entry of a class.
+
+        ``name`` is the class itself, a bare name (newest version, any name space),
+        ``Space.Name`` (newest version there) or ``[space, name, version]``, where a version of
+        None means the newest. Raises `NoSuchClass` with near misses.
+        """
+        if isinstance(name, type):
+            return self._by_class.get(name) or self.add(name)
+        if Object._definitions != self._definitions:
+            self._discover()
+        key = name if isinstance(name, str) else tuple(name)
+        entry = self._found.get(key)
+        if entry is None:
+            entry = self._find(key)
+            self._found[key] = entry
+        return entry
+
+    def _find(self, key: str | tuple[Any, ...]) -> ClassEntry:
+        namespace, name, version = _parse(key)
+        for attempt in range(2):
+            matching = [
+                entry
+                for entry in self._entries.values()
+                if entry.name == name
+                and namespace in (None, entry.namespace)
+                and version in (None, entry.version)
+            ]
+            if matching:
+                # Between name spaces of the same version a site's own class wins over Standard's.
+                return max(matching, key=lambda entry: (entry.version, entry.namespace == "Local"))
+            if attempt or not self._import_standard(name):
+                break
+        raise NoSuchClass(self._explain(key, name))
+
+    def _import_standard(self, name: str) -> bool:
+        module = importlib.import_module(_STANDARD).CLASSES.get(name)
+        if module is None:
+            return False
+        self.add(getattr(importlib.import_module(module), name))
+        return True
+
+    def _discover(self) -> None:
+        """Take in the classes that were defined since the last look."""
+        self._definitions = Object._definitions
+        waiting: list[type[Object]] = [Object]
+        while waiting:
+            cls = waiting.pop(0)
+            waiting += cls.__subclasses__()
+            if cls not in self._by_class and "__vista_abstract__" not in vars(cls):
+                self.add(cls)
+
+    def _explain(self, key: str | tuple[Any, ...], name: str) -> str:
+        near = self.near_misses(name)
+        said = key if isinstance(key, str) else f"{key[0]}.{key[1]} version {key[2]}"
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        known = sorted(e.version for e in self._entries.values() if e.name == name)
+        if known:
+            hint = f"; its versions here are {', '.join(map(str, known))}"
+        return f'no class "{said}"{hint}'
+
+    def near_misses(self, name: str) -> list[str]:
+        """Return up to three known class names that look like ``name``."""
+        standard = importlib.import_module(_STANDARD).CLASSES
+        names = {entry.name for entry in self._entries.values()} | set(standard)
+        lowered = {known.lower(): known for known in sorted(names)}
+        close = difflib.get_close_matches(name.lower(), lowered, 3, 0.7)
+        return [lowered[known] for known in close]
+
+
+def _parse(key: str | tuple[Any, ...]) -> tuple[str | None, str, int | None]:
+    if isinstance(key, str):
+        namespace, _, name = key.rpartition(".")
+        return namespace or None, name, None
+    if len(key) == 3 and isinstance(key[1], str):
+        return key[0], key[1], key[2]
+    raise NoSuchClass(f"{key!r} does not name a class: write a name or [name space, name, version]")

@@ -1,0 +1,92 @@
+"""Encoding objects: the bytes from which an object can be made again, here or elsewhere.
+
+An encoding is the canonical form of [format, name space, class, version, Id, variables] with the
+variables sorted by name: the same state gives the same bytes in any process. The order of a dict's
+entries is part of the state, that of a set's members is not.
+
+A class may have two hooks: ``encode(self)`` returns the variables to keep (a dict from names to
+values; all instance variables otherwise), and ``object_imported(self)`` is called after an import.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from vista.errors import BadValueError, NotAValueError, RemoteProtocolError
+from vista.ids import ID_BYTES, Id
+
+if TYPE_CHECKING:
+    from vista.kernel.kernel import Kernel
+    from vista.kernel.objects import Object
+    from vista.kernel.table import Record
+
+FORMAT: Final = 1
+"""Version of the layout; another one is refused."""
+
+
+def variables_of(instance: Object) -> dict[str, Any]:
+    """Return the instance variables of an object by name, sorted; those in slots included."""
+    found: dict[str, Any] = dict(getattr(instance, "__dict__", ()))
+    for cls in type(instance).__mro__:
+        slots = vars(cls).get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            if name not in ("_record", "__dict__", "__weakref__") and hasattr(instance, name):
+                found[name] = getattr(instance, name)
+    return dict(sorted(found.items()))
+
+
+def encode_record(record: Record) -> bytes:
+    """Return the encoding of an object.
+
+    Raises `NotAValueError` naming the variable when one is no value.
+    """
+    entry = record.entry
+    hook = getattr(record.instance, "encode", None)
+    state = variables_of(record.instance) if hook is None else hook()
+    if not isinstance(state, dict):
+        raise NotAValueError(f"{entry.full_name}.encode() must return a dict, not {state!r}")
+    body = [FORMAT, entry.namespace, entry.name, entry.version, bytes(record.id)]
+    encode = record.kernel.codec.encode_canonical
+    try:
+        return encode([*body, dict(sorted(state.items()))])
+    except NotAValueError as error:
+        text = str(error).replace("value[5]", entry.name)
+        raise NotAValueError(f"{record} cannot be encoded: {text}") from None
+
+
+def import_record(kernel: Kernel, data: bytes) -> Record:
+    """Make an object from its encoding, with the same Id.
+
+    Raises `RemoteProtocolError` when ``data`` is no encoding, `NoSuchClass` when its class version
+    is not to be had, and `BadValueError` when an object with this Id is here already.
+    """
+    decoded = kernel.codec.decode(data)
+    if not isinstance(decoded, list) or len(decoded) != 6 or decoded[0] != FORMAT:
+        raise RemoteProtocolError(f"not an encoded object of format {FORMAT}")
+    _, namespace, name, version, number, state = decoded
+    if not _well_formed(namespace, name, version, number, state):
+        raise RemoteProtocolError("not an encoded object: its parts have other types")
+    entry = kernel.find_class((namespace, name, version))
+    id = Id(number)
+    if id in kernel.table.records:
+        raise BadValueError(f"object {id} is here already; delete it before importing it")
+    record = kernel.add_record(entry, id)
+    for variable, value in state.items():
+        setattr(record.instance, variable, value)
+    entry.created += 1
+    hook = getattr(record.instance, "object_imported", None)
+    if hook is not None:
+        kernel.post_quietly(record.ref, "object_imported")
+    return record
+
+
+def _well_formed(namespace: Any, name: Any, version: Any, number: Any, state: Any) -> bool:
+    return (
+        isinstance(namespace, str)
+        and isinstance(name, str)
+        and isinstance(version, int)
+        and isinstance(number, bytes)
+        and len(number) == ID_BYTES
+        and isinstance(state, dict)
+        and all(isinstance(key, str) and not key.startswith("__") for key in state)
+    )

@@ -1,0 +1,510 @@
+"""The kernel: the local runtime of one node, made of the parts of this package.
+
+Everything here runs on the loop's OS thread. Code elsewhere gets in by `Kernel.from_outside`,
+which blocks its own OS thread until the kernel has done what it asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from vista.errors import (
+    AccessDenied,
+    BadValueError,
+    CallError,
+    InternalError,
+    NoSuchClass,
+    NoSuchMethod,
+    NoSuchObject,
+    ObjectDeleted,
+    UsageError,
+    WrongContextError,
+)
+from vista.ids import NODE_BYTES, Id
+from vista.kernel import encoding, monitor, upgrade
+from vista.kernel.access import AccessControlList
+from vista.kernel.classes import ClassEntry, ClassSpecifier, ClassTable
+from vista.kernel.current import (
+    PARENT,
+    RECORD,
+    Context,
+    CoroutineContext,
+    NativeContext,
+    current,
+)
+from vista.kernel.futures import Errand, Future
+from vista.kernel.guard import Guard
+from vista.kernel.hub import Hub
+from vista.kernel.inspection import ThreadIds
+from vista.kernel.invoke import ATOMS, Invoker
+from vista.kernel.methods import LIFECYCLE, MethodEntry, message_name
+from vista.kernel.objects import ClassName, Object
+from vista.kernel.refs import Ref, keep_call
+from vista.kernel.scopes import outside_due
+from vista.kernel.services import ServiceTable
+from vista.kernel.statistics import Counters
+from vista.kernel.table import GONE, GUARDED, Record, Table
+from vista.kernel.threads import Threads, Worker
+from vista.kernel.timers import Timers
+from vista.kernel.unknown import missing_call
+from vista.limits import Limits
+from vista.records import find_record
+from vista.values import copy_arguments
+from vista.wire.codec import Codec
+
+
+class Program(Object, namespace="Standard", abstract=True):
+    """What the threads of code outside of vista run in: a script, the prompt, an rc file."""
+
+
+class Kernel:
+    """The local runtime of one node.
+
+    ``hub`` gives time, scheduling and randomness; ``limits`` the bounds; ``user`` the name in which
+    code outside of vista threads acts; ``settings`` is free for those who boot the node.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        limits: Limits,
+        user: str,
+        *,
+        identity: bytes | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        limits.validate()
+        self.hub = hub
+        self.limits = limits
+        self.user = user
+        self.settings: dict[str, Any] = {} if settings is None else settings
+        self.log = logging.getLogger("vista.kernel")
+        self.now = self.started = hub.time()
+        self.loop_thread = 0
+        self.counters = Counters()
+        self.timers = Timers(hub)
+        self.threads = Threads(self)
+        self.thread_ids = ThreadIds(self)
+        self.table = Table(hub.entropy(NODE_BYTES) if identity is None else identity)
+        self.classes = ClassTable()
+        self.services = ServiceTable(self)
+        self.invoker = Invoker(self)
+        self.codec = Codec(self.ref, find_record, limits)
+        self.default_acl: AccessControlList | None = None
+        self.stop_requested: Callable[[str], None] | None = None
+        program = ClassEntry(Program)
+        self.program = Record(self, self.table.new_id(), program, object.__new__(Program))
+        self.program.instance._record = self.program
+        self._outside = MethodEntry("outside", _run_function, _run_function, "Standard.Program")
+        self._outside.preemptable = True
+
+    # --- objects ---------------------------------------------------------------------------
+
+    def create(
+        self,
+        specifier: ClassSpecifier,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        acl: AccessControlList | None = None,
+    ) -> Ref:
+        """Make an object, in a vista thread of this kernel, and return its Ref.
+
+        When ``create`` fails nothing of the object is left.
+        """
+        entry = self.find_class(specifier)
+        worker: Any = current()
+        table = self.table
+        id = table.new_id()
+        instance = object.__new__(entry.cls)
+        record = Record(self, id, entry, instance)
+        instance._record = record
+        table.records[id] = record
+        entry.created += 1
+        ref = record.ref = Ref(self, id, record)
+        if acl is not None or self.default_acl is not None:
+            self.guard_of(record).acl = acl if acl is not None else self.default_acl
+        hook = entry.create
+        if hook is not None:
+            for value in args:
+                if type(value) not in ATOMS:
+                    args, kwargs = copy_arguments(args, kwargs)
+                    break
+            else:
+                if kwargs:
+                    args, kwargs = copy_arguments(args, kwargs)
+            self._run_create(worker, record, hook, args, kwargs)
+        elif args or kwargs:
+            self.remove_record(record)
+            raise TypeError(f"{entry.name}.create() takes no arguments")
+        return ref
+
+    def _run_create(
+        self,
+        worker: Any,
+        record: Record,
+        hook: MethodEntry,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        parent = worker.frame
+        worker.frame = frame = (record, hook, parent, self.now)
+        worker.left -= 1
+        record.state = worker
+        hook.calls += 1
+        try:
+            hook.run(record.instance, *args, **kwargs)
+        except BaseException as error:
+            self.remove_record(record)
+            raise self.invoker.failed(worker, frame, error, True) from None
+        worker.frame = parent
+        if record.queue is None:
+            record.state = record.idle
+        else:
+            monitor.finish(record, frame)
+        if parent[RECORD].state is not worker:
+            worker.reenter(parent)
+        if worker.left <= 0:
+            worker.left = self.limits.sends_between_checks
+            if self.threads.turn_is_over():
+                worker.give_way()
+
+    def find_class(self, specifier: ClassSpecifier) -> ClassEntry:
+        """Return a class, asking the service ``AutomaticClassLoader`` for one that is unknown.
+
+        Raises `NoSuchClass`.
+        """
+        try:
+            return self.classes.resolve(specifier)
+        except NoSuchClass:
+            loader = self.services.get("AutomaticClassLoader")
+            if loader is None or current().kernel is not self:
+                raise
+            name = specifier if isinstance(specifier, str) else list(specifier)  # type: ignore[arg-type]
+            if not loader.find_and_load_class(name):
+                raise
+        return self.classes.resolve(specifier)
+
+    def add_record(self, entry: ClassEntry, id: Id) -> Record:
+        """Put a new, empty object with a given Id into the table."""
+        instance = object.__new__(entry.cls)
+        record = Record(self, id, entry, instance)
+        instance._record = record
+        self.table.records[id] = record
+        self.ref_to(record)
+        return record
+
+    def delete_record(self, record: Record) -> None:
+        """Run the delete hook and remove the object, as a thread active in it."""
+        user = self.context_user()
+        guard = record.guard
+        if (guard is None or guard.acl is None) and user != self.user:
+            frame = current().frame
+            parent = None if frame is None else frame[PARENT]
+            if parent is None or parent[RECORD] is not record:
+                self.counters.access_denied += 1
+                raise AccessDenied(f"user {user!r} may not delete {record}")
+        if record.idle is GONE:
+            return
+        hook = record.entry.delete
+        if hook is not None:
+            hook.run(record.instance)
+        self.remove_record(record)
+
+    def remove_record(self, record: Record) -> None:
+        """Take an object out of the node: names, waiting messages, suspended threads, watchers."""
+        if record.idle is GONE:
+            return
+        self.table.records.pop(record.id, None)
+        record.entry.deleted += 1
+        self.services.forget(record)
+        record.state = record.idle = GONE
+        queue, record.queue = record.queue, None
+        gone = ObjectDeleted(f"{record} was deleted")
+        for item in queue or ():
+            if type(item) is not tuple:
+                item.admitted()
+            elif item[4] is not None:
+                item[4].fail(gone)
+            else:
+                self.note_lost_post(str(gone))
+        self._end_threads_in(record, gone)
+        guard = record.guard
+        if guard is not None and guard.watchers:
+            guard.tell(record, "object_deleted")
+
+    def _end_threads_in(self, record: Record, gone: ObjectDeleted) -> None:
+        """Kill the threads suspended in a deleted object, except the chain that deletes it."""
+        own = set()
+        frame = current().frame
+        while frame is not None:
+            own.add(id(frame))
+            frame = frame[PARENT]
+        for worker in list(self.threads.parked):
+            for frame in reversed(worker.frames()):
+                if frame[RECORD] is record and id(frame) not in own:
+                    worker.kill(frame, gone)
+                    break
+
+    def guard_of(self, record: Record) -> Guard:
+        """Return the guard of an object, made at first use; the object leaves the hot path."""
+        if record.guard is None:
+            record.guard = Guard()
+        if record.idle is self:
+            record.idle = GUARDED
+            if record.state is self:
+                record.state = GUARDED
+        if record.queue is None:
+            record.queue = monitor.new_queue()
+        return record.guard
+
+    def upgrade_record(self, record: Record, version: int | None, seconds: float) -> ClassName:
+        """Make an object one of another class version; see `Object.upgrade`."""
+        return upgrade.upgrade(self, record, version, seconds).entry.class_name
+
+    def import_object(self, data: bytes) -> Ref:
+        """Make an object from its encoding and return its Ref."""
+        return self.ref_to(encoding.import_record(self, data))
+
+    # --- Refs and targets ------------------------------------------------------------------
+
+    def ref_to(self, record: Record) -> Ref:
+        """Return the one Ref of a local object."""
+        ref = record.ref
+        if ref is None:
+            ref = record.ref = Ref(self, record.id, record)
+        return ref
+
+    def ref(self, id: Id) -> Ref:
+        """Return a Ref for an Id, whether or not an object has it."""
+        record = self.table.records.get(id)
+        return Ref(self, id, None) if record is None else self.ref_to(record)
+
+    def resolve(self, target: Any) -> Ref:
+        """Return the Ref that a target means: a Ref, an Id, a vista object or a service name.
+
+        The text of an Id is taken for one when no service has that name. Raises `NoSuchService`, or
+        `BadValueError` when it is none of these.
+        """
+        if type(target) is Ref:
+            return target
+        if isinstance(target, str):
+            found = self.services.get(target)
+            if found is None:
+                found = self._ref_from_text(target)
+            return found
+        if isinstance(target, Id):
+            return self.ref(target)
+        if isinstance(target, Object):
+            return self.ref_to(target._record)
+        raise BadValueError(
+            f"{target!r} is no target: a message goes to a Ref, an Id or a service name"
+        )
+
+    def _ref_from_text(self, text: str) -> Ref:
+        try:
+            return self.ref(Id.parse(text))
+        except BadValueError:
+            return self.services.lookup(text)
+
+    def record_of(self, target: Any) -> Record:
+        """Return the record of a local object. Raises `NoSuchObject` when there is none."""
+        ref = self.resolve(target)
+        record = self.table.records.get(ref._id)
+        if record is None:
+            raise self.absent(ref)
+        return record
+
+    def absent(self, ref: Ref) -> NoSuchObject:
+        """Return the error for a Ref whose object is not here."""
+        if ref._record is not None or (
+            ref._id.node == self.table.node and 0 < ref._id.serial <= self.table.serial
+        ):
+            return ObjectDeleted(f"object {ref._id} was deleted")
+        return NoSuchObject(f"no object {ref._id}")
+
+    def bind(self, ref: Ref, name: str) -> Callable[..., Any]:
+        """Return the function behind ``ref.name``; it is kept in the Ref if it stays right."""
+        record = ref._record
+        if record is None or record.idle is GONE:
+            record = self.table.records.get(ref._id)
+        if record is None:
+            return missing_call(self, lambda: self.absent(ref), name)
+        message = message_name(name)
+        method = record.entry.methods.get(message)
+        if method is None:
+            return self._bind_unknown(record, message)
+        call = self.invoker.bind(record, method)
+        keep_call(ref, name, call)
+        return call
+
+    def _bind_unknown(self, record: Record, name: str) -> Callable[..., Any]:
+        hook = record.entry.unknown
+        if hook is None or name in LIFECYCLE or name.startswith("_"):
+            return missing_call(self, lambda: NoSuchMethod(record.entry.explain(name)), name)
+        handle = self.invoker.bind(record, hook)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return handle(name, list(args), kwargs)
+
+        def post(*args: Any, **kwargs: Any) -> None:
+            handle.post(name, list(args), kwargs)  # type: ignore[attr-defined]
+
+        def future(*args: Any, **kwargs: Any) -> Future:
+            made: Future = handle.future(name, list(args), kwargs)  # type: ignore[attr-defined]
+            return made
+
+        call.post = post  # type: ignore[attr-defined]
+        call.future = future  # type: ignore[attr-defined]
+        return call
+
+    def method_of(self, target: Any, name: str) -> Callable[..., Any]:
+        """Return the function that sends ``name`` to ``target``."""
+        ref = target if type(target) is Ref else self.resolve(target)
+        if type(name) is not str or not name or name.startswith("_"):
+            raise NoSuchMethod(f"{name!r} is no message: a name without leading underscore is")
+        call: Callable[..., Any] = ref.__dict__.get(name) or self.bind(ref, name)
+        return call
+
+    def post_quietly(self, target: Any, name: str, *args: Any) -> None:
+        """Post a notification; one that cannot be delivered is counted and logged, never raised."""
+        try:
+            self.method_of(target, name).post(*args)  # type: ignore[attr-defined]
+        except (CallError, UsageError) as error:
+            self.note_lost_post(str(error))
+
+    def note_lost_post(self, text: str) -> None:
+        """Count and log a one-way message that reached nobody."""
+        self.counters.posts_lost += 1
+        self.log.warning("a post was lost: %s", text)
+
+    # --- from outside of vista threads -----------------------------------------------------
+
+    def on_loop(self) -> bool:
+        """Return whether the calling OS thread is the one that runs the loop."""
+        return threading.get_ident() == self.loop_thread
+
+    def from_outside(
+        self,
+        context: Context,
+        function: Callable[..., Any],
+        args: Iterable[Any],
+        kwargs: dict[str, Any],
+        user: str | None = None,
+    ) -> Any:
+        """Run ``function`` as a vista thread for code that is in none, and block until it ends.
+
+        Raises `WrongContextError` where blocking would stop the node itself.
+        """
+        if context.kernel is self:
+            return function(*args, **kwargs)
+        if isinstance(context, Worker):
+            raise WrongContextError("this Ref belongs to another node of this process")
+        if isinstance(context, CoroutineContext) or self.on_loop():
+            raise WrongContextError(
+                "a coroutine cannot wait by itself: write await vista.aio.send(...), "
+                "vista.aio.create(...) or await a future"
+            )
+        future = self.call_in_flight(context, lambda: function(*args, **kwargs), user)
+        self._block(future)
+        return future.outcome
+
+    def call_in_flight(
+        self, context: Context, function: Callable[[], Any], user: str | None = None
+    ) -> Errand:
+        """Start ``function`` as a vista thread for code in ``context`` and return its future.
+
+        The result is not copied.
+        """
+        bound = outside_due()
+
+        def run() -> None:
+            worker: Any = current()
+            if bound is not None:
+                worker.scopes = [(worker.frame, bound)]
+            future.outcome = function()
+
+        future = Errand(self, None, getattr(function, "__name__", "call"))
+        message = (
+            self.program,
+            self._outside,
+            (run,),
+            {},
+            future,
+            context.frame,
+            user or context.user or self.user,
+        )
+        if self.on_loop():
+            self.threads.make_ready(message)
+        else:
+            self.hub.loop.call_soon_threadsafe(self.threads.make_ready, message)
+        return future
+
+    def spawn(self, function: Callable[[], Any]) -> Future:
+        """Run ``function`` as a vista thread of its own, from the loop or before it runs."""
+
+        def run() -> None:
+            future.outcome = function()
+
+        future = Errand(self, None, getattr(function, "__name__", "call"))
+        message = (self.program, self._outside, (run,), {}, future, None, self.user)
+        self.threads.make_ready(message)
+        return future
+
+    def _block(self, future: Future) -> None:
+        """Block this OS thread until a future ends, however long its own calls may take."""
+        ended = threading.Event()
+        self.hub.loop.call_soon_threadsafe(future.on_done, lambda _: ended.set())
+        try:
+            while not ended.wait(0.5):
+                if not self.hub.loop.is_running():
+                    raise WrongContextError("the node has stopped")
+        except KeyboardInterrupt:
+            future.cancel()
+            raise
+        error = future._error
+        if error is not None:
+            raise error
+
+    # --- time ------------------------------------------------------------------------------
+
+    def sleep(self, seconds: float) -> None:
+        """Park the calling vista thread for ``seconds``."""
+        worker: Any = current()
+        number = worker.parking + 1
+        timer = self.timers.call_later(seconds, lambda: worker.wake(number))
+        try:
+            worker.park("sleep")
+        finally:
+            timer.cancel()
+
+    # --- the rest --------------------------------------------------------------------------
+
+    def context_user(self) -> str:
+        """Return the user in whose name the calling code acts."""
+        return current().user or self.user
+
+    def request_stop(self, reason: str = "") -> None:
+        """Ask whoever runs the node to stop it in good order."""
+        if self.stop_requested is None:
+            raise InternalError("nobody runs this kernel")
+        self.stop_requested(reason)
+
+    async def drain(self, seconds: float) -> int:
+        """Wait until no thread lives, ``seconds`` at most; return how many still do."""
+        due = self.hub.time() + seconds
+        while self.threads.live() and self.hub.time() < due:
+            await asyncio.sleep(0.01)
+        return len(self.threads.live())
+
+    def close(self) -> None:
+        """Forget timers and let the idle greenlets end."""
+        self.timers.close()
+        self.threads.close()
+
+
+def _run_function(instance: Object, function: Callable[[], Any]) -> Any:
+    return function()

@@ -1,0 +1,156 @@
+"""Mutual exclusion: at most one thread is active in an object.
+
+A thread that waits is suspended: it lets the next one in and becomes active again in its turn.
+Waiting threads and messages stand in one queue per object, first come first served.
+
+A thread that makes a nested call keeps its objects in name only: nobody else can run before it
+comes back or parks, so they are released when its greenlet parks and not before. That is why a
+call that comes back into an object of its own chain finds it held by its own `Worker`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from vista.errors import DeadlockError
+from vista.kernel.current import METHOD, PARENT, RECORD, Frame
+from vista.kernel.table import GONE, QUEUED, Record
+
+if TYPE_CHECKING:
+    from vista.kernel.threads import Worker
+
+
+def release(record: Record) -> None:
+    """End the holder's turn: hand the object to whoever waits next, or let it idle."""
+    queue = record.queue
+    if queue is None:
+        record.state = record.idle
+    elif queue:
+        head = queue.popleft()
+        if type(head) is tuple:
+            record.state = QUEUED
+            record.kernel.threads.ready.append(head)
+        else:
+            record.state = head
+            head.admitted()
+    else:
+        record.state = record.idle
+        if record.guard is None:
+            record.queue = None
+
+
+def new_queue() -> deque[Any]:
+    """Return an empty queue for a record."""
+    return deque()
+
+
+def try_enter(record: Record, holder: Any) -> bool:
+    """Make ``holder`` the active one if the object is free (or gone: then nothing is kept)."""
+    state = record.state
+    if state is holder or state is GONE:
+        return True
+    if state is record.idle:
+        record.state = holder
+        return True
+    return False
+
+
+def line_up(record: Record, waiter: Any) -> None:
+    """Put a waiting thread or a message at the end of the object's queue."""
+    if record.queue is None:
+        record.queue = new_queue()
+    record.queue.append(waiter)
+
+
+def release_chain(worker: Worker, innermost: Frame | None) -> None:
+    """Release what the frames of a parking greenlet hold, from ``innermost`` outwards.
+
+    Objects that an exclusive method keeps stay held.
+    """
+    base = worker.base
+    frame = innermost
+    kept: list[Record] | None = None
+    while frame is not base and frame is not None:
+        record = frame[RECORD]
+        if record.state is worker:
+            if frame[METHOD].exclusive:
+                kept = [*(kept or ()), record]
+            elif kept is None or record not in kept:
+                leave(record, frame)
+        frame = frame[PARENT]
+
+
+def leave(record: Record, frame: Frame) -> None:
+    """End an active stretch of ``frame``: note changes for watchers, then release."""
+    guard = record.guard
+    if guard is not None and guard.watchers:
+        guard.note_changes(record, frame)
+    release(record)
+
+
+def finish(record: Record, frame: Frame) -> None:
+    """End the thread ``frame`` in its object: as `leave`, and tell the watchers of changes."""
+    leave(record, frame)
+    guard = record.guard
+    if guard is not None:
+        guard.thread_ended(record, frame)
+
+
+def exclusive_holder(frame: Frame | None, record: Record) -> Frame | None:
+    """Return the frame in the chain from ``frame`` outwards that keeps ``record`` exclusively."""
+    while frame is not None:
+        if frame[RECORD] is record and frame[METHOD].exclusive:
+            return frame
+        frame = frame[PARENT]
+    return None
+
+
+def refuse_deadlock(frame: Frame | None, record: Record, method: str) -> None:
+    """Raise `DeadlockError` if a call of ``method`` would wait for its own chain.
+
+    ``frame`` is the caller's. Either its own chain keeps ``record`` exclusively, or whoever keeps
+    it waits, through any number of exclusive objects, for something this chain keeps.
+    """
+    if frame is None:
+        return
+    if exclusive_holder(frame, record) is not None:
+        raise DeadlockError(
+            f"{record.entry.name}.{method} would wait for its own caller: "
+            f"{_chain_words(frame)} -> {record.entry.name}.{method}, and "
+            f"{record.entry.name} is kept by an exclusive method of this chain"
+        )
+    through: list[str] = []
+    wanted: Record | None = record
+    for _ in range(64):
+        holder = None if wanted is None else _exclusive_waiter(wanted)
+        if holder is None or wanted is None:
+            return
+        wanted = holder.wants
+        if wanted is None:
+            return
+        through.append(f"which waits for {wanted.entry.name}")
+        if exclusive_holder(frame, wanted) is not None:
+            raise DeadlockError(
+                f"{_chain_words(frame)} -> {record.entry.name}.{method} would wait for ever: "
+                f"{record.entry.name} is kept by another thread, {', '.join(through)}, "
+                f"which this chain keeps"
+            )
+
+
+def _exclusive_waiter(record: Record) -> Any:
+    """Return the parked greenlet that keeps ``record`` by an exclusive method, if one does."""
+    holder = record.state
+    if not hasattr(holder, "wants"):
+        return None
+    return holder if exclusive_holder(holder.frame, record) is not None else None
+
+
+def _chain_words(frame: Frame | None) -> str:
+    words: list[str] = []
+    while frame is not None:
+        words.append(f"{frame[RECORD].entry.name}.{frame[METHOD].name}")
+        frame = frame[PARENT]
+    if len(words) > 12:
+        words[6:-6] = [f"({len(words) - 12} more)"]
+    return " -> ".join(reversed(words))

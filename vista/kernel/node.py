@@ -1,0 +1,266 @@
+"""Nodes: a kernel and the OS thread that runs its loop.
+
+Several nodes may live in one process. ``with Node() as node:`` runs one in the background, and the
+functions of `vista` called in that block use it. Without one, the first such call in a process
+starts a node in the background, and the end of the process stops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import getpass
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from vista.errors import WrongContextError
+from vista.kernel.current import current
+from vista.kernel.hub import AsyncioHub, Hub
+from vista.kernel.kernel import Kernel
+from vista.limits import Limits
+
+Result = TypeVar("Result")
+
+_log = logging.getLogger("vista.node")
+
+_node: ContextVar[Node | None] = ContextVar("vista_node", default=None)
+
+
+class Node:
+    """One node: a kernel, its loop and the OS thread that runs it.
+
+    ``name`` is for logs; ``hub`` the world (`AsyncioHub` by default); ``limits`` the bounds; ``user``
+    the name in which code outside of vista threads acts (the operating system's by default);
+    ``settings`` are free for those who boot the node.
+
+    >>> with vista.Node("counting") as node:
+    ...     counter = vista.create(Counter, 5)
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        hub: Hub | None = None,
+        limits: Limits | None = None,
+        user: str | None = None,
+        settings: dict[str, Any] | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        self.name = name or "node"
+        self._owns_hub = hub is None
+        hub = hub or AsyncioHub(native_threads_max=limits.native_threads_max)
+        self.kernel = Kernel(hub, limits, user or _user_name(), settings=settings)
+        self.kernel.stop_requested = self._note_stop_request
+        self.stop_reason: str | None = None
+        self._stopping = asyncio.Event()
+        self._thread: threading.Thread | None = None
+        self._watchdog = _Watchdog(self.kernel)
+        self._token: Token[Node | None] | None = None
+        self._stopped = False
+
+    # --- in the background -----------------------------------------------------------------
+
+    def start(self) -> Self:
+        """Run the loop in an OS thread of its own and return when it runs."""
+        if self._thread is not None or self._stopped:
+            raise WrongContextError(f"node {self.name} was started before")
+        running = threading.Event()
+
+        def body() -> None:
+            self.kernel.hub.loop.call_soon(running.set)
+            self._run_until_stopped()
+
+        self._thread = threading.Thread(target=body, name=f"vista-{self.name}", daemon=True)
+        self._thread.start()
+        running.wait()
+        return self
+
+    def stop(self) -> None:
+        """Let threads finish within ``limits.drain_seconds``, kill the rest and end the loop."""
+        if self._thread is None or self._stopped:
+            return
+        if self.kernel.on_loop():
+            raise WrongContextError("a thread of the node cannot wait for its end: request_stop()")
+        self._stopped = True
+        self.kernel.hub.loop.call_soon_threadsafe(self._note_stop_request, "stop")
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        self.start()
+        self._token = _node.set(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._token is not None:
+            _node.reset(self._token)
+            self._token = None
+        self.stop()
+
+    # --- running things --------------------------------------------------------------------
+
+    def call(self, function: Callable[..., Result], *args: Any, user: str | None = None) -> Result:
+        """Run a plain function as a vista thread of the node, wait, and return its result.
+
+        ``user`` is the name it acts in, by default the node's.
+        """
+        result: Result = self.kernel.from_outside(current(), function, args, {}, user)
+        return result
+
+    def run_main(self, function: Callable[[], Result] | None = None) -> Result | None:
+        """Run the loop in the calling OS thread, with ``function`` as the first vista thread.
+
+        Returns what ``function`` returned, after the node was asked to stop; when ``function``
+        raises, the node stops and the error is raised here.
+        """
+        outcome: list[Any] = []
+
+        def first() -> None:
+            context = current()
+            try:
+                outcome.append((self.kernel.from_outside(context, function, (), {}), None))
+            except BaseException as error:
+                outcome.append((None, error))
+                self.kernel.request_stop("the first thread failed")
+                raise
+
+        if function is not None:
+            self.kernel.spawn(first)
+        token = _node.set(self)
+        try:
+            self._run_until_stopped()
+        finally:
+            _node.reset(token)
+        if not outcome:
+            return None
+        result, error = outcome[0]
+        if error is not None:
+            raise error
+        kept: Result = result
+        return kept
+
+    def _note_stop_request(self, reason: str) -> None:
+        if self.stop_reason is None:
+            self.stop_reason = reason
+            self._stopping.set()
+
+    def _run_until_stopped(self) -> None:
+        kernel = self.kernel
+        loop = kernel.hub.loop
+        kernel.loop_thread = threading.get_ident()
+        asyncio.set_event_loop(loop)
+        self._watchdog.start()
+        try:
+            loop.run_until_complete(self._live())
+        finally:
+            self._watchdog.stop()
+            kernel.close()
+            if self._owns_hub:
+                kernel.hub.close()
+            asyncio.set_event_loop(None)
+            self._stopped = True
+
+    async def _live(self) -> None:
+        kernel = self.kernel
+        kernel.threads.schedule()
+        await self._stopping.wait()
+        left = await kernel.drain(kernel.limits.drain_seconds)
+        if left:
+            _log.warning("%d threads did not end in time and are killed", left)
+            kernel.threads.kill_all()
+            await kernel.drain(1.0)
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Watchdog:
+    """Logs a method that holds the loop too long, with its stack.
+
+    An OS thread looks at the number of turns, a few times in the permitted span; the hot path pays
+    nothing for it.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._end = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if isinstance(self._kernel.hub, AsyncioHub):
+            self._thread = threading.Thread(target=self._watch, name="vista-watch", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._end.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        threads = self._kernel.threads
+        bound = self._kernel.limits.slow_method_seconds
+        turn, since, told = -1, 0.0, True
+        while not self._end.wait(bound / 2):
+            now = time.monotonic()
+            if threads.running is None or threads.turns != turn:
+                turn, since, told = threads.turns, now, False
+            elif not told and now - since >= bound:
+                told = True
+                self._tell(now - since)
+
+    def _tell(self, seconds: float) -> None:
+        frame = sys._current_frames().get(self._kernel.loop_thread)
+        stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
+        worker = self._kernel.threads.running
+        what = "?" if worker is None or worker.frame is None else repr(worker.frame[1])
+        self._kernel.counters.slow_methods += 1
+        _log.warning("%s holds the loop for %.2f s already:\n%s", what, seconds, stack)
+
+
+class _Default:
+    """The node that the first call in a process starts; one a process, as there is one atexit."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._node: Node | None = None
+
+    def get(self) -> Node:
+        with self._lock:
+            if self._node is None or self._node._stopped:
+                self._node = Node("default").start()
+                atexit.register(self._node.stop)
+            return self._node
+
+
+_default = _Default()
+
+
+def node_here() -> Node:
+    """Return the node of the enclosing ``with Node()`` block, else the process's own node."""
+    return _node.get() or _default.get()
+
+
+def kernel_here() -> Kernel:
+    """Return the kernel that the calling code uses."""
+    return current().home or node_here().kernel
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return "nobody"

@@ -1,0 +1,243 @@
+"""The base class of every object class, and the messages every object answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from vista.errors import BadValueError, ClassDefinitionError
+from vista.ids import Id
+from vista.kernel.access import AccessControlList
+from vista.kernel.encoding import encode_record, variables_of
+from vista.kernel.guard import administer, watcher_ids
+from vista.kernel.methods import preemptable
+from vista.kernel.rows import MethodRow
+from vista.records import record
+from vista.values import Referable, Reference, copy_value
+
+if TYPE_CHECKING:
+    from vista.kernel.table import Record
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class ClassName:
+    """The full name of a class: name space, name and version."""
+
+    namespace: str
+    name: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.namespace}.{self.name} version {self.version}"
+
+
+class Object(Referable):
+    """The base of every object class; class ``Object`` of the original system.
+
+    Write a class with ordinary methods; each without a leading underscore is a message::
+
+        class Counter(Object, namespace="Local", version=0):
+            def create(self, start: int = 0):
+                self.value = start
+
+            def increment(self, by: int = 1) -> int:
+                self.value += by
+                return self.value
+
+    ``create(...)`` is run once when an object is made and ``delete()`` when it is deleted; both may
+    be left out. With several base classes call ``super().create(...)``. Do not call the class:
+    ``vista.create("Counter", 5)`` makes an object and returns its `Ref`.
+
+    Optional hooks: ``handle_unknown_message(name, args, kwargs)`` answers what no method does;
+    ``upgraded_from(version, state)`` takes over from an older version; ``encode()`` and
+    ``object_imported()`` see to encoding.
+
+    Class keywords: ``namespace`` (default ``Local``), ``version`` (an int, default 0) and
+    ``abstract`` (True for a class that only others inherit from).
+    """
+
+    __slots__ = ("__weakref__", "_record")
+
+    _record: Record
+    _definitions: ClassVar[int] = 0
+    """How many classes were defined in this process, so that tables know when to look again."""
+    __vista_class__: ClassVar[ClassName] = ClassName("Standard", "Object", 1)
+
+    def __init_subclass__(
+        cls,
+        *,
+        namespace: str = "Local",
+        version: int = 0,
+        abstract: bool = False,
+        **keywords: Any,
+    ) -> None:
+        super().__init_subclass__(**keywords)
+        if "__init__" in vars(cls):
+            raise ClassDefinitionError(
+                f"{cls.__qualname__}: an object is set up by create(self, ...), not by __init__"
+            )
+        if not isinstance(version, int) or isinstance(version, bool) or version < 0:
+            raise ClassDefinitionError(f"{cls.__qualname__}: version {version!r} is not 0, 1, 2...")
+        if not namespace.isidentifier():
+            raise ClassDefinitionError(f"{cls.__qualname__}: {namespace!r} is no name space")
+        cls.__vista_class__ = ClassName(namespace, cls.__name__, version)
+        if abstract:
+            cls.__vista_abstract__ = True  # type: ignore[attr-defined]
+        Object._definitions += 1
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        raise ClassDefinitionError(
+            f'{cls.__name__}(...) makes no object; write vista.create("{cls.__name__}", ...)'
+        )
+
+    def __reference__(self) -> Reference:
+        return self._record.kernel.ref_to(self._record)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._record.id}, from inside>"
+
+    def create(self) -> None:
+        """Set the object up; run once by the runtime. This one does nothing."""
+
+    def delete(self) -> None:
+        """Tidy up; run once by the runtime before the object goes. This one does nothing."""
+
+    # --- deletion, access, meta ------------------------------------------------------------
+
+    def delete_yourself(self) -> None:
+        """Delete this object.
+
+        Its ``delete`` hook is run, its service names vanish, messages that wait for it and threads
+        suspended in it end with `ObjectDeleted`, and its watchers get ``object_deleted(id)``.
+        Without an access list only the node's user and the object itself may do this.
+        """
+        self._record.kernel.delete_record(self._record)
+
+    def set_acl(self, acl: AccessControlList | None) -> None:
+        """Give the object an access list, or with None take it away.
+
+        The list in force decides who may; without one only the node's user may.
+        """
+        if acl is not None and not isinstance(acl, AccessControlList):
+            raise BadValueError(f"an access list is an AccessControlList, not {acl!r}")
+        self._administer("set_acl")
+        self._record.kernel.guard_of(self._record).acl = acl
+
+    @preemptable
+    def get_acl(self) -> AccessControlList | None:
+        """Return the object's access list, None when it has none."""
+        guard = self._record.guard
+        return None if guard is None else guard.acl
+
+    def set_meta(self, meta: Any) -> None:
+        """Put another object in charge of this one, or with None take it out.
+
+        The meta object gets ``forward_method_invocation(object, name, args, sender)`` for every
+        message except set_meta; what it returns is the answer. Its own messages reach the object.
+        """
+        self._administer("set_meta")
+        kernel = self._record.kernel
+        kernel.guard_of(self._record).meta = None if meta is None else kernel.resolve(meta)
+
+    def _administer(self, method: str) -> None:
+        kernel = self._record.kernel
+        administer(self._record, method, kernel.context_user())
+
+    # --- notification ----------------------------------------------------------------------
+
+    def add_notify_when_modified(self, *watchers: Any) -> None:
+        """Have ``object_modified(id)`` posted to Refs, Ids or service names after each change.
+
+        It is sent when the thread that changed instance variables has ended; ``object_deleted(id)``
+        on deletion. A watcher that is here already is not added twice.
+        """
+        kernel = self._record.kernel
+        guard = kernel.guard_of(self._record)
+        for watcher in watchers:
+            target = watcher if isinstance(watcher, str) else kernel.resolve(watcher)
+            guard.watchers[target] = None
+        guard.start_watching(self._record)
+
+    def remove_notify_when_modified(self, *watchers: Any) -> None:
+        """Undo `add_notify_when_modified`; unknown watchers are passed over."""
+        kernel = self._record.kernel
+        guard = kernel.guard_of(self._record)
+        for watcher in watchers:
+            target = watcher if isinstance(watcher, str) else kernel.resolve(watcher)
+            guard.watchers.pop(target, None)
+
+    # --- looking at it ---------------------------------------------------------------------
+
+    @preemptable
+    def class_of(self) -> ClassName:
+        """Return the object's class: name space, name and version."""
+        return self._record.entry.class_name
+
+    @preemptable
+    def methods(self) -> dict[str, MethodRow]:
+        """Return what the object answers: message names with signature, docstring and marks."""
+        return {
+            name: MethodRow(name, str(method.signature), method.doc, method.flags)
+            for name, method in sorted(self._record.entry.methods.items())
+        }
+
+    @preemptable
+    def describe(self) -> dict[str, Any]:
+        """Return what the object is: Id, class, services, variables, watchers, access list."""
+        own = self._record
+        return {
+            "id": own.id,
+            "class": own.entry.class_name,
+            "doc": own.entry.doc,
+            "bases": [base.__name__ for base in type(self).__mro__[1:] if issubclass(base, Object)],
+            "services": list(own.services),
+            "variables": self.describe_instance_variables(),
+            "methods": sorted(own.entry.methods),
+            "watchers": watcher_ids(own.guard),
+            "acl": None if own.guard is None else own.guard.acl,
+        }
+
+    @preemptable
+    def describe_instance_variables(self) -> dict[str, str]:
+        """Return the names of the instance variables and the types of their values."""
+        return {name: type(value).__name__ for name, value in variables_of(self).items()}
+
+    @preemptable
+    def extract_instance_variables(self, *names: str) -> dict[str, Any]:
+        """Return instance variables by name, all of them when none is named.
+
+        One that is no value stands as its text. Raises `BadValueError` for a name unknown.
+        """
+        variables = variables_of(self)
+        unknown = [name for name in names if name not in variables]
+        if unknown:
+            raise BadValueError(
+                f"no instance variable {unknown[0]!r}; there are {', '.join(variables) or 'none'}"
+            )
+        return {name: _as_value(variables[name]) for name in names or variables}
+
+    def encode_object(self) -> bytes:
+        """Return the bytes from which ``vista.import_object`` makes this object again."""
+        return encode_record(self._record)
+
+    def upgrade(self, version: int | None = None, timeout: float = 5.0) -> ClassName:
+        """Make this object one of another version of its class, by default the newest.
+
+        Waits up to ``timeout`` seconds for threads suspended in the object; then `ObjectBusy`. The
+        new class's ``upgraded_from(old_version, state)`` takes over the variables (a dict) if it has
+        one; else they stay as they are. Returns the class as it is after.
+        """
+        self._administer("upgrade")
+        return self._record.kernel.upgrade_record(self._record, version, timeout)
+
+    def handle_exception(self, exception_name: str) -> None:
+        """Take note of an exception, as in the original; this one logs it."""
+        self._record.kernel.log.error("%s: exception %s", self._record, exception_name)
+
+
+def _as_value(value: Any) -> Any:
+    try:
+        return copy_value(value)
+    except TypeError:
+        return repr(value)

@@ -1,0 +1,87 @@
+"""Refs: the only handle on an object that anybody ever holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from vista.ids import Id
+from vista.values import Reference
+
+if TYPE_CHECKING:
+    from vista.kernel.kernel import Kernel
+
+_set = object.__setattr__
+
+
+class Ref(Reference):
+    """A handle on an object, wherever it lives.
+
+    ``ref.method(...)`` sends a message and waits for the result; ``ref.method.post(...)`` sends one
+    way; ``ref.method.future(...)`` returns a `Future`. Refs are values: they may be sent, and two
+    Refs of one object are equal. All names without a leading underscore are messages; use
+    ``vista.id_of(ref)`` for the Id.
+
+    A method's function is made at its first use and kept in the Ref's own dictionary: there Python
+    finds it four times faster than through a descriptor.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_id", "_kernel", "_record")
+
+    _id: Id
+    _kernel: Kernel
+    _record: Any
+
+    def __init__(self, kernel: Kernel, id: Id, record: Any) -> None:
+        _set(self, "_kernel", kernel)
+        _set(self, "_id", id)
+        _set(self, "_record", record)
+
+    def __reference_parts__(self) -> tuple[Any, ...]:
+        return (self._id,)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(f"{name!r} is no message: names of messages have no underscore")
+        return self._kernel.bind(self, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError("an object changes only by messages to it; a Ref has no variables")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError("an object changes only by messages to it; a Ref has no variables")
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Ref) and other._id == self._id)
+
+    def __hash__(self) -> int:
+        return hash(self._id)
+
+    def __dir__(self) -> list[str]:
+        record = self._record
+        return [] if record is None else sorted(record.entry.methods)
+
+    def __repr__(self) -> str:
+        record = self._record
+        name = "object" if record is None else record.entry.name
+        return f"<{name} {self._id}>"
+
+    def __copy__(self) -> Ref:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Ref:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a Ref is not pickled: send it in a message, or keep str(vista.id_of(ref))")
+
+
+def keep_call(ref: Ref, name: str, call: Callable[..., Any]) -> None:
+    """Keep the function behind ``ref.name`` for its next use."""
+    ref.__dict__[name] = call
+
+
+def point(ref: Ref, record: Any) -> None:
+    """Make ``ref`` mean ``record`` from now on, forgetting what it kept."""
+    ref.__dict__.clear()
+    _set(ref, "_record", record)

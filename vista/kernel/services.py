@@ -1,0 +1,101 @@
+"""Services: names for objects, usable wherever an Id may stand."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from vista.errors import BadValueError, CallTimeout, NoSuchService, ServiceTaken
+from vista.kernel.current import current
+
+if TYPE_CHECKING:
+    from vista.kernel.kernel import Kernel
+    from vista.kernel.refs import Ref
+    from vista.kernel.table import Record
+
+
+class ServiceTable:
+    """The service names of one node. One object may have several; a name has one object."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._refs: dict[str, Ref] = {}
+        self._waiting: dict[str, list[Any]] = {}
+
+    def register(self, name: str, record: Record) -> None:
+        """Give an object a service name.
+
+        Registering the same object again does nothing. Raises `ServiceTaken` when another object
+        has the name and `BadValueError` when the text cannot be one.
+        """
+        self._check(name)
+        ref = self._kernel.ref_to(record)
+        holder = self._refs.get(name)
+        if holder is not None:
+            if holder == ref:
+                return
+            raise ServiceTaken(f"service {name!r} is provided by {holder!r} already")
+        self._refs[name] = ref
+        record.services = (*record.services, name)
+        for wake in self._waiting.pop(name, ()):
+            wake()
+
+    def unregister(self, name: str) -> None:
+        """Withdraw a service name. Raises `NoSuchService` when nobody has it."""
+        record = self.lookup(name)._record
+        del self._refs[name]
+        record.services = tuple(known for known in record.services if known != name)
+
+    def forget(self, record: Record) -> None:
+        """Withdraw every name of an object that is deleted."""
+        for name in record.services:
+            del self._refs[name]
+        record.services = ()
+
+    def get(self, name: str) -> Ref | None:
+        """Return the provider of a service, or None."""
+        return self._refs.get(name)
+
+    def lookup(self, name: str) -> Ref:
+        """Return the provider of a service. Raises `NoSuchService` with near misses."""
+        ref = self._refs.get(name)
+        if ref is None:
+            near = difflib.get_close_matches(name, self._refs, 3, 0.6)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise NoSuchService(f"no service {name!r}{hint}")
+        return ref
+
+    def wait(self, name: str, seconds: float | None) -> Ref:
+        """Park until somebody registers the name, ``seconds`` at most; then `CallTimeout`."""
+        self._check(name)
+        worker: Any = current()
+        kernel = self._kernel
+        while (ref := self._refs.get(name)) is None:
+            number = worker.parking + 1
+            wakes = self._waiting.setdefault(name, [])
+
+            def wake(number: int = number) -> None:
+                worker.wake(number)
+
+            wakes.append(wake)
+            late = CallTimeout(f"no service {name!r} appeared in time")
+            bound = kernel.limits.call_seconds if seconds is None else seconds
+            timer = kernel.timers.call_later(bound, lambda: worker.wake(number, error=late))  # noqa: B023
+            try:
+                worker.park(f"service {name!r}")
+            finally:
+                timer.cancel()
+                if wake in wakes:
+                    wakes.remove(wake)
+        return ref
+
+    def items(self) -> list[tuple[str, Ref]]:
+        """Return every name and its provider, by name."""
+        return sorted(self._refs.items(), key=lambda item: item[0])
+
+    def _check(self, name: str) -> None:
+        longest = self._kernel.limits.name_characters_max
+        if not isinstance(name, str) or not 0 < len(name) <= longest or not name.isprintable():
+            raise BadValueError(
+                f"{name!r} cannot be a service name: 1 to {longest} printable characters"
+            )

@@ -1,0 +1,81 @@
+"""Statistics: what a node counts of itself, at what cost.
+
+Every invocation adds one to its method's ``calls``: 12 ns. The clock is read for one invocation in
+64 (45 ns a reading), so ``timed_seconds / timed_calls`` is a sample and ``longest_seconds`` the
+longest of the sample; a method that holds the loop long is found by the watchdog whatever the
+sample. Everything else is counted off the hot path or computed when it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vista.kernel.kernel import Kernel
+
+
+class Counters(Counter[str]):
+    """The counters of one node: a Counter for those with names, attributes for its own.
+
+    Standard classes count under the original system's names, such as ``IOtotalFileReads``.
+    Times are in seconds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.access_denied = 0
+        self.posts_failed = 0
+        self.posts_lost = 0
+        self.overloads = 0
+        self.slow_methods = 0
+        self.loop_lag_seconds = 0.0
+        self.loop_lag_longest_seconds = 0.0
+
+    def note_lag(self, seconds: float) -> None:
+        """Count how late the loop took a turn; the mean is over the last sixteen or so."""
+        self.loop_lag_seconds += (seconds - self.loop_lag_seconds) / 16
+        if seconds > self.loop_lag_longest_seconds:
+            self.loop_lag_longest_seconds = seconds
+
+
+def statistics_of(kernel: Kernel) -> dict[str, Any]:
+    """Return the statistics of a node as a value; see `vista.statistics` for the keys."""
+    counters, threads = kernel.counters, kernel.threads
+    methods: dict[str, dict[str, Any]] = {}
+    classes: dict[str, int] = {}
+    calls = 0
+    for entry in kernel.classes.entries():
+        alive = entry.created - entry.deleted
+        if alive:
+            classes[entry.full_name] = classes.get(entry.full_name, 0) + alive
+        for method in entry.methods.values():
+            calls += method.calls
+            if method.calls:
+                methods[f"{entry.full_name}/{entry.version}.{method.name}"] = {
+                    "calls": method.calls,
+                    "timed_calls": method.timed_calls,
+                    "timed_seconds": method.timed_seconds,
+                    "longest_seconds": method.longest_seconds,
+                }
+    return {
+        "uptime_seconds": kernel.hub.time() - kernel.started,
+        "turns": threads.turns,
+        "threads_started": calls,
+        "threads_live": sum(len(worker.frames()) for worker in threads.live()),
+        "workers_idle": len(threads.idle),
+        "messages_ready": len(threads.ready),
+        "objects": len(kernel.table.records),
+        "objects_by_class": classes,
+        "services": len(kernel.services.items()),
+        "timers": len(kernel.timers),
+        "methods": methods,
+        "access_denied": counters.access_denied,
+        "posts_failed": counters.posts_failed,
+        "posts_lost": counters.posts_lost,
+        "overloads": counters.overloads,
+        "slow_methods": counters.slow_methods,
+        "loop_lag_seconds": counters.loop_lag_seconds,
+        "loop_lag_longest_seconds": counters.loop_lag_longest_seconds,
+        **counters,
+    }

@@ -1,0 +1,111 @@
+"""Records and the object table: what a node knows of each of its objects.
+
+The table maps Ids to records, many to one. The hot path tests one word of the record, ``state``:
+
+====================  ==============================================================
+``state``             meaning
+====================  ==============================================================
+the kernel            idle, nothing queued, nothing to check: a call may run at once
+a `Context`           held by that thread (`Worker` or coroutine)
+`QUEUED`              its next message stands in the kernel's ready queue
+`GUARDED`             idle, but an access list, a watcher or a meta object to be asked
+`GONE`                deleted, or replaced by the record in ``successor``
+====================  ==============================================================
+
+``idle`` is the state to which the record returns: the kernel, `GUARDED` or `GONE`. ``queue`` is
+None as long as nothing waits and nothing is to be checked at the end of an invocation; so the end
+of a call on the hot path costs one test.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from vista.ids import NODE_BYTES, SERIAL_BYTES, Id
+
+if TYPE_CHECKING:
+    from vista.kernel.classes import ClassEntry
+    from vista.kernel.guard import Guard
+    from vista.kernel.kernel import Kernel
+    from vista.kernel.objects import Object
+    from vista.kernel.refs import Ref
+
+
+class State:
+    """A named state of a record."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+QUEUED: Final = State("QUEUED")
+"""The next message for the object stands in the kernel's ready queue."""
+GUARDED: Final = State("GUARDED")
+"""Idle, with a guard: access list, watchers or a meta object."""
+GONE: Final = State("GONE")
+"""Deleted or replaced."""
+
+
+class Record:
+    """What the node keeps for one object. See the module's text for ``state``."""
+
+    __slots__ = (
+        "entry",
+        "guard",
+        "id",
+        "idle",
+        "instance",
+        "kernel",
+        "queue",
+        "ref",
+        "services",
+        "state",
+        "successor",
+    )
+
+    def __init__(self, kernel: Kernel, id: Id, entry: ClassEntry, instance: Object) -> None:
+        self.state: Any = kernel
+        self.idle: Any = kernel
+        self.queue: deque[Any] | None = None
+        self.kernel = kernel
+        self.id = id
+        self.entry = entry
+        self.instance = instance
+        self.guard: Guard | None = None
+        self.ref: Ref | None = None
+        self.services: tuple[str, ...] = ()
+        self.successor: Record | None = None
+
+    def __repr__(self) -> str:
+        return f"{self.entry.full_name} {self.id}"
+
+
+class Table:
+    """The objects of one node by Id.
+
+    ``node`` is the node's identity (10 bytes); `new_id` counts its serial numbers.
+    """
+
+    __slots__ = ("_serial", "node", "records")
+
+    def __init__(self, node: bytes) -> None:
+        assert len(node) == NODE_BYTES
+        self.node = node
+        self.records: dict[Id, Record] = {}
+        self._serial = 0
+
+    @property
+    def serial(self) -> int:
+        """The last serial number given."""
+        return self._serial
+
+    def new_id(self) -> Id:
+        """Return an Id nobody ever had."""
+        self._serial = serial = self._serial + 1
+        return Id(self.node + serial.to_bytes(SERIAL_BYTES, "big"))

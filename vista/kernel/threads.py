@@ -1,0 +1,405 @@
+"""Threads: invocations run by pooled greenlets on the hub's loop. Greenlet is used only here.
+
+A `Worker` is a greenlet that runs one message after another. Calls it makes to idle objects run
+nested in it: each is a vista thread of its own (a frame), not a greenlet of its own. When code
+waits, its worker parks: control goes back to the loop, and `Worker.wake` brings it back.
+
+A worker is in one of three conditions: running, parked (waiting for `wake`), or woken (in the
+ready queue, or lined up for the object it was active in). Only a parked worker can be woken, and
+each parking has a number, so a late wake of an earlier wait is ignored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final
+
+import greenlet
+
+from vista.errors import CallTimeout, ThreadKilled, VistaError
+from vista.kernel import monitor
+from vista.kernel.current import METHOD, PARENT, RECORD, STARTED, Context, Frame, enter
+from vista.kernel.timers import Timer
+
+if TYPE_CHECKING:
+    from vista.kernel.futures import Future
+    from vista.kernel.kernel import Kernel
+    from vista.kernel.table import Record
+
+RUNNING: Final = "running"
+PARKED: Final = "parked"
+WOKEN: Final = "woken"
+
+
+class KillThread(BaseException):
+    """Thrown into a greenlet to end the thread ``frame`` and all that is nested in it.
+
+    Where the frame was called, ``outcome`` is raised instead. Not an `Exception`: methods that
+    catch everything must not survive being killed.
+    """
+
+    def __init__(self, frame: Frame, outcome: VistaError) -> None:
+        super().__init__(str(outcome))
+        self.frame = frame
+        self.outcome = outcome
+
+
+class Worker(Context):
+    """A pooled greenlet that runs invocations; while it runs, the context of their code."""
+
+    __slots__ = (
+        "_error",
+        "_killed",
+        "_value",
+        "base",
+        "condition",
+        "frozen",
+        "future",
+        "greenlet",
+        "held_back",
+        "in_kernel_thread",
+        "left",
+        "message",
+        "parking",
+        "scopes",
+        "wants",
+        "why",
+    )
+
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__(kernel, None, kernel.user)
+        self.kernel = kernel
+        self.base: Any = None
+        self.left = 0
+        self.message: Any = None
+        self.future: Future | None = None
+        self.scopes: list[tuple[Frame, float]] | None = None
+        self.condition = WOKEN
+        self.parking = 0
+        self.why: Any = ""
+        self.wants: Record | None = None
+        self.frozen = False
+        self.held_back: Callable[[], None] | None = None
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self._killed: BaseException | None = None
+        self.in_kernel_thread = False
+        self.greenlet = greenlet.greenlet(self._run, kernel.threads.loop_greenlet)
+
+    def _run(self) -> None:
+        enter(self)
+        self.home.invoker.work(self)  # type: ignore[union-attr]
+
+    # --- parking ---------------------------------------------------------------------------
+
+    def park(self, why: Any, *, keep: bool = False, wants: Record | None = None) -> Any:
+        """Wait until `wake` is called; return its value or raise its error.
+
+        ``why`` says for what: a str, or a callable that makes one. Objects of the greenlet's
+        frames are released, the innermost one only unless ``keep``. The earliest bound on a call
+        of the chain is watched meanwhile.
+        """
+        threads = self.home.threads  # type: ignore[union-attr]
+        self.parking += 1
+        self.condition = PARKED
+        self.why = why
+        self.wants = wants
+        frame = self.frame
+        monitor.release_chain(self, frame[PARENT] if keep and frame is not self.base else frame)
+        timer = self._watch_deadline()
+        threads.parked[self] = None
+        threads.loop_greenlet.switch()
+        threads.parked.pop(self, None)
+        if timer is not None:
+            timer.cancel()
+        self.condition = RUNNING
+        self.wants = None
+        value, error = self._value, self._error
+        self._value = self._error = None
+        if error is not None:
+            raise error
+        return value
+
+    def wake(self, parking: int, value: Any = None, error: BaseException | None = None) -> bool:
+        """End the wait number ``parking`` with a value or an error; whether it still lasted."""
+        if self.condition is not PARKED or self.parking != parking:
+            return False
+        self.condition = WOKEN
+        self._value = value
+        self._error = error
+        if self.frozen:
+            self.held_back = self._enter
+        else:
+            self._enter()
+        return True
+
+    def _enter(self) -> None:
+        """Become active again in the object of the innermost frame, in its turn."""
+        frame = self.frame
+        record = None if frame is self.base else frame[RECORD]
+        if record is None or frame[METHOD].preemptable or monitor.try_enter(record, self):
+            self.admitted()
+        else:
+            monitor.line_up(record, self)
+
+    def admitted(self) -> None:
+        """Stand in the ready queue; the object is held."""
+        if self.frozen:
+            self.held_back = self.admitted
+        else:
+            self.home.threads.make_ready(self)  # type: ignore[union-attr]
+
+    def reenter(self, frame: Frame) -> None:
+        """Become active again in the object of ``frame`` after a nested call came back."""
+        if frame is self.base or frame[METHOD].preemptable:
+            return
+        record = frame[RECORD]
+        if not monitor.try_enter(record, self):
+            monitor.line_up(record, self)
+            self._stand_by(f"its turn in {record.entry.name}")
+
+    def _stand_by(self, why: str) -> None:
+        """Let the loop run; whoever takes this worker from a queue resumes it."""
+        threads = self.home.threads  # type: ignore[union-attr]
+        self.condition = WOKEN
+        self.why = why
+        threads.parked[self] = None
+        threads.loop_greenlet.switch()
+        threads.parked.pop(self, None)
+        self.condition = RUNNING
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def give_way(self) -> None:
+        """Let other threads, timers and I/O run; the innermost object stays held."""
+        if self.frame is not self.base and self.frame is not None:
+            monitor.release_chain(self, self.frame[PARENT])
+        self.admitted()
+        self._stand_by("the processor")
+
+    def park_native(self, running: asyncio.Future[Any], keep: bool) -> Any:
+        """Wait for a kernel thread. A kill takes effect when it returns, not before.
+
+        The kernel thread works on the object, which must not be let go under its hands.
+        """
+        number = self.parking + 1
+        running.add_done_callback(lambda _: self.wake(number))
+        self.in_kernel_thread = True
+        try:
+            self.park("its kernel thread", keep=keep)
+        finally:
+            self.in_kernel_thread = False
+        killed, self._killed = self._killed, None
+        if killed is not None:
+            running.exception()
+            raise killed
+        return running.result()
+
+    # --- bounds in time --------------------------------------------------------------------
+
+    def deadline(self, frame: Frame, started: float) -> float:
+        """Return when a call made by ``frame`` at ``started`` must have ended."""
+        for owner, due in reversed(self.scopes or ()):
+            if owner is frame:
+                return due
+        return started + self.home.limits.call_seconds  # type: ignore[union-attr]
+
+    def _watch_deadline(self) -> Timer | None:
+        """Start a timer for the earliest bound on this wait or on the nested calls around it.
+
+        Of several that end together the outermost counts: its caller gave the bound to the rest.
+        """
+        due: float | None = None
+        late: Frame | None = None
+        frame, base = self.frame, self.base
+        for owner, bound in reversed(self.scopes or ()):
+            if owner is frame:
+                due = bound
+                break
+        while frame is not base and frame[PARENT] is not base:
+            bound = self.deadline(frame[PARENT], frame[STARTED])
+            if due is None or bound <= due:
+                due, late = bound, frame
+            frame = frame[PARENT]
+        if due is None:
+            return None
+        number = self.parking
+        timers = self.home.timers  # type: ignore[union-attr]
+        return timers.call_at(due, lambda: self._expire(number, late))
+
+    def _expire(self, parking: int, late: Frame | None) -> None:
+        if self.parking != parking:
+            return
+        if late is None:
+            self.wake(parking, error=CallTimeout("the time of the enclosing timeout is over"))
+            return
+        text = f"{late[RECORD].entry.name}.{late[METHOD].name} did not answer in time"
+        self.throw(KillThread(late, CallTimeout(text)))
+
+    # --- control ---------------------------------------------------------------------------
+
+    def throw(self, error: BaseException) -> None:
+        """Raise ``error`` in the greenlet as soon as it runs again, wherever it waits."""
+        if self.condition is RUNNING:
+            raise error
+        if self.in_kernel_thread:
+            self._killed = error
+            return
+        self._error = error
+        self.frozen = False
+        self.held_back = None
+        threads = self.home.threads  # type: ignore[union-attr]
+        frame = self.frame
+        if frame is not None and frame is not self.base:
+            queue = frame[RECORD].queue
+            if queue is not None and self in queue:
+                queue.remove(self)
+        if self.condition is PARKED or self not in threads.ready:
+            # It does not wait for its turn: a kill must not hang on an object others keep.
+            self.condition = WOKEN
+            threads.make_ready(self)
+
+    def kill(self, frame: Frame, outcome: VistaError) -> None:
+        """End the thread ``frame`` of this greenlet; its caller gets ``outcome``."""
+        self.throw(KillThread(frame, outcome))
+
+    def freeze(self) -> None:
+        """Hold the greenlet from now on until `thaw`; a running one stops here."""
+        self.frozen = True
+        if self.condition is RUNNING:
+            self.held_back = self._enter
+            frame = self.frame
+            monitor.release_chain(self, frame)
+            self._stand_by("vista.resume")
+
+    def thaw(self) -> None:
+        """Let a frozen greenlet go on."""
+        self.frozen = False
+        held_back, self.held_back = self.held_back, None
+        if held_back is not None:
+            held_back()
+
+    # --- looking at it ---------------------------------------------------------------------
+
+    def frames(self) -> list[Frame]:
+        """Return the invocations nested in this greenlet, innermost first."""
+        found: list[Frame] = []
+        frame, base = self.frame, self.base
+        while frame is not base and frame is not None:
+            found.append(frame)
+            frame = frame[PARENT]
+        return found
+
+    @property
+    def stack(self) -> FrameType | None:
+        """The innermost Python frame of a parked greenlet."""
+        frame: FrameType | None = self.greenlet.gr_frame
+        return frame
+
+
+class Threads:
+    """The ready queue of a kernel, its workers, and the turn of the loop that runs them.
+
+    An item of ``ready`` is a woken `Worker` or a message (a tuple; see `vista.kernel.invoke`).
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.ready: deque[Any] = deque()
+        self.idle: list[Worker] = []
+        self.parked: dict[Any, None] = {}
+        self.running: Worker | None = None
+        self.turns = 0
+        self.turn_end = 0.0
+        self.checks_left = 0
+        self.loop_greenlet = greenlet.getcurrent()
+        self._scheduled = 0.0
+        self._waiting_for_turn = False
+        self.stopped = False
+
+    def make_ready(self, item: Any) -> None:
+        """Append to the ready queue and see to it that the loop takes a turn."""
+        self.ready.append(item)
+        if not self._waiting_for_turn and self.running is None:
+            self.schedule()
+
+    def schedule(self) -> None:
+        """Ask the loop for a turn."""
+        if not self._waiting_for_turn:
+            self._waiting_for_turn = True
+            hub = self.kernel.hub
+            self._scheduled = hub.time()
+            hub.loop.call_soon(self.turn)
+
+    def turn(self) -> None:
+        """Run what is ready, for a bounded time, then let the loop see to timers and I/O."""
+        kernel, ready = self.kernel, self.ready
+        self._waiting_for_turn = False
+        self.loop_greenlet = greenlet.getcurrent()
+        time = kernel.hub.time
+        kernel.now = now = time()
+        kernel.counters.note_lag(now - self._scheduled)
+        self.turns += 1
+        self.turn_end = now + kernel.limits.turn_seconds
+        self.checks_left = 64
+        kernel.hub.order(ready)
+        while ready:
+            item = ready.popleft()
+            if type(item) is tuple:
+                worker = self.idle.pop() if self.idle else Worker(kernel)
+                worker.message = item
+            else:
+                worker = item
+                if worker.frozen:
+                    worker.held_back = worker.admitted
+                    continue
+            self.running = worker
+            worker.greenlet.switch()
+            self.checks_left -= 1
+            if self.checks_left <= 0 or time() >= self.turn_end:
+                break
+        self.running = None
+        if ready:
+            self.schedule()
+
+    def turn_is_over(self) -> bool:
+        """Whether the loop must have its turn: by the clock, or by the number of looks at it."""
+        self.checks_left -= 1
+        kernel = self.kernel
+        kernel.now = now = kernel.hub.time()
+        return self.checks_left <= 0 or now >= self.turn_end
+
+    def retire(self, worker: Worker) -> bool:
+        """Take a worker that has nothing to do; False when there are enough and it should end."""
+        if self.stopped or len(self.idle) >= self.kernel.limits.pooled_workers_max:
+            return False
+        self.idle.append(worker)
+        return True
+
+    def rest(self, worker: Worker) -> None:
+        """Switch from an idle worker to the loop, until it gets a message."""
+        self.loop_greenlet.switch()
+
+    def live(self) -> list[Any]:
+        """Return every worker and coroutine that has an invocation: the running one, the parked."""
+        running = [] if self.running is None or self.running.frame is None else [self.running]
+        return running + [worker for worker in self.parked if worker not in running]
+
+    def kill_all(self) -> None:
+        """End every thread: the node stops."""
+        for worker in list(self.parked):
+            frames = worker.frames()
+            if frames:
+                worker.kill(frames[-1], ThreadKilled("the node stops"))
+
+    def close(self) -> None:
+        """Let the idle greenlets end."""
+        self.stopped = True
+        for worker in self.idle:
+            worker.message = None
+            worker.greenlet.switch()
+        self.idle.clear()

@@ -1,0 +1,1 @@
+"""Classes and objects that travel: class source to module and back."""

@@ -1,0 +1,1 @@
+"""The face of vista: the command, the prompt, and how objects are shown."""

@@ -1,0 +1,256 @@
+"""The command ``vista``: boot an rc file, check one, show classes, open a prompt.
+
+Exit codes: 0 when all went well or a signal ended it, 1 when it failed while running, 2 for
+mistakes in the command line or in a file. Modules that only one of the commands needs are imported
+there: a class list needs no event loop and a boot no prompt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn
+
+from vista.errors import NoSuchClass, RcError, VistaError
+from vista.shell.log import LEVELS, start_logging
+from vista.standard.rc_grammar import did_you_mean
+
+if TYPE_CHECKING:
+    from vista.kernel.node import Node
+    from vista.kernel.rows import ClassRow
+
+DONE = 0
+FAILED = 1
+MISTAKEN = 2
+
+HELP = """\
+usage: vista [OPTIONS] FILE [ARGUMENTS]      run an rc file until it is told to stop
+       vista [OPTIONS] COMMAND [...]
+
+An rc file makes one object a line: a class name and the arguments of its create.
+
+commands:
+  check FILE [ARGUMENTS]   find every mistake in an rc file; start nothing
+  classes                  list the installed classes
+  doc CLASS                what a class is for, how it is created, what it answers
+  repl [FILE [ARGUMENTS]]  a prompt on a running node, which has booted FILE
+
+options (before FILE or COMMAND):
+  --keep-going             log a line that fails and go on with the next one
+  --name NAME              the name of the node
+  --log-level LEVEL        debug, info, warning, error or critical; info if not given
+  --log-json               log JSON, one object a line
+  --version                print the version
+  --help                   print this
+
+Signals: SIGTERM or SIGINT ends in good order, exit code 0; a second one ends at once.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse with our own help and one line for a mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and leave with exit code 2."""
+        print(f"vista: {message}; vista --help says more", file=sys.stderr)
+        raise SystemExit(MISTAKEN)
+
+    def format_help(self) -> str:
+        """The text of ``--help``."""
+        return HELP
+
+
+def read_command_line(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; ``words`` is what follows the options.
+
+    Prints and raises `SystemExit` for ``--help``, ``--version`` and mistakes.
+    """
+    parser = _Parser(prog="vista", allow_abbrev=False)
+    parser.add_argument("--keep-going", action="store_true")
+    parser.add_argument("--name")
+    parser.add_argument("--log-level", choices=LEVELS, default="info")
+    parser.add_argument("--log-json", action="store_true")
+    parser.add_argument("--version", action="store_true")
+    parser.add_argument("words", nargs=argparse.REMAINDER)
+    options = parser.parse_args(arguments)
+    if not options.words and not options.version:
+        parser.error("an rc file or a command is missing")
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; ``arguments`` are those of the process if None."""
+    options = read_command_line(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(options)
+    except RcError as error:
+        print(error, file=sys.stderr)
+        return MISTAKEN
+    except NoSuchClass as error:
+        print(f"vista: {error}", file=sys.stderr)
+        return MISTAKEN
+    except BrokenPipeError:
+        # Whoever read the output, such as head, has had enough. Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except (VistaError, OSError) as error:
+        print(f"vista: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.version:
+        return show_version()
+    command = COMMANDS.get(options.words[0])
+    if command is None:
+        return run_file(options, options.words)
+    return command(options, options.words[1:])
+
+
+def show_version() -> int:
+    """``vista --version``."""
+    from importlib.metadata import version
+
+    print(f"vista {version('vista')}")
+    return DONE
+
+
+def run_file(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """``vista FILE [ARGUMENTS]``: boot the file and run until a signal or an object stops the
+    node."""
+    from vista.shell.signals import StopSignals
+
+    file_name, arguments = words[0], list(words[1:])
+    _must_exist(file_name)
+    node = _make_node(options, arguments)
+    signals = StopSignals(node.kernel)
+
+    def begin() -> None:
+        signals.install()
+        _boot(file_name, options.keep_going)
+
+    try:
+        node.run_main(begin)
+    except VistaError:
+        # A boot that a signal ended was told to end.
+        if signals.received is None:
+            raise
+    return DONE
+
+
+def check(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """``vista check FILE [ARGUMENTS]``: print every mistake, or how many lines are in order."""
+    from vista.shell.check import check_file
+
+    _need(words, 1, None, "check FILE [ARGUMENTS]")
+    mistakes = check_file(words[0], words[1:], os.environ)
+    for mistake in mistakes:
+        print(mistake)
+    if mistakes:
+        return MISTAKEN
+    print(f"{words[0]}: no mistakes found")
+    return DONE
+
+
+def classes(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """``vista classes``: the table of the installed classes."""
+    from vista.shell import show
+
+    _need(words, 0, 0, "classes")
+    show.print_classes(installed_rows())
+    return DONE
+
+
+def installed_rows() -> list[ClassRow]:
+    """A row for each installed class, by name space and name."""
+    from vista.kernel.classes import ClassEntry
+    from vista.kernel.rows import ClassRow
+    from vista.standard.installed import find_installed, installed_classes
+
+    entries = [ClassEntry(cls) for name in installed_classes() if (cls := find_installed(name))]
+    entries.sort(key=lambda entry: (entry.namespace, entry.name))
+    return [
+        ClassRow(
+            namespace=entry.namespace,
+            name=entry.name,
+            version=entry.version,
+            objects=0,
+            module=entry.cls.__module__,
+            summary=entry.doc.partition("\n")[0],
+        )
+        for entry in entries
+    ]
+
+
+def doc(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """``vista doc CLASS``: the documentation of an installed class."""
+    from vista.kernel.classes import ClassEntry
+    from vista.shell import show
+    from vista.standard.installed import bare_name, find_installed, installed_classes
+
+    _need(words, 1, 1, "doc CLASS")
+    name = bare_name(words[0])
+    cls = find_installed(name)
+    if cls is None:
+        raise NoSuchClass(f'no class "{words[0]}"{did_you_mean(name, installed_classes())}')
+    show.print_doc(ClassEntry(cls))
+    return DONE
+
+
+def repl(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """``vista repl [FILE [ARGUMENTS]]``: a prompt, with the objects FILE names as variables."""
+    from vista.shell.repl import run_repl
+
+    file_name = words[0] if words else None
+    if file_name is not None:
+        _must_exist(file_name)
+    node = _make_node(options, list(words[1:]))
+    node.start()
+    names: dict[str, object] = {}
+    if file_name is not None:
+        try:
+            names.update(node.call(_boot, file_name, options.keep_going))
+        except VistaError:
+            node.stop()
+            raise
+    return run_repl(node, names, file_name)
+
+
+COMMANDS: Mapping[str, Callable[[argparse.Namespace, Sequence[str]], int]] = MappingProxyType(
+    {"check": check, "classes": classes, "doc": doc, "repl": repl}
+)
+"""The words that are commands; any other first word is the name of an rc file."""
+
+
+def _need(words: Sequence[str], least: int, most: int | None, usage: str) -> None:
+    if len(words) < least or (most is not None and len(words) > most):
+        print(f"vista: usage: vista {usage}", file=sys.stderr)
+        raise SystemExit(MISTAKEN)
+
+
+def _must_exist(file_name: str) -> None:
+    path = Path(file_name)
+    if path.exists():
+        return
+    beside = [str(other) for other in path.parent.glob("*.rc")]
+    commands = [f"vista {command}" for command in COMMANDS]
+    near = did_you_mean(file_name, beside) or did_you_mean(f"vista {file_name}", commands)
+    raise RcError(f"{file_name}: No such file or directory{near}")
+
+
+def _make_node(options: argparse.Namespace, arguments: list[str]) -> Node:
+    from vista.kernel.node import Node
+
+    start_logging(options.log_level, as_json=options.log_json)
+    return Node(options.name, settings={"arguments": arguments})
+
+
+def _boot(file_name: str, keep_going: bool) -> dict[str, object]:
+    """Run an rc file on the node whose thread calls; returns the objects it keeps under names."""
+    from vista.standard.creator import boot
+
+    return boot(file_name, keep_going=keep_going)

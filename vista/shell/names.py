@@ -1,0 +1,95 @@
+"""Asks a node for names: of services, classes, objects, threads, and of an object's methods.
+
+Whoever presses TAB waits, so every question has half a second; what comes too late counts as
+nothing. The methods of an object are kept for two seconds: completion asks again with each key.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+import vista
+from vista.errors import CallError
+from vista.kernel.current import current
+from vista.kernel.rows import MethodRow
+
+if TYPE_CHECKING:
+    from vista.kernel.node import Node
+
+ANSWER_SECONDS_MAX = 0.5
+"""How long a question may take: what comes later feels like a prompt that hangs."""
+
+KEPT_SECONDS = 2.0
+"""How long the methods of an object are remembered: a user types on, a class changes seldom."""
+
+KEPT_OBJECTS_MAX = 100
+"""Objects whose methods are remembered."""
+
+Answer = TypeVar("Answer")
+
+
+class NodeNames:
+    """The names on a node that runs in another OS thread; see `vista.shell.complete.Names`.
+
+    ``clock`` gives seconds that never go back.
+    """
+
+    def __init__(self, node: Node, clock: Callable[[], float] = time.monotonic) -> None:
+        self._node = node
+        self._clock = clock
+        self._kept: dict[object, tuple[float, Mapping[str, MethodRow]]] = {}
+
+    def services(self) -> Iterable[str]:
+        """Return the names of all services."""
+        return [row.name for row in self._ask(vista.services, [])]
+
+    def classes(self) -> Iterable[str]:
+        """Return the names of all classes, bare and with their name space."""
+        rows = self._ask(vista.classes, [])
+        return [name for row in rows for name in (row.name, f"{row.namespace}.{row.name}")]
+
+    def ids(self) -> Iterable[str]:
+        """Return the text form of the Ids of objects."""
+        return [str(row.id) for row in self._ask(vista.objects, [])]
+
+    def threads(self) -> Iterable[str]:
+        """Return the text form of the Ids of living threads."""
+        return [str(row.id) for row in self._ask(vista.threads, [])]
+
+    def methods(self, target: object) -> Iterable[str]:
+        """Return the names of the messages an object takes; ``target`` may stand for none."""
+        return list(self.method_rows(target))
+
+    def method_rows(self, target: object) -> Mapping[str, MethodRow]:
+        """Return what an object answers, by message name; nothing when it does not tell soon."""
+        until, rows = self._kept.get(target, (0.0, {}))
+        if rows and self._clock() < until:
+            return rows
+        answer: object = self._ask(lambda: vista.send(target, "methods"), {})
+        rows = _rows(answer)
+        if len(self._kept) >= KEPT_OBJECTS_MAX:
+            self._kept.clear()
+        self._kept[target] = (self._clock() + KEPT_SECONDS, rows)
+        return rows
+
+    def _ask(self, question: Callable[[], Answer], nothing: Answer) -> Answer:
+        """Run a question as a vista thread, and give it up when it takes too long.
+
+        The bound is on this side: a method that keeps the node's loop busy must not hang TAB.
+        """
+        asked = self._node.kernel.call_in_flight(current(), question)
+        try:
+            answer: Answer = asked.result(timeout=ANSWER_SECONDS_MAX)[0]
+        except CallError:
+            asked.cancel()
+            return nothing
+        return answer
+
+
+def _rows(answer: object) -> Mapping[str, MethodRow]:
+    """Take an answer to ``methods``: a class may have given the word another sense."""
+    if not isinstance(answer, dict):
+        return {}
+    return {name: row for name, row in answer.items() if isinstance(row, MethodRow)}

@@ -1,0 +1,55 @@
+"""Signals of the command: the first one asks for an orderly end, the second one ends at once.
+
+Python-level handlers, not the loop's: a method that holds the loop for ever must not keep the
+second signal from working. Handlers run in the main thread between two instructions of whatever
+runs there, so they do nothing but hand on, or end the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from types import FrameType
+
+from vista.kernel.kernel import Kernel
+
+SERVICE = "ShutdownService"
+KILLED_BY_SIGNAL = 128
+"""Added to a signal's number: the exit code of a command it ended, as shells have it."""
+
+_log = logging.getLogger("vista.command")
+
+
+class StopSignals:
+    """Stops a kernel in good order at SIGTERM and SIGINT. Call `install` in the main thread.
+
+    The service ``ShutdownService`` is told if there is one, so that its subscribers are; else the
+    kernel is stopped directly. `received` is the signal that came first, or None.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.received: signal.Signals | None = None
+
+    def install(self) -> None:
+        """Take over SIGTERM and SIGINT of this process."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            # Nothing is flushed or joined: whoever asks twice has waited long enough.
+            os._exit(KILLED_BY_SIGNAL + number)
+        self.received = signal.Signals(number)
+        self._kernel.hub.loop.call_soon_threadsafe(self._stop)
+
+    def _stop(self) -> None:
+        assert self.received is not None, "it is set before this is scheduled"
+        reason = self.received.name
+        _log.info("%s: stopping; send it again to stop at once", reason)
+        service = self._kernel.services.get(SERVICE)
+        if service is None:
+            self._kernel.request_stop(reason)
+        else:
+            self._kernel.post_quietly(service, "shutdown", reason)

@@ -1,0 +1,29 @@
+"""The classes of name space Standard, one for each word of an rc file, grouped by subject.
+
+`CLASSES` says in which module each is, as data: a class is imported when an rc line, a message or a
+program first names it, and not before.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+CLASSES: Final[dict[str, str]] = {
+    "AcceptConnection": "vista.standard.io",
+    "AllowExecProcess": "vista.standard.execution",
+    "AutomaticClassLoader": "vista.standard.loading",
+    "ConsoleDisplay": "vista.standard.console",
+    "CreateObjects": "vista.standard.creator",
+    "ExecProcess": "vista.standard.execution",
+    "IOobject": "vista.standard.io",
+    "LoadClassFile": "vista.standard.loading",
+    "ObjectCreator": "vista.standard.creator",
+    "ReadBuffer": "vista.standard.io",
+    "RepeatingTimerEvent": "vista.standard.timers",
+    "SendFile": "vista.standard.io",
+    "ShutdownService": "vista.standard.services",
+    "Statistics": "vista.standard.services",
+    "TimerEvent": "vista.standard.timers",
+    "VirtualConsole": "vista.standard.console",
+}
+"""Class name -> the module that defines it."""

@@ -1,0 +1,93 @@
+"""The channels a node has open, by number, and their statistics.
+
+An IOobject keeps only the number, which is a value: so it can be described and encoded like any
+object, and a channel can change hands inside its node (from a listener to the IOobject of a new
+connection, from an ExecProcess to that of its standard output).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+
+from vista.errors import BadValueError
+from vista.kernel.kernel import Kernel
+from vista.standard.channels import Channel
+
+_SETTING = "channels"
+
+
+class ChannelTable:
+    """The open channels of one node, and what else must not outlive it.
+
+    A node that stops deletes no objects, but it cancels the tasks of its loop: one of them is this
+    table's, and closes what is open.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._counters = kernel.counters
+        self._channels: dict[int, Channel] = {}
+        self._unclaimed: set[int] = set()
+        self._number = 0
+        self._endings: dict[Callable[[], object], None] = {}
+        self._task = kernel.hub.loop.create_task(
+            self._end_with_the_node(), context=contextvars.Context()
+        )
+
+    def __len__(self) -> int:
+        return len(self._channels)
+
+    def count(self, attribute: str) -> None:
+        """Count one more of a statistics attribute, such as ``IOtotalFileReads``."""
+        self._counters[attribute] += 1
+
+    def add(self, channel: Channel) -> int:
+        """Take in a channel nobody has yet and return its number; it leaves when it closes."""
+        self._number += 1
+        number = self._number
+        self._channels[number] = channel
+        self._unclaimed.add(number)
+        channel.on_closed.append(lambda: self._remove(number))
+        return number
+
+    def claim(self, number: int) -> Channel:
+        """Return a channel nobody has yet, for the one object that will have it.
+
+        Raises `BadValueError` when there is none of this number or somebody has it.
+        """
+        if number not in self._unclaimed:
+            raise BadValueError(f"no channel {number} waits for an object that takes it")
+        self._unclaimed.remove(number)
+        return self._channels[number]
+
+    def find(self, number: int) -> Channel | None:
+        """Return the open channel of this number, or None."""
+        return self._channels.get(number)
+
+    def at_end(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """Have ``callback`` called when the node stops; return what takes that back."""
+        self._endings[callback] = None
+        return lambda: self._endings.pop(callback, None) and None
+
+    def _remove(self, number: int) -> None:
+        del self._channels[number]
+        self._unclaimed.discard(number)
+
+    async def _end_with_the_node(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for callback in list(self._endings):
+                callback()
+            for channel in list(self._channels.values()):
+                channel.close()
+
+
+def channel_table(kernel: Kernel) -> ChannelTable:
+    """Return the channel table of a node, made at its first use."""
+    table = kernel.settings.get(_SETTING)
+    if table is None:
+        table = kernel.settings[_SETTING] = ChannelTable(kernel)
+    assert isinstance(table, ChannelTable)
+    return table

@@ -1,0 +1,160 @@
+"""Creating objects: by message, and line by line from an rc file."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import Any
+
+from vista.errors import RcError, ThreadKilled
+from vista.kernel.access import AccessControlList
+from vista.api import create, delete, import_object, post, self_ref, timeout
+from vista.kernel.current import kernel
+from vista.kernel.objects import Object
+from vista.kernel.refs import Ref
+from vista.standard.loading import find_class
+from vista.standard.rc_arguments import FileName
+from vista.standard.rc_grammar import Variables
+from vista.standard.rc_run import RcRun, RcSource
+from vista.standard.turns import Ending
+
+BOOT_SECONDS_MAX = 3600.0
+"""How long `boot` waits for the end of a file: more than any start takes, and less than for
+ever."""
+
+_log = logging.getLogger("vista.rc")
+
+
+class ObjectCreator(Object, namespace="Standard"):
+    """Creates objects on its node when it is sent a message.
+
+    There is one on each node, made with it, as the service ``ObjectCreator``; its Id names the
+    node everywhere. No rc line creates it. The original's ObjectCreator.
+    """
+
+    def create_object(
+        self,
+        class_name: str | list[str | int],
+        acl: AccessControlList | None = None,
+        *arguments: Any,
+    ) -> Ref:
+        """Create an object and return its Ref.
+
+        ``class_name`` is a name (any name space, newest version), ``Space.Name`` or ``[name space,
+        name, version]``. ``acl`` guards the object; None means the node's default. ``arguments``
+        go to the class's ``create``. A class that is not known is looked for among the installed
+        ones and by the service ``AutomaticClassLoader``. Raises `NoSuchClass`, and whatever
+        ``create`` raises.
+        """
+        entry = find_class(kernel(), class_name)
+        return create(entry.cls, *arguments, acl=acl)
+
+    def import_object(self, data: bytes) -> Ref:
+        """Make an object from its encoding, with the Id it had, and return its Ref."""
+        return import_object(data)
+
+    def shutdown(self) -> None:
+        """Stop the node: its threads are drained and ``vista FILE`` ends with exit code 0."""
+        kernel().request_stop("shutdown was sent to the ObjectCreator")
+
+
+class CreateObjects(Object, namespace="Standard"):
+    """Runs an rc file: creates one object a line, in order.
+
+    ::
+
+        CreateObjects more.rc
+
+    ``file_name_or_io_object`` is a file name, a ``file:`` address, or an object with
+    ``read_bytes`` (an IOobject or an allomorphic one). ``extra_environment`` is added to the
+    environment's variables. ``default_acl`` guards every object made; None means the node's
+    default. ``arguments`` are ``$1``, ``$2`` and so on; None means those of the command line.
+
+    The file runs in a thread of its own. A line that fails stops it and deletes what it made, last
+    first, unless ``keep_going`` is true: then the mistake is logged and the next line is run. At
+    the end the object deletes itself, unless ``dont_auto_delete`` is true. A caller that wants to
+    wait for the end says so and calls `get_line_total`.
+
+    The original's CreateObjects.
+    """
+
+    def create(
+        self,
+        file_name_or_io_object: FileName | Ref,
+        extra_environment: dict[str, str] | None = None,
+        default_acl: AccessControlList | None = None,
+        dont_auto_delete: bool = False,
+        arguments: list[str] | None = None,
+        keep_going: bool = False,
+    ) -> None:
+        """Begin to run the file."""
+        self.dont_auto_delete = dont_auto_delete
+        self.names: dict[str, Ref] = {}
+        self.waiting = 0
+        if arguments is None:
+            arguments = list(kernel().settings.get("arguments", ()))
+        environment = {**os.environ, **(extra_environment or {})}
+        self._source = RcSource(file_name_or_io_object)
+        variables = Variables(environment, self._source.name, arguments)
+        self._run = RcRun(kernel(), self._source, variables, default_acl, keep_going)
+        self._ending = Ending(kernel().hub.loop)
+        self.started = False
+        post(self_ref(self), "process_file")
+
+    def process_file(self) -> None:
+        """Run the file. The object sends this to itself; later calls do nothing."""
+        if self.started:
+            return
+        self.started = True
+        try:
+            self._ending.end(self._run.run(self.names))
+        except RcError as error:
+            self._ending.end(error=error)
+            if not self.dont_auto_delete:
+                for line in str(error).splitlines():
+                    _log.error("%s", line)
+        finally:
+            # Whatever else ended the thread must reach those who wait for it.
+            raised = sys.exception()
+            killed = ThreadKilled("the boot was killed")
+            self._ending.end(error=raised if isinstance(raised, Exception) else killed)
+            self._leave()
+
+    def get_line_total(self) -> int:
+        """How many lines the file has. Waits until all of them are processed.
+
+        Raises `RcError` when a line failed and the rest was given up: one line of text for each
+        mistake, ``file:line:column: what was wrong``.
+        """
+        self.waiting += 1
+        try:
+            return int(str(self._ending.wait()))
+        finally:
+            self.waiting -= 1
+            self._leave()
+
+    def get_names(self) -> dict[str, Ref]:
+        """The objects that the file keeps under names (``name = Class ...``), so far."""
+        return dict(self.names)
+
+    def _leave(self) -> None:
+        if self._ending.ended and not self.waiting and not self.dont_auto_delete:
+            post(self_ref(self), "delete_yourself")
+
+
+def boot(
+    file_name: str, arguments: list[str] | None = None, *, keep_going: bool = False
+) -> dict[str, Ref]:
+    """Run an rc file to its end on the node of the calling thread.
+
+    The arguments are those of `CreateObjects`. Returns the objects that the file keeps under names.
+    Waits as long as it takes, an hour at most: each line has its own bound,
+    ``limits.call_seconds``. Raises `RcError`.
+    """
+    with timeout(BOOT_SECONDS_MAX):
+        runner = create(CreateObjects, file_name, None, None, True, arguments, keep_going)
+        runner.get_line_total()
+        names: dict[str, Ref] = runner.get_names()
+        delete(runner)
+    return names

@@ -1,0 +1,207 @@
+"""Loading classes: from a file that is named, and by themselves when a name is not known."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from vista.errors import ClassDefinitionError, NoSuchClass, NoSuchService
+from vista.api import register_service, self_ref, send
+from vista.kernel.classes import ClassEntry, ClassSpecifier
+from vista.kernel.current import kernel
+from vista.kernel.kernel import Kernel
+from vista.kernel.objects import Object
+from vista.mobility.loader import (
+    classes_of,
+    find_file,
+    is_source,
+    load_source,
+    read_source,
+    search_path,
+)
+from vista.mobility.scan import ScannedClass, scan_source
+from vista.standard.installed import bare_name, find_installed, installed_classes, known_names
+from vista.standard.rc_arguments import FileName
+from vista.standard.rc_grammar import did_you_mean
+
+SERVICE = "AutomaticClassLoader"
+"""The service that is asked for classes nobody knows."""
+
+LOADED = 0
+LOADED_BEFORE = 1
+
+
+class LoadClassFile(Object, namespace="Standard"):
+    """Loads a class file: Python source that defines object classes.
+
+    ::
+
+        LoadClassFile greenhouse_classes.py
+        LoadClassFile "file:$HOME/classes/counter.py"
+
+    ``file_name_or_source`` is a path or a ``file:`` address, or the source itself if it has more
+    than one line (which is how a program gives its classes to another node). A relative path
+    starts at the rc file's directory, else at the current one, else at those of ``$VISTA_PATH``.
+    Loading the same content again is harmless; two versions of a class from two files live side by
+    side.
+
+    The object deletes itself once the file is loaded, unless ``stay_around`` is true: then
+    `get_result_code` can be asked. Source that is not Python raises `ClassDefinitionError` with
+    file, line and column; what the source itself raises arrives as it is.
+
+    The original's LoadOIL2File.
+    """
+
+    def create(self, file_name_or_source: FileName, stay_around: bool = False) -> None:
+        """Load the file."""
+        self.result_code = load_class_file(kernel(), file_name_or_source)
+        if not stay_around:
+            self_ref(self).delete_yourself.post()
+
+    def get_result_code(self) -> int:
+        """0 when the classes were loaded, 1 when the same content had been loaded before."""
+        return self.result_code
+
+
+def load_class_file(node_kernel: Kernel, file_name_or_source: str) -> int:
+    """Load a class file on a node; see `LoadClassFile` for the arguments and errors.
+
+    Returns 0, or 1 when the same content had been loaded before.
+    """
+    if is_source(file_name_or_source):
+        return _load(node_kernel, file_name_or_source, None)
+    directories = search_path((), os.environ.get("VISTA_PATH", ""))
+    path = find_file(file_name_or_source, directories)
+    return _load(node_kernel, read_source(path), str(path))
+
+
+def _load(node_kernel: Kernel, source: str, file_name: str | None) -> int:
+    module = load_source(source, file_name)
+    classes = list(classes_of(module))
+    if not classes:
+        raise ClassDefinitionError(
+            f"{module.__file__}:1:1: no object class here; write class Name(vista.Object)"
+        )
+    known = {entry.cls for entry in node_kernel.classes.entries()}
+    for cls in classes:
+        node_kernel.classes.add(cls)
+    return LOADED_BEFORE if known.issuperset(classes) else LOADED
+
+
+class AutomaticClassLoader(Object, namespace="Standard"):
+    """Finds and loads classes by name when something creates an object of a class nobody knows.
+
+    ::
+
+        AutomaticClassLoader
+        AutomaticClassLoader classes $HOME/more-classes
+
+    It looks through the installed applications (entry-point group ``vista.apps``) and through the
+    ``directories``, whose class files it reads without running them; only the file that has the
+    class is run. Of several versions in the directories the newest is loaded. A relative directory
+    starts at the rc file's directory.
+
+    It registers itself as the service ``AutomaticClassLoader``; creating a second one raises
+    `ServiceTaken`. The original's AutomaticClassLoader with its ClassLocator.
+    """
+
+    def create(self, *directories: FileName) -> None:
+        """Take up the service."""
+        for directory in directories:
+            if not Path(directory).is_dir():
+                raise NotADirectoryError(f'no directory "{directory}" to look for class files in')
+        self.directories = [str(Path(directory).absolute()) for directory in directories]
+        register_service(SERVICE, self)
+
+    def find_and_load_class(self, name: str | list[str | int]) -> bool:
+        """Find a class and load it.
+
+        ``name`` is what ``create`` was given: a name, ``Space.Name`` or ``[name space, name,
+        version]``. Returns true. Raises `NoSuchClass` with the near miss when it is nowhere, and
+        what loading the file raises.
+        """
+        node_kernel = kernel()
+        cls = find_installed(bare_name(name))
+        if cls is not None:
+            node_kernel.classes.add(cls)
+            return True
+        found = [
+            (scanned.version, path) for path, scanned in self._scanned() if fits(scanned, name)
+        ]
+        if not found:
+            raise NoSuchClass(self._explain(name))
+        load_class_file(node_kernel, max(found)[1])
+        return True
+
+    def class_names(self) -> list[str]:
+        """Every class name it can find, in alphabetical order."""
+        return sorted(set(installed_classes()) | {scanned.name for _, scanned in self._scanned()})
+
+    def _scanned(self) -> list[tuple[str, ScannedClass]]:
+        """Each class in the directories, with its file. A file that is no Python has none."""
+        return scan_directories(self.directories)
+
+    def _explain(self, name: str | list[str | int]) -> str:
+        near = did_you_mean(bare_name(name), {*known_names(kernel()), *self.class_names()})
+        return f'no class "{said(name)}"{near}'
+
+
+def scan_directories(directories: list[str]) -> list[tuple[str, ScannedClass]]:
+    """Each class defined in the ``*.py`` files of some directories, with the path of its file.
+
+    No file is run; one that is not Python has no classes.
+    """
+    found: list[tuple[str, ScannedClass]] = []
+    for directory in directories:
+        for path in sorted(Path(directory).glob("*.py")):
+            try:
+                found += [
+                    (str(path), scanned) for scanned in scan_source(read_source(path), str(path))
+                ]
+            except ClassDefinitionError:
+                continue
+    return found
+
+
+def fits(scanned: ScannedClass, name: str | list[str | int]) -> bool:
+    """Whether a class is what ``name`` asks for, as ``create`` understands names."""
+    if isinstance(name, str):
+        namespace, _, bare = name.rpartition(".")
+        return scanned.name == bare and namespace in ("", scanned.namespace)
+    namespace, bare, version = name
+    wanted_space = namespace in (None, scanned.namespace)
+    return scanned.name == bare and wanted_space and version in (None, scanned.version)
+
+
+def said(name: ClassSpecifier) -> str:
+    """A way of naming a class as text: ``Counter``, or ``Local.Counter.2`` for exactly one."""
+    return name if isinstance(name, str) else ".".join(map(str, name))
+
+
+def find_class(node_kernel: Kernel, name: str | list[str | int]) -> ClassEntry:
+    """Find a class by name: known already, installed, or by the AutomaticClassLoader if there is
+    one.
+
+    Waits for that. Raises `NoSuchClass` with the near miss.
+    """
+    try:
+        return node_kernel.classes.resolve(name)
+    except NoSuchClass as error:
+        unknown = error
+    cls = find_installed(bare_name(name))
+    if cls is not None:
+        node_kernel.classes.add(cls)
+    else:
+        _ask_loader(node_kernel, name, unknown)
+    return node_kernel.classes.resolve(name)
+
+
+def _ask_loader(node_kernel: Kernel, name: str | list[str | int], unknown: NoSuchClass) -> None:
+    try:
+        send(SERVICE, "find_and_load_class", name)
+    except NoSuchService:
+        known = known_names(node_kernel)
+        if bare_name(name) in known:
+            raise unknown from None
+        near = did_you_mean(bare_name(name), known)
+        raise NoSuchClass(f'no class "{said(name)}"{near}') from None

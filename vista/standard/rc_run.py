@@ -1,0 +1,207 @@
+"""Running an rc file: from its text to objects on a node, one statement after another.
+
+Nothing is created when a line breaks the grammar. A statement that fails ends the run, and what it
+made is deleted, last first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import traceback
+from pathlib import Path
+
+from vista.errors import NoSuchClass, NoSuchObject, RcError, VistaError
+from vista.kernel.access import AccessControlList
+from vista.api import future, here, id_of, ref_of
+from vista.kernel.classes import ClassEntry
+from vista.kernel.kernel import Kernel
+from vista.kernel.refs import Ref
+from vista.mobility.loader import SCHEME, is_source
+from vista.standard.installed import class_specifier
+from vista.standard.loading import find_class
+from vista.standard.rc_arguments import bind, signature_of
+from vista.standard.rc_grammar import (
+    Argument,
+    Mistake,
+    Statement,
+    Variables,
+    count_lines,
+    expand,
+    parse,
+)
+
+_log = logging.getLogger("vista.rc")
+
+READ_BYTES = 65536
+"""Bytes asked for at a time when an rc file comes from an object."""
+
+
+class RcSource:
+    """Where the text of an rc file comes from."""
+
+    def __init__(self, origin: str | Ref) -> None:
+        self.origin = origin
+        self.name = origin.removeprefix(SCHEME) if isinstance(origin, str) else str(origin)
+        self.directory = Path(self.name).parent if isinstance(origin, str) else Path()
+
+    def read(self) -> str:
+        """The whole text. Raises `RcError` when it cannot be had or is no UTF-8."""
+        if isinstance(self.origin, str):
+            return read_text(self.name)
+        blocks = []
+        while block := self.origin.read_bytes(READ_BYTES):
+            blocks.append(block)
+        return decode(b"".join(blocks), self.name)
+
+    # --- what words of its lines stand for (the Finder of rc_arguments) ---------------------
+
+    def object(self, text: str) -> Ref:
+        """The object behind an Id or a service name."""
+        return ref_of(text)
+
+    def file(self, text: str) -> str:
+        """A file or directory beside the rc file, else the name as it is."""
+        return beside(self.directory, text)
+
+
+def read_text(file_name: str) -> str:
+    """The text of an rc file. Raises `RcError` when it cannot be read or is no UTF-8."""
+    try:
+        return decode(Path(file_name).read_bytes(), file_name)
+    except OSError as error:
+        raise RcError(f"{file_name}: {error.strerror}") from error
+
+
+def decode(data: bytes, file_name: str) -> str:
+    """The bytes of an rc file as text. Raises `RcError` with the place of the first wrong byte."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode()
+        column = len(before) - max(before.rfind("\n"), before.rfind("\r"))
+        place = f"{file_name}:{count_lines(before + 'x')}:{column}"
+        raise RcError(f"{place}: from here on this is not UTF-8 text") from None
+
+
+def beside(directory: Path, name: str) -> str:
+    """A file or directory name relative to ``directory`` if there is such a one, else unchanged.
+
+    A ``file:`` address becomes a path; source text, which is no name, stays as it is.
+    """
+    if is_source(name):
+        return name
+    path = directory / name.removeprefix(SCHEME).removesuffix(",r")
+    return str(path) if path.exists() else name
+
+
+class RcRun:
+    """One run through the lines of a file."""
+
+    def __init__(
+        self,
+        node_kernel: Kernel,
+        source: RcSource,
+        variables: Variables,
+        acl: AccessControlList | None,
+        keep_going: bool,
+    ) -> None:
+        self.kernel = node_kernel
+        self.source = source
+        self.variables = variables
+        self.acl = acl
+        self.keep_going = keep_going
+        self.made: list[Ref] = []
+
+    def run(self, names: dict[str, Ref]) -> int:
+        """Run every line; ``names`` is filled with the named objects. Returns the number of
+        lines."""
+        text = self.source.read()
+        statements = parse(text)
+        self._check([mistake for statement in statements for mistake in statement.mistakes])
+        for statement in statements:
+            if statement.mistakes:
+                continue
+            try:
+                self._create(statement, names)
+            except RcError as error:
+                self._failed(error)
+        return count_lines(text)
+
+    def _check(self, mistakes: list[Mistake]) -> None:
+        if mistakes:
+            self._failed(self._error(mistakes))
+
+    def _failed(self, error: RcError) -> None:
+        if not self.keep_going:
+            self._undo()
+            raise error
+        for line in str(error).splitlines():
+            _log.error("%s", line)
+
+    def _error(self, mistakes: list[Mistake]) -> RcError:
+        lines = [mistake.in_file(self.source.name) for mistake in sorted(mistakes, key=_place)]
+        return RcError("\n".join(lines))
+
+    def _create(self, statement: Statement, names: dict[str, Ref]) -> None:
+        arguments, mistakes = expand(statement.words, self.variables)
+        if mistakes:
+            raise self._error(mistakes)
+        entry = self._class(arguments[0])
+        values, mistakes = bind(arguments[0], create_signature(entry), arguments[1:], self.source)
+        if mistakes:
+            raise self._error(mistakes)
+        ref = self._ask_creator(arguments[0], entry, values)
+        self.made.append(ref)
+        _log.debug("%s:%d: made %s", self.source.name, statement.line, ref)
+        if statement.name is not None:
+            names[statement.name] = ref
+            self.variables.define(statement.name, ref, str(id_of(ref)))
+
+    def _class(self, word: Argument) -> ClassEntry:
+        if not isinstance(word.value, str):
+            text = "a class name must stand here, not an object"
+            raise self._error([Mistake(word.line, word.column, text)])
+        try:
+            return find_class(self.kernel, class_specifier(word.value))
+        except NoSuchClass as error:
+            raise self._error([Mistake(word.line, word.column, str(error))]) from error
+
+    def _ask_creator(self, word: Argument, entry: ClassEntry, values: list[object]) -> Ref:
+        specifier = [entry.namespace, entry.name, entry.version]
+        asked = future(here(), "create_object", specifier, self.acl, *values)
+        error = asked.exception()
+        if error is not None:
+            text = f"{word.value} could not be created: {explain(error, entry)}"
+            raise self._error([Mistake(word.line, word.column, text)]) from error
+        made: Ref = asked.result()
+        return made
+
+    def _undo(self) -> None:
+        """Delete what was made, last first; what deleted itself is gone already."""
+        while self.made:
+            ref = self.made.pop()
+            error = future(ref, "delete_yourself").exception()
+            if error is not None and not isinstance(error, NoSuchObject):
+                _log.error("%s: deleting %s failed: %s", self.source.name, ref, error)
+
+
+def _place(mistake: Mistake) -> tuple[int, int]:
+    return mistake.line, mistake.column
+
+
+def create_signature(entry: ClassEntry) -> inspect.Signature:
+    """What an rc line may give to ``create`` of a class, annotations as types."""
+    return signature_of(entry.create.function) if entry.create else inspect.Signature()
+
+
+def explain(error: BaseException, entry: ClassEntry) -> str:
+    """An exception of a class's ``create`` in one line, with its place in the class's own file."""
+    if isinstance(error, VistaError | OSError):
+        return str(error)
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    own_file = getattr(sys.modules.get(entry.cls.__module__), "__file__", None)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = next((frame for frame in reversed(frames) if frame.filename == own_file), None)
+    return f"{text} ({place.filename}:{place.lineno})" if place else text

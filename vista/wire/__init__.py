@@ -1,0 +1,1 @@
+"""How values and messages become bytes and back: cores without socket, clock or thread."""
