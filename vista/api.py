@@ -52,8 +52,11 @@ def create(
     Raises `NoSuchClass`, and whatever the class's ``create`` raises. The original's ``createObject``
     of class ObjectCreator.
     """
-    kernel = kernel_here()
-    made: Ref = _on_kernel(kernel.create, specifier, args, kwargs, acl)
+    kernel = current().kernel
+    if kernel is None:
+        made: Ref = _on_kernel(kernel_here().create, specifier, args, kwargs, acl)
+    else:
+        made = kernel.create(specifier, args, kwargs, acl)
     return made
 
 
@@ -112,7 +115,7 @@ def _future(target: Any, method: str, args: Any, kwargs: Any) -> Future:
 # --- waiting -------------------------------------------------------------------------------
 
 
-class timeout:  # noqa: N801 - a context manager, named as asyncio names its own
+class timeout:
     """Bound everything that waits inside the block: ``with vista.timeout(2.5): ...``
 
     ``seconds`` counts from the entry of the block. A call that has not answered by then ends with

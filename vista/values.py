@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from pathlib import PurePath
 from traceback import TracebackException
 from types import FunctionType, GeneratorType, MappingProxyType, MethodType, ModuleType, NoneType
 from typing import Any
@@ -62,6 +63,7 @@ _HINTS: tuple[tuple[type, str], ...] = (
     (tuple, "use tuple(...)"),
     (Decimal, "use Decimal(...)"),
     (UUID, "use a plain UUID"),
+    (PurePath, "use str(...)"),
     (complex, "use a tuple of two floats"),
     (range, "use list(...)"),
     (GeneratorType, "use list(...)"),

@@ -42,16 +42,18 @@ ROWS = [
 
 def test_a_table_for_a_pipe_has_plain_columns_with_nothing_cut_off() -> None:
     assert show.table(ROWS).splitlines() == [
-        "name       id                  ships  tide seconds  services            pilot  log",
-        f"Kiel       {ROWS[0].id}      3         0.250  Harbour/Kiel, Kiel",
+        "name       id                   ships  tide seconds  services            pilot  log",
+        f"Kiel       {ROWS[0].id}       3         0.250  Harbour/Kiel, Kiel",
         f"Rotterdam  {ROWS[1].id}  12,345        12.000                      Anna",
     ]
 
 
 def test_a_table_on_a_terminal_fits_its_width() -> None:
-    lines = show.table(ROWS, width=60).splitlines()
-    assert max(len(COLOUR.sub("", line)) for line in lines) <= 60
-    assert "Rotterdam" in lines[3]
+    lines = show.table(ROWS, width=70).splitlines()
+    assert max(len(COLOUR.sub("", line)) for line in lines) <= 70
+    assert lines[3].startswith("Rotterdam")
+    assert "12,345" in lines[3]
+    assert "…" in lines[3]
 
 
 def test_a_table_on_a_wide_terminal_cuts_nothing_off() -> None:

@@ -77,11 +77,12 @@ def test_a_unix_path_longer_than_the_system_takes_is_refused() -> None:
 
 def test_a_file_cannot_be_listened_on() -> None:
     with pytest.raises(BadValueError, match="a file cannot be listened on"):
-        parse_address("file:notes.txt").to_listen()
+        parse_address("file:notes.txt", listens=True)
 
 
-def test_a_connecting_address_becomes_a_listening_one() -> None:
-    assert str(parse_address("tcp:localhost:80").to_listen()) == "tcp:localhost:80,l"
+@pytest.mark.parametrize("text", ["tcp:localhost:0", "unix:/run/x", "tcp:localhost:0,l"])
+def test_an_address_is_read_as_one_to_listen_on(text: str) -> None:
+    assert str(parse_address(text, listens=True)) == text.removesuffix(",l") + ",l"
 
 
 @given(st.text(max_size=40))

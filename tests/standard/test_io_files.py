@@ -27,12 +27,8 @@ def test_a_path_without_scheme_is_a_file(tmp_path: Path) -> None:
     io.delete_yourself()
 
 
-@pytest.mark.parametrize(
-    ("option", "expected"), [("w", b"new"), ("a", b"oldnew"), ("rw", b"new")]
-)
-def test_writing_begins_where_the_option_says(
-    tmp_path: Path, option: str, expected: bytes
-) -> None:
+@pytest.mark.parametrize(("option", "expected"), [("w", b"new"), ("a", b"oldnew"), ("rw", b"new")])
+def test_writing_begins_where_the_option_says(tmp_path: Path, option: str, expected: bytes) -> None:
     (tmp_path / "notes").write_bytes(b"old")
     io = vista.create("IOobject", f"file:{tmp_path}/notes,{option}")
     assert io.write_bytes(b"new") == 3

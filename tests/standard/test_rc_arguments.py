@@ -212,7 +212,7 @@ def test_a_service_name_stays_a_name_where_text_may_stand() -> None:
             Reference,
             "lamp",
             "it must be an object ($name, an Id or a service name): "
-            'no service "lamp"; expected Lamp(it: Reference)',
+            'no service "lamp"; expected Lamp(it: Ref)',
         ),
         (int | None, "x", 'it must be an int, not "x"; expected Lamp(it: int | None)'),
         (

@@ -111,13 +111,17 @@ class ClassEntry:
 
 
 class ClassTable:
-    """The classes of one node."""
+    """The classes of one node.
+
+    ``found`` keeps what names meant at the last look, valid while ``definitions`` is the number of
+    classes defined in the process.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str, int], ClassEntry] = {}
         self._by_class: dict[type[Object], ClassEntry] = {}
-        self._found: dict[Any, ClassEntry] = {}
-        self._definitions = -1
+        self.found: dict[Any, ClassEntry] = {}
+        self.definitions = -1
 
     def add(self, cls: type[Object]) -> ClassEntry:
         """Make a class known under its name and version and return its entry.
@@ -134,7 +138,7 @@ class ClassTable:
         if entry is None:
             entry = self._by_class[cls] = ClassEntry(cls)
         self._entries[entry.namespace, entry.name, entry.version] = entry
-        self._found.clear()
+        self.found.clear()
         return entry
 
     def entries(self) -> list[ClassEntry]:
@@ -151,13 +155,13 @@ class ClassTable:
         """
         if isinstance(name, type):
             return self._by_class.get(name) or self.add(name)
-        if Object._definitions != self._definitions:
+        if Object._definitions != self.definitions:
             self._discover()
-        key = name if isinstance(name, str) else tuple(name)
-        entry = self._found.get(key)
+        key: Any = name if isinstance(name, str) else parts_of(name)
+        entry = self.found.get(key)
         if entry is None:
             entry = self._find(key)
-            self._found[key] = entry
+            self.found[key] = entry
         return entry
 
     def _find(self, key: str | tuple[Any, ...]) -> ClassEntry:
@@ -186,7 +190,7 @@ class ClassTable:
 
     def _discover(self) -> None:
         """Take in the classes that were defined since the last look."""
-        self._definitions = Object._definitions
+        self.definitions = Object._definitions
         waiting: list[type[Object]] = [Object]
         while waiting:
             cls = waiting.pop(0)
@@ -210,6 +214,13 @@ class ClassTable:
         lowered = {known.lower(): known for known in sorted(names)}
         close = difflib.get_close_matches(name.lower(), lowered, 3, 0.7)
         return [lowered[known] for known in close]
+
+
+def parts_of(name: Sequence[Any] | ClassName) -> tuple[Any, ...]:
+    """Return (name space, name, version) of a class that is not named by a text."""
+    if isinstance(name, ClassName):
+        return (name.namespace, name.name, name.version)
+    return tuple(name)
 
 
 def _parse(key: str | tuple[Any, ...]) -> tuple[str | None, str, int | None]:

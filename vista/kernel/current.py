@@ -22,10 +22,17 @@ METHOD = 1
 PARENT = 2
 """Index in a frame: the frame of the sender, or None for a one-way post."""
 STARTED = 3
-"""Index in a frame: when it started, in the hub's seconds at the turn of the loop."""
+"""Index in a frame: when it was sent, in the hub's seconds at the turn of the loop."""
+FUTURE = 6
+"""Index in a message: the future that waits for its end, or None."""
 
-Frame = tuple[Any, Any, Any, float]
-"""One invocation: (record, method, the sender's frame or None, seconds when it started)."""
+Frame = tuple[Any, ...]
+"""One invocation: (record, method, the sender's frame or None, seconds when it was sent, ...).
+
+A frame is a tuple because making one takes 32 ns and an object 110. That of a call which runs nested
+ends there; a message in a queue goes on with (arguments, keyword arguments, future or None, user,
+bound method) and becomes the frame of its invocation as it is.
+"""
 
 
 class Context:

@@ -194,10 +194,9 @@ class Future:
 
             def note(_: Future) -> None:
                 if loop is self.kernel.hub.loop:
-                    if not ended.done():
-                        ended.set_result(None)
+                    _set_once(ended)
                 else:
-                    loop.call_soon_threadsafe(lambda: ended.done() or ended.set_result(None))
+                    loop.call_soon_threadsafe(_set_once, ended)
 
             self.add_done_callback(note)
             left = self.created + self.kernel.limits.call_seconds - self.kernel.hub.time()
@@ -223,6 +222,11 @@ class Errand(Future):
     def resolve(self, value: Any) -> None:
         """End with the outcome that the function left."""
         super().resolve(self.outcome)
+
+
+def _set_once(ended: asyncio.Future[None]) -> None:
+    if not ended.done():
+        ended.set_result(None)
 
 
 async def _within(

@@ -1,26 +1,31 @@
-"""Invocation: how a message becomes a running thread. The hot path of vista is `Invoker.bind`.
+"""Invocation: how a message becomes a running thread.
 
-A message in a queue is a tuple (record, method, arguments, keyword arguments, future or None,
-the sender's frame or None, user). A call to an idle object runs at once, nested in the caller's
-greenlet; everything else is queued and run by a pooled worker.
-
-Measured with ``benchmarks/local.py`` on the 2-core test machine, Python 3.11: see the table in
-docs/benchmarks. What was tried for the hot path: a descriptor for ``ref.method`` costs 280 ns a
-call, a ``functools.partial`` kept in the Ref 107, a closure kept there 56; a look at the clock
-costs 45, so only every 64th call is timed; a frame object costs 110, a tuple 32.
+A call to an idle object runs at once, nested in the caller's greenlet; everything else is queued
+as a message and run by a pooled worker. What is simple and frequent is in `vista.kernel.hot`; here
+is all the rest.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from types import MethodType
+from typing import TYPE_CHECKING, Any
 
-from vista import values
 from vista.errors import NoSuchMethod, ObjectDeleted, Overloaded, ThreadKilled
 from vista.kernel import monitor
-from vista.kernel.current import METHOD, PARENT, RECORD, STARTED, Context, Frame, current
+from vista.kernel.current import (
+    FUTURE,
+    METHOD,
+    PARENT,
+    RECORD,
+    STARTED,
+    Context,
+    Frame,
+    current,
+)
 from vista.kernel.futures import Future, wait_parked
+from vista.kernel.hot import ATOMS, bind_call, bind_future, bind_post
 from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import Ref
 from vista.kernel.table import GONE, QUEUED, Record
@@ -30,12 +35,14 @@ from vista.values import copy_arguments, copy_exception, copy_value
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
 
-ATOMS: Final = frozenset(values.ATOMS | {Ref})
-"""Types whose values are passed as they are."""
-
 _log = logging.getLogger("vista.threads")
 
-Message = tuple[Record, MethodEntry, tuple[Any, ...], dict[str, Any], Future | None, Any, str]
+Run = Callable[..., Any]
+"""A method bound to its instance: calling it costs 40 ns less than passing the instance."""
+
+Message = tuple[Any, ...]
+"""(record, method, the sender's frame or None, seconds when sent, arguments, keyword arguments,
+future or None, user, bound method or None): see `vista.kernel.current.Frame`."""
 
 
 class Invoker:
@@ -46,198 +53,64 @@ class Invoker:
         self.messages_max = kernel.limits.mailbox_messages_max
         self.left = kernel.limits.sends_between_checks
 
-    # --- the hot path ----------------------------------------------------------------------
-
     def bind(self, record: Record, method: MethodEntry) -> Callable[..., Any]:
         """Return the function behind ``ref.method``, with its ``post`` and ``future``."""
-        kernel = self.kernel
-        instance = record.instance
-        run = method.run
-        slow = self.call
-        failed = self.failed
-        atoms = ATOMS
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            worker: Any = current()
-            if record.state is not worker.kernel or worker.left <= 0:
-                return slow(record, method, args, kwargs)
-            for value in args:
-                if type(value) not in atoms:
-                    args, kwargs = copy_arguments(args, kwargs)
-                    break
-            else:
-                if kwargs:
-                    args, kwargs = copy_arguments(args, kwargs)
-            parent = worker.frame
-            worker.frame = frame = (record, method, parent, kernel.now)
-            worker.left -= 1
-            record.state = worker
-            method.calls += 1
-            try:
-                result = run(instance, *args, **kwargs)
-                if type(result) not in atoms:
-                    result = copy_value(result, "result")
-            except BaseException as error:
-                raise failed(worker, frame, error, True) from None
-            worker.frame = parent
-            if record.queue is None:
-                record.state = record.idle
-            else:
-                monitor.finish(record, frame)
-            if parent[RECORD].state is not worker:
-                worker.reenter(parent)
-            return result
-
-        def post(*args: Any, **kwargs: Any) -> None:
-            worker: Any = current()
-            if worker.kernel is not kernel:
-                kernel.from_outside(worker, post, args, kwargs)
-                return
-            for value in args:
-                if type(value) not in atoms:
-                    args, kwargs = copy_arguments(args, kwargs)
-                    break
-            else:
-                if kwargs:
-                    args, kwargs = copy_arguments(args, kwargs)
-            message = (record, method, args, kwargs, None, None, worker.user)
-            if record.state is kernel and not preemptable:
-                record.state = QUEUED
-                ready(message)
-            else:
-                deliver(message)
-
-        preemptable = method.preemptable
-        if preemptable or method.native:
-            call = self._bind_slow(record, method)
-        ready = kernel.threads.ready.append
-        deliver = self.deliver
+        run = run_of(record, method)
+        if run is None or method.native:
+            call = self._bind_special(record, method)
+        else:
+            call = bind_call(self, record, method, run)
         call.__name__ = method.name
         call.__doc__ = method.doc
-        call.post = post  # type: ignore[attr-defined]
-        call.future = self._bind_future(record, method)  # type: ignore[attr-defined]
+        call.post = bind_post(self, record, method, run)  # type: ignore[attr-defined]
+        call.future = bind_future(self, record, method, run)  # type: ignore[attr-defined]
         return call
 
-    def _bind_slow(self, record: Record, method: MethodEntry) -> Callable[..., Any]:
+    def _bind_special(self, record: Record, method: MethodEntry) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             return self.call(record, method, args, kwargs)
 
         return call
 
-    def _bind_future(self, record: Record, method: MethodEntry) -> Callable[..., Future]:
-        kernel, deliver, atoms = self.kernel, self.deliver, ATOMS
-        name = method.name
-
-        def future(*args: Any, **kwargs: Any) -> Future:
-            worker: Any = current()
-            if worker.home is not kernel:
-                made: Future = kernel.from_outside(worker, future, args, kwargs)
-                return made
-            for value in args:
-                if type(value) not in atoms:
-                    args, kwargs = copy_arguments(args, kwargs)
-                    break
-            else:
-                if kwargs:
-                    args, kwargs = copy_arguments(args, kwargs)
-            pending = Future(kernel, record, name)
-            deliver((record, method, args, kwargs, pending, worker.frame, worker.user))
-            return pending
-
-        return future
-
     # --- a worker's life -------------------------------------------------------------------
 
-    def work(self, worker: Worker) -> None:
-        """Run messages one after another, as the greenlet of ``worker``, until it is let go."""
+    def next_message(self, worker: Worker) -> Message | None:
+        """Wait as an idle worker for a message; None when this worker is to end."""
+        worker.frame = worker.root = None
         threads = self.kernel.threads
-        ready = threads.ready
-        run, left = self.run, self.left
-        count = 0
-        while (message := worker.message) is not None:
-            worker.message = None
-            run(worker, message)
-            while ready and type(ready[0]) is tuple:
-                count += 1
-                worker.left = left
-                if not count & 15:
-                    if threads.turn_is_over():
-                        break
-                    self._run_timed(worker, ready.popleft())
-                else:
-                    run(worker, ready.popleft())
-            if not threads.retire(worker):
-                return
-            threads.rest(worker)
+        if not threads.retire(worker):
+            return None
+        threads.rest(worker)
+        message: Message | None = worker.message
+        worker.message = None
+        return message
 
-    def _run_timed(self, worker: Worker, message: Message) -> None:
-        time = self.kernel.hub.time
-        started = time()
-        self.run(worker, message)
-        message[METHOD].note_seconds(time() - started)
-
-    def run(self, worker: Worker, message: Message) -> None:
-        """Run one message to its end, as a thread of its own."""
-        record, method, args, kwargs, future, parent, user = message
-        if record.guard is not None or record.idle is GONE:
-            self._run_guarded(worker, message)
-            return
-        if future is not None:
-            if future._done:
-                self._skip(record, method)
-                return
-            future.worker = worker
-        worker.user = user
-        worker.base = parent
-        worker.frame = frame = (record, method, parent, self.kernel.now)
-        if not method.preemptable:
-            record.state = worker
-        method.calls += 1
-        try:
-            result = method.run(record.instance, *args, **kwargs)
-            if future is not None and type(result) not in ATOMS:
-                result = copy_value(result, "result")
-        except BaseException as error:
-            self._message_failed(worker, frame, future, error)
-            return
-        worker.frame = worker.base = None
-        if not method.preemptable:
-            if record.queue is None:
-                record.state = record.idle
-            else:
-                monitor.finish(record, frame)
-        if future is not None:
-            future.resolve(result)
-
-    def _run_guarded(self, worker: Worker, message: Message) -> None:
-        """Run a message to an object with a guard, or to one that is gone."""
-        record, method, args, kwargs, future, parent, user = message
+    def run_special(self, worker: Worker, message: Message) -> None:
+        """Run a message that is not simple: no turn to hold, a guard, or an object that is gone."""
+        record, method, _, _, args, kwargs, future, user, _ = message
         if record.idle is GONE:
-            self.deliver(message)
+            self._deliver_gone(message)
             return
-        assert record.guard is not None
-        worker.user = user
-        worker.base = parent
-        worker.frame = frame = (record, method, parent, self.kernel.now)
         if future is not None:
             if future._done:
-                worker.frame = worker.base = None
-                self._skip(record, method)
+                if not method.preemptable:
+                    monitor.release(record)
                 return
             future.worker = worker
+        worker.user = user
+        worker.frame = worker.root = message
         if not method.preemptable:
             record.state = worker
         method.calls += 1
         try:
-            result = self._guarded(record, method, args, kwargs, frame)
+            result = self._guarded(record, method, args, kwargs, message)
         except BaseException as error:
-            self._message_failed(worker, frame, future, error)
+            self.message_failed(worker, message, error)
             return
-        worker.frame = worker.base = None
-        if method.preemptable:
-            record.guard.thread_ended(record, frame)
-        else:
-            monitor.finish(record, frame)
+        if not method.preemptable:
+            monitor.finish(record, message)
+        elif record.guard is not None:
+            record.guard.thread_ended(record, message)
         if future is not None:
             future.resolve(result)
 
@@ -251,7 +124,8 @@ class Invoker:
     ) -> Any:
         """Check access, ask the meta object, or just run the method."""
         guard = record.guard
-        assert guard is not None
+        if guard is None:
+            return copy_value(method.run(record.instance, *args, **kwargs), "result")
         guard.check_access(record, method, current().user)
         meta = guard.meta_for(method, frame)
         if meta is not None:
@@ -259,20 +133,14 @@ class Invoker:
             return meta.forward_method_invocation(record.ref, method.name, list(args), sender)
         return copy_value(method.run(record.instance, *args, **kwargs), "result")
 
-    def _skip(self, record: Record, method: MethodEntry) -> None:
-        """Pass over a message whose caller gave up."""
-        if not method.preemptable:
-            monitor.release(record)
-
-    def _message_failed(
-        self, worker: Worker, frame: Frame, future: Future | None, error: BaseException
-    ) -> None:
+    def message_failed(self, worker: Worker, message: Message, error: BaseException) -> None:
         """End the thread of a message with an error."""
-        record, method = frame[RECORD], frame[METHOD]
-        worker.frame = worker.base = None
+        future = message[FUTURE]
+        record, method = message[RECORD], message[METHOD]
+        worker.frame = worker.root = None
         worker.scopes = None
         if record.state is worker:
-            monitor.finish(record, frame)
+            monitor.finish(record, message)
         if type(error) is KillThread:
             if future is not None:
                 future.fail(error.outcome)
@@ -320,7 +188,7 @@ class Invoker:
             or not self._may_nest(worker, record, method)
         ):
             future = Future(self.kernel, record, method.name)
-            self.deliver((record, method, args, kwargs, future, worker.frame, worker.user))
+            self.deliver(self.message(worker, record, method, args, kwargs, future))
             if not future._done:
                 wait_parked(worker, future)
             return future.result()
@@ -404,7 +272,7 @@ class Invoker:
         depth = len(worker.frames())
         if depth < limits.nested_calls_max:
             return False
-        chain, frame = depth, worker.base
+        chain, frame = depth, worker.root[PARENT]
         while frame is not None:
             chain += 1
             frame = frame[PARENT]
@@ -414,6 +282,20 @@ class Invoker:
                 f"does {worker.frame[METHOD]} call itself without end?"
             )
         return True
+
+    def message(
+        self,
+        context: Context,
+        record: Record,
+        method: MethodEntry,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        future: Future | None,
+    ) -> Message:
+        """Return the message of a call, sent by code in ``context``."""
+        run = run_of(record, method)
+        now, user = self.kernel.now, context.user or self.kernel.user
+        return (record, method, context.frame, now, args, kwargs, future, user, run)
 
     # --- queues ----------------------------------------------------------------------------
 
@@ -444,7 +326,7 @@ class Invoker:
             monitor.line_up(record, message)
 
     def _deliver_gone(self, message: Message) -> None:
-        record, method, args, kwargs, future, parent, user = message
+        record, method, parent, sent, args, kwargs, future, user, _ = message
         try:
             record, method = self._follow(record, method)
         except (ObjectDeleted, NoSuchMethod) as error:
@@ -453,7 +335,8 @@ class Invoker:
             else:
                 self.kernel.note_lost_post(str(error))
             return
-        self.deliver((record, method, args, kwargs, future, parent, user))
+        run = run_of(record, method)
+        self.deliver((record, method, parent, sent, args, kwargs, future, user, run))
 
     def _follow(self, record: Record, method: MethodEntry) -> tuple[Record, MethodEntry]:
         """Find the record that took the place of one that is gone, and its method."""
@@ -481,6 +364,6 @@ def age_of(frame: Frame, now: float) -> float:
     return max(0.0, now - float(frame[STARTED]))
 
 
-def context_user(context: Context, kernel: Kernel) -> str:
-    """Return the user in whose name code in ``context`` acts on ``kernel``."""
-    return context.user or kernel.user
+def run_of(record: Record, method: MethodEntry) -> Run | None:
+    """Return what the hot path calls for a message: the bound method, or None for special ones."""
+    return None if method.preemptable else MethodType(method.run, record.instance)

@@ -27,27 +27,29 @@ from vista.errors import (
 from vista.ids import NODE_BYTES, Id
 from vista.kernel import encoding, monitor, upgrade
 from vista.kernel.access import AccessControlList
-from vista.kernel.classes import ClassEntry, ClassSpecifier, ClassTable
+from vista.kernel.classes import ClassEntry, ClassSpecifier, ClassTable, parts_of
 from vista.kernel.current import (
+    FUTURE,
     PARENT,
     RECORD,
     Context,
     CoroutineContext,
-    NativeContext,
+    Frame,
     current,
 )
 from vista.kernel.futures import Errand, Future
 from vista.kernel.guard import Guard
+from vista.kernel.hot import ATOMS, work
 from vista.kernel.hub import Hub
 from vista.kernel.inspection import ThreadIds
-from vista.kernel.invoke import ATOMS, Invoker
+from vista.kernel.invoke import Invoker, Message
 from vista.kernel.methods import LIFECYCLE, MethodEntry, message_name
 from vista.kernel.objects import ClassName, Object
-from vista.kernel.refs import Ref, keep_call
+from vista.kernel.refs import Ref, keep_call, make_ref
 from vista.kernel.scopes import outside_due
 from vista.kernel.services import ServiceTable
 from vista.kernel.statistics import Counters
-from vista.kernel.table import GONE, GUARDED, Record, Table
+from vista.kernel.table import GONE, GUARDED, Absent, Record, Table
 from vista.kernel.threads import Threads, Worker
 from vista.kernel.timers import Timers
 from vista.kernel.unknown import missing_call
@@ -55,6 +57,8 @@ from vista.limits import Limits
 from vista.records import find_record
 from vista.values import copy_arguments
 from vista.wire.codec import Codec
+
+_new = object.__new__
 
 
 class Program(Object, namespace="Standard", abstract=True):
@@ -115,48 +119,45 @@ class Kernel:
 
         When ``create`` fails nothing of the object is left.
         """
-        entry = self.find_class(specifier)
-        worker: Any = current()
+        classes = self.classes
+        entry = classes.found.get(specifier) if type(specifier) is str else None
+        if entry is None or Object._definitions != classes.definitions:
+            entry = self.find_class(specifier)
         table = self.table
-        id = table.new_id()
-        instance = object.__new__(entry.cls)
-        record = Record(self, id, entry, instance)
-        instance._record = record
-        table.records[id] = record
+        key = table.new_key()
+        instance: Any = _new(entry.cls)
+        instance._record = record = Record(self, key, entry, instance)
+        table.records[key] = record
+        record.ref = ref = make_ref(record)
         entry.created += 1
-        ref = record.ref = Ref(self, id, record)
         if acl is not None or self.default_acl is not None:
             self.guard_of(record).acl = acl if acl is not None else self.default_acl
         hook = entry.create
         if hook is not None:
-            for value in args:
-                if type(value) not in ATOMS:
-                    args, kwargs = copy_arguments(args, kwargs)
-                    break
-            else:
-                if kwargs:
-                    args, kwargs = copy_arguments(args, kwargs)
-            self._run_create(worker, record, hook, args, kwargs)
+            self._run_create(record, hook, args, kwargs)
         elif args or kwargs:
             self.remove_record(record)
             raise TypeError(f"{entry.name}.create() takes no arguments")
         return ref
 
     def _run_create(
-        self,
-        worker: Any,
-        record: Record,
-        hook: MethodEntry,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
+        self, record: Record, hook: MethodEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
+        """Run the create hook of a new object, nested in the calling thread."""
+        worker: Any = current()
         parent = worker.frame
         worker.frame = frame = (record, hook, parent, self.now)
-        worker.left -= 1
         record.state = worker
         hook.calls += 1
         try:
-            hook.run(record.instance, *args, **kwargs)
+            for value in args:
+                if type(value) not in ATOMS:
+                    args = copy_arguments(args, kwargs)[0]
+                    break
+            if kwargs:
+                hook.run(record.instance, *args, **copy_arguments((), kwargs)[1])
+            else:
+                hook.run(record.instance, *args)
         except BaseException as error:
             self.remove_record(record)
             raise self.invoker.failed(worker, frame, error, True) from None
@@ -167,6 +168,7 @@ class Kernel:
             monitor.finish(record, frame)
         if parent[RECORD].state is not worker:
             worker.reenter(parent)
+        worker.left -= 1
         if worker.left <= 0:
             worker.left = self.limits.sends_between_checks
             if self.threads.turn_is_over():
@@ -183,10 +185,11 @@ class Kernel:
             loader = self.services.get("AutomaticClassLoader")
             if loader is None or current().kernel is not self:
                 raise
-            name = specifier if isinstance(specifier, str) else list(specifier)  # type: ignore[arg-type]
+            name = specifier if isinstance(specifier, str) else list(parts_of(specifier))
             if not loader.find_and_load_class(name):
                 raise
-        return self.classes.resolve(specifier)
+        loaded: ClassEntry = self.classes.resolve(specifier)
+        return loaded
 
     def add_record(self, entry: ClassEntry, id: Id) -> Record:
         """Put a new, empty object with a given Id into the table."""
@@ -218,7 +221,7 @@ class Kernel:
         """Take an object out of the node: names, waiting messages, suspended threads, watchers."""
         if record.idle is GONE:
             return
-        self.table.records.pop(record.id, None)
+        self.table.records.pop(record.key, None)
         record.entry.deleted += 1
         self.services.forget(record)
         record.state = record.idle = GONE
@@ -227,8 +230,8 @@ class Kernel:
         for item in queue or ():
             if type(item) is not tuple:
                 item.admitted()
-            elif item[4] is not None:
-                item[4].fail(gone)
+            elif item[FUTURE] is not None:
+                item[FUTURE].fail(gone)
             else:
                 self.note_lost_post(str(gone))
         self._end_threads_in(record, gone)
@@ -275,13 +278,13 @@ class Kernel:
         """Return the one Ref of a local object."""
         ref = record.ref
         if ref is None:
-            ref = record.ref = Ref(self, record.id, record)
+            ref = record.ref = make_ref(record)
         return ref
 
     def ref(self, id: Id) -> Ref:
         """Return a Ref for an Id, whether or not an object has it."""
         record = self.table.records.get(id)
-        return Ref(self, id, None) if record is None else self.ref_to(record)
+        return make_ref(Absent(self, id)) if record is None else self.ref_to(record)
 
     def resolve(self, target: Any) -> Ref:
         """Return the Ref that a target means: a Ref, an Id, a vista object or a service name.
@@ -320,7 +323,7 @@ class Kernel:
 
     def absent(self, ref: Ref) -> NoSuchObject:
         """Return the error for a Ref whose object is not here."""
-        if ref._record is not None or (
+        if isinstance(ref._record, Record) or (
             ref._id.node == self.table.node and 0 < ref._id.serial <= self.table.serial
         ):
             return ObjectDeleted(f"object {ref._id} was deleted")
@@ -329,8 +332,8 @@ class Kernel:
     def bind(self, ref: Ref, name: str) -> Callable[..., Any]:
         """Return the function behind ``ref.name``; it is kept in the Ref if it stays right."""
         record = ref._record
-        if record is None or record.idle is GONE:
-            record = self.table.records.get(ref._id)
+        if record.idle is GONE:
+            record = self.table.records.get(record.key)
         if record is None:
             return missing_call(self, lambda: self.absent(ref), name)
         message = message_name(name)
@@ -428,15 +431,8 @@ class Kernel:
             future.outcome = function()
 
         future = Errand(self, None, getattr(function, "__name__", "call"))
-        message = (
-            self.program,
-            self._outside,
-            (run,),
-            {},
-            future,
-            context.frame,
-            user or context.user or self.user,
-        )
+        acting = user or context.user or self.user
+        message = self._errand(context.frame, run, future, acting)
         if self.on_loop():
             self.threads.make_ready(message)
         else:
@@ -450,9 +446,18 @@ class Kernel:
             future.outcome = function()
 
         future = Errand(self, None, getattr(function, "__name__", "call"))
-        message = (self.program, self._outside, (run,), {}, future, None, self.user)
-        self.threads.make_ready(message)
+        self.threads.make_ready(self._errand(None, run, future, self.user))
         return future
+
+    def _errand(
+        self, frame: Frame | None, run: Callable[[], None], future: Future, user: str
+    ) -> Message:
+        """Return the message that runs a function in the name of code outside."""
+        return (self.program, self._outside, frame, self.now, (run,), {}, future, user, None)
+
+    def work(self, worker: Worker) -> None:
+        """Run messages as the greenlet of ``worker``."""
+        work(self.invoker, worker)
 
     def _block(self, future: Future) -> None:
         """Block this OS thread until a future ends, however long its own calls may take."""

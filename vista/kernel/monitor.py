@@ -68,16 +68,18 @@ def release_chain(worker: Worker, innermost: Frame | None) -> None:
 
     Objects that an exclusive method keeps stay held.
     """
-    base = worker.base
+    root = worker.root
     frame = innermost
     kept: list[Record] | None = None
-    while frame is not base and frame is not None:
+    while frame is not None:
         record = frame[RECORD]
         if record.state is worker:
             if frame[METHOD].exclusive:
                 kept = [*(kept or ()), record]
             elif kept is None or record not in kept:
                 leave(record, frame)
+        if frame is root:
+            return
         frame = frame[PARENT]
 
 

@@ -128,9 +128,8 @@ class Node:
         outcome: list[Any] = []
 
         def first() -> None:
-            context = current()
             try:
-                outcome.append((self.kernel.from_outside(context, function, (), {}), None))
+                outcome.append((None if function is None else function(), None))
             except BaseException as error:
                 outcome.append((None, error))
                 self.kernel.request_stop("the first thread failed")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from vista.errors import BadValueError, ClassDefinitionError
-from vista.ids import Id
 from vista.kernel.access import AccessControlList
 from vista.kernel.encoding import encode_record, variables_of
 from vista.kernel.guard import administer, watcher_ids

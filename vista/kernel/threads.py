@@ -54,7 +54,6 @@ class Worker(Context):
         "_error",
         "_killed",
         "_value",
-        "base",
         "condition",
         "frozen",
         "future",
@@ -64,6 +63,7 @@ class Worker(Context):
         "left",
         "message",
         "parking",
+        "root",
         "scopes",
         "wants",
         "why",
@@ -72,7 +72,7 @@ class Worker(Context):
     def __init__(self, kernel: Kernel) -> None:
         super().__init__(kernel, None, kernel.user)
         self.kernel = kernel
-        self.base: Any = None
+        self.root: Any = None
         self.left = 0
         self.message: Any = None
         self.future: Future | None = None
@@ -91,7 +91,7 @@ class Worker(Context):
 
     def _run(self) -> None:
         enter(self)
-        self.home.invoker.work(self)  # type: ignore[union-attr]
+        self.home.work(self)  # type: ignore[union-attr]
 
     # --- parking ---------------------------------------------------------------------------
 
@@ -108,7 +108,10 @@ class Worker(Context):
         self.why = why
         self.wants = wants
         frame = self.frame
-        monitor.release_chain(self, frame[PARENT] if keep and frame is not self.base else frame)
+        if not keep:
+            monitor.release_chain(self, frame)
+        elif frame is not self.root:
+            monitor.release_chain(self, frame[PARENT])
         timer = self._watch_deadline()
         threads.parked[self] = None
         threads.loop_greenlet.switch()
@@ -139,8 +142,8 @@ class Worker(Context):
     def _enter(self) -> None:
         """Become active again in the object of the innermost frame, in its turn."""
         frame = self.frame
-        record = None if frame is self.base else frame[RECORD]
-        if record is None or frame[METHOD].preemptable or monitor.try_enter(record, self):
+        record = frame[RECORD]
+        if frame[METHOD].preemptable or monitor.try_enter(record, self):
             self.admitted()
         else:
             monitor.line_up(record, self)
@@ -154,7 +157,7 @@ class Worker(Context):
 
     def reenter(self, frame: Frame) -> None:
         """Become active again in the object of ``frame`` after a nested call came back."""
-        if frame is self.base or frame[METHOD].preemptable:
+        if frame[METHOD].preemptable:
             return
         record = frame[RECORD]
         if not monitor.try_enter(record, self):
@@ -176,7 +179,7 @@ class Worker(Context):
 
     def give_way(self) -> None:
         """Let other threads, timers and I/O run; the innermost object stays held."""
-        if self.frame is not self.base and self.frame is not None:
+        if self.frame is not self.root:
             monitor.release_chain(self, self.frame[PARENT])
         self.admitted()
         self._stand_by("the processor")
@@ -215,12 +218,12 @@ class Worker(Context):
         """
         due: float | None = None
         late: Frame | None = None
-        frame, base = self.frame, self.base
+        frame, root = self.frame, self.root
         for owner, bound in reversed(self.scopes or ()):
             if owner is frame:
                 due = bound
                 break
-        while frame is not base and frame[PARENT] is not base:
+        while frame is not root:
             bound = self.deadline(frame[PARENT], frame[STARTED])
             if due is None or bound <= due:
                 due, late = bound, frame
@@ -254,7 +257,7 @@ class Worker(Context):
         self.held_back = None
         threads = self.home.threads  # type: ignore[union-attr]
         frame = self.frame
-        if frame is not None and frame is not self.base:
+        if frame is not None:
             queue = frame[RECORD].queue
             if queue is not None and self in queue:
                 queue.remove(self)
@@ -288,9 +291,11 @@ class Worker(Context):
     def frames(self) -> list[Frame]:
         """Return the invocations nested in this greenlet, innermost first."""
         found: list[Frame] = []
-        frame, base = self.frame, self.base
-        while frame is not base and frame is not None:
+        frame, root = self.frame, self.root
+        while frame is not None:
             found.append(frame)
+            if frame is root:
+                break
             frame = frame[PARENT]
         return found
 

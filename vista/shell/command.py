@@ -28,10 +28,10 @@ FAILED = 1
 MISTAKEN = 2
 
 HELP = """\
-usage: vista [OPTIONS] FILE [ARGUMENTS]      run an rc file until it is told to stop
+usage: vista [OPTIONS] FILE [ARGUMENTS]    run an rc file until told to stop
        vista [OPTIONS] COMMAND [...]
 
-An rc file makes one object a line: a class name and the arguments of its create.
+An rc file makes one object a line: a class and the arguments of its create.
 
 commands:
   check FILE [ARGUMENTS]   find every mistake in an rc file; start nothing
@@ -47,7 +47,7 @@ options (before FILE or COMMAND):
   --version                print the version
   --help                   print this
 
-Signals: SIGTERM or SIGINT ends in good order, exit code 0; a second one ends at once.
+SIGTERM and SIGINT end it in good order, with exit code 0; a second one at once.
 """
 
 
@@ -249,7 +249,7 @@ def _make_node(options: argparse.Namespace, arguments: list[str]) -> Node:
     return Node(options.name, settings={"arguments": arguments})
 
 
-def _boot(file_name: str, keep_going: bool) -> dict[str, object]:
+def _boot(file_name: str, keep_going: bool) -> Mapping[str, object]:
     """Run an rc file on the node whose thread calls; returns the objects it keeps under names."""
     from vista.standard.creator import boot
 

@@ -43,20 +43,20 @@ class NodeNames:
 
     def services(self) -> Iterable[str]:
         """Return the names of all services."""
-        return [row.name for row in self._ask(vista.services, [])]
+        return [row.name for row in self._ask(vista.services) or ()]
 
     def classes(self) -> Iterable[str]:
         """Return the names of all classes, bare and with their name space."""
-        rows = self._ask(vista.classes, [])
+        rows = self._ask(vista.classes) or ()
         return [name for row in rows for name in (row.name, f"{row.namespace}.{row.name}")]
 
     def ids(self) -> Iterable[str]:
         """Return the text form of the Ids of objects."""
-        return [str(row.id) for row in self._ask(vista.objects, [])]
+        return [str(row.id) for row in self._ask(vista.objects) or ()]
 
     def threads(self) -> Iterable[str]:
         """Return the text form of the Ids of living threads."""
-        return [str(row.id) for row in self._ask(vista.threads, [])]
+        return [str(row.id) for row in self._ask(vista.threads) or ()]
 
     def methods(self, target: object) -> Iterable[str]:
         """Return the names of the messages an object takes; ``target`` may stand for none."""
@@ -67,24 +67,23 @@ class NodeNames:
         until, rows = self._kept.get(target, (0.0, {}))
         if rows and self._clock() < until:
             return rows
-        answer: object = self._ask(lambda: vista.send(target, "methods"), {})
-        rows = _rows(answer)
+        rows = _rows(self._ask(lambda: vista.send(target, "methods")))
         if len(self._kept) >= KEPT_OBJECTS_MAX:
             self._kept.clear()
         self._kept[target] = (self._clock() + KEPT_SECONDS, rows)
         return rows
 
-    def _ask(self, question: Callable[[], Answer], nothing: Answer) -> Answer:
-        """Run a question as a vista thread, and give it up when it takes too long.
+    def _ask(self, question: Callable[[], Answer]) -> Answer | None:
+        """Run a question as a vista thread; None when it fails or takes too long.
 
         The bound is on this side: a method that keeps the node's loop busy must not hang TAB.
         """
         asked = self._node.kernel.call_in_flight(current(), question)
         try:
-            answer: Answer = asked.result(timeout=ANSWER_SECONDS_MAX)[0]
+            answer: Answer = asked.result(timeout=ANSWER_SECONDS_MAX)
         except CallError:
             asked.cancel()
-            return nothing
+            return None
         return answer
 
 

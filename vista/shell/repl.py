@@ -12,10 +12,12 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from vista.kernel import node as running
 from vista.shell import failure, show
 from vista.shell.history import writable_state_directory
 from vista.shell.script import EXIT_DONE, Script, main_module
@@ -42,12 +44,23 @@ def run_repl(
     what comes in is run as a script, and the code is 1 when that fails.
     """
     try:
-        session = Session(node, namespace or {}, rc_file)
-        if not sys.stdin.isatty():
-            return Script(session.module, sys.stdout, sys.stderr).run(sys.stdin.read())
-        return _converse(session)
+        with _used(node):
+            session = Session(node, namespace or {}, rc_file)
+            if not sys.stdin.isatty():
+                return Script(session.module, sys.stdout, sys.stderr).run(sys.stdin.read())
+            return _converse(session)
     finally:
         node.stop()
+
+
+@contextmanager
+def _used(node: Node) -> Iterator[None]:
+    """Let vista's functions in this OS thread use a node that runs already."""
+    token = running._node.set(node)
+    try:
+        yield
+    finally:
+        running._node.reset(token)
 
 
 def _converse(session: Session) -> int:
@@ -58,6 +71,7 @@ def _converse(session: Session) -> int:
     with tempfile.TemporaryDirectory() as profile, main_module(session.module):
         history = ":memory:" if directory is None else str(directory / "history.sqlite")
         shell = make_shell(session, history, profile)
+        print(session.banner)
         shell.mainloop()
         type(shell).clear_instance()
     return EXIT_DONE
@@ -75,8 +89,6 @@ def make_shell(session: Session, history: str, profile: str) -> Any:
 
     config = Config()
     settings = config.TerminalInteractiveShell
-    settings.banner1 = session.banner
-    settings.enable_tip = False
     settings.confirm_exit = False
     settings.term_title = False
     if os.environ.get("NO_COLOR"):

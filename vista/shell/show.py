@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vista.kernel.rows import MethodRow
 
 _WIDTH_MIN = 40
+_COLUMN_WIDTH_MIN = 5
 _GAP = "  "
 
 
@@ -124,11 +125,12 @@ def _drawn(columns: Mapping[str, list[str]], right: set[str], width: int) -> lis
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for title in columns:
+    drawn = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for title, widest in _fitted(columns, right, width).items():
         drawn.add_column(
             title,
             justify="right" if title in right else "left",
+            max_width=widest,
             no_wrap=True,
             overflow="ellipsis",
         )
@@ -149,6 +151,25 @@ def display(value: object, *, width: int | None = None) -> str | None:
         return figures(value, width=width)
     rows = list(value.values()) if type(value) is dict else value
     return table(rows, width=width) if are_rows(rows) else None
+
+
+def _fitted(columns: Mapping[str, list[str]], right: set[str], width: int) -> dict[str, int]:
+    """Return the widths of columns, the widest texts shortened until the table fits.
+
+    Figures and the first column, which says what a row is about, keep their width: half a number
+    is a wrong number, half a word is not.
+    """
+    widths = {title: max(map(len, [title, *cells])) for title, cells in columns.items()}
+    first = next(iter(columns))
+    flexible = [title for title in columns if title not in right and title != first]
+    excess = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
+    while excess > 0 and flexible:
+        widest = max(flexible, key=widths.__getitem__)
+        if widths[widest] <= _COLUMN_WIDTH_MIN:
+            break
+        widths[widest] -= 1
+        excess -= 1
+    return widths
 
 
 def width_of(file: TextIO) -> int | None:

@@ -15,7 +15,7 @@ A text with no scheme is a file. Reading an address opens nothing and asks nobod
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vista.errors import BadValueError
 
@@ -32,8 +32,8 @@ _TCP = re.compile(r"(?:\[(?P<bracketed>[^\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>[
 class Address:
     """What one address text says.
 
-    ``scheme`` is ``file``, ``tcp`` or ``unix``. ``path`` belongs to the first and the last; ``host``
-    (empty for every interface) and ``port`` belong to ``tcp``. ``option`` is one of `FILE_OPTIONS`
+    ``scheme`` is ``file``, ``tcp`` or ``unix``. ``path`` belongs to files and ``unix``, ``host``
+    (empty: every interface) and ``port`` to ``tcp``. ``option`` is one of `FILE_OPTIONS`
     for a file, and ``l`` or nothing for a socket.
     """
 
@@ -48,12 +48,6 @@ class Address:
         """Whether opening it waits for others to connect."""
         return self.option == LISTEN_OPTION
 
-    def to_listen(self) -> Address:
-        """The same address, listening. Raises `BadValueError` for a file."""
-        if self.scheme == "file":
-            raise BadValueError(f"{self}: a file cannot be listened on; use tcp: or unix:")
-        return replace(self, option=LISTEN_OPTION)
-
     def __str__(self) -> str:
         option = f",{self.option}" if self.option else ""
         if self.scheme != "tcp":
@@ -62,8 +56,8 @@ class Address:
         return f"tcp:{host}:{self.port}{option}"
 
 
-def parse_address(text: str) -> Address:
-    """Read an address text.
+def parse_address(text: str, *, listens: bool = False) -> Address:
+    """Read an address text; with ``listens`` one to listen on, whether or not it ends in ``,l``.
 
     Raises `BadValueError` that says what was wrong and what such an address looks like.
     """
@@ -73,13 +67,19 @@ def parse_address(text: str) -> Address:
         raise BadValueError(f"{text!r}: an address holds no NUL character")
     scheme, colon, rest = text.partition(":")
     if not colon or "/" in scheme:
-        return _parse_file(text, text)
-    reader = {"file": _parse_file, "tcp": _parse_tcp, "unix": _parse_unix}.get(scheme)
-    if reader is None:
-        raise BadValueError(
-            f"{text!r}: no transport {scheme!r}; an address begins with file:, tcp: or unix:"
-        )
-    return reader(text, rest)
+        scheme, rest = "file", text
+    if scheme == "file":
+        if listens:
+            raise BadValueError(f"{text!r}: a file cannot be listened on; use tcp: or unix:")
+        return _parse_file(text, rest)
+    option = LISTEN_OPTION if listens else ""
+    if scheme == "tcp":
+        return _parse_tcp(text, rest, option)
+    if scheme == "unix":
+        return _parse_unix(text, rest, option)
+    raise BadValueError(
+        f"{text!r}: no transport {scheme!r}; an address begins with file:, tcp: or unix:"
+    )
 
 
 def _split_option(rest: str, options: tuple[str, ...]) -> tuple[str, str]:
@@ -94,7 +94,7 @@ def _parse_file(text: str, rest: str) -> Address:
     return Address("file", path=path, option=option or "r")
 
 
-def _parse_unix(text: str, rest: str) -> Address:
+def _parse_unix(text: str, rest: str, wanted: str) -> Address:
     path, option = _split_option(rest, (LISTEN_OPTION,))
     if not path:
         raise BadValueError(f"{text!r}: the path is missing; a Unix-domain socket is unix:PATH")
@@ -102,11 +102,12 @@ def _parse_unix(text: str, rest: str) -> Address:
         raise BadValueError(
             f"{text!r}: the path of a Unix-domain socket has at most {UNIX_PATH_BYTES_MAX} bytes"
         )
-    return Address("unix", path=path, option=option)
+    return Address("unix", path=path, option=option or wanted)
 
 
-def _parse_tcp(text: str, rest: str) -> Address:
+def _parse_tcp(text: str, rest: str, wanted: str) -> Address:
     place, option = _split_option(rest, (LISTEN_OPTION,))
+    option = option or wanted
     match = _TCP.fullmatch(place)
     if match is None:
         raise BadValueError(

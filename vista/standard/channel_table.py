@@ -65,10 +65,13 @@ class ChannelTable:
         """Return the open channel of this number, or None."""
         return self._channels.get(number)
 
-    def at_end(self, callback: Callable[[], object]) -> Callable[[], None]:
-        """Have ``callback`` called when the node stops; return what takes that back."""
+    def at_end(self, callback: Callable[[], object]) -> None:
+        """Have ``callback`` called when the node stops."""
         self._endings[callback] = None
-        return lambda: self._endings.pop(callback, None) and None
+
+    def not_at_end(self, callback: Callable[[], object]) -> None:
+        """Take `at_end` back."""
+        self._endings.pop(callback, None)
 
     def _remove(self, number: int) -> None:
         del self._channels[number]

@@ -155,7 +155,7 @@ class Channel(ABC):
                 # Cut off in the middle: what anybody wrote after it would be taken for its rest.
                 self.close_for_write()
 
-    def when_ready(self, *, to_write: bool, callback: Callable[[], None]) -> None:
+    def when_ready(self, *, to_write: bool, callback: Callable[[], object]) -> None:
         """Have ``callback`` called on the loop, once, when reading (writing) will not wait."""
         self._count(f"IOtotal{self.kind}Select{'Write' if to_write else 'Read'}")
         self._watch(to_write, callback)
@@ -200,7 +200,7 @@ class Channel(ABC):
         """Wait until some bytes are taken and return how many."""
 
     @abstractmethod
-    def _watch(self, to_write: bool, callback: Callable[[], None]) -> None:
+    def _watch(self, to_write: bool, callback: Callable[[], object]) -> None:
         """Have ``callback`` called when the direction is ready."""
 
     @abstractmethod
@@ -284,7 +284,7 @@ class WatchedChannel(Channel):
         finally:
             stalled.cancel()
 
-    def _watch(self, to_write: bool, callback: Callable[[], None]) -> None:
+    def _watch(self, to_write: bool, callback: Callable[[], object]) -> None:
         self._require(self.writes if to_write else self.reads)
         readiness = self._writable if to_write else self._readable
         readiness.ready(self._descriptor).add_done_callback(lambda _future: callback())
@@ -316,19 +316,20 @@ class ListeningChannel(WatchedChannel):
         super().__init__(hub, count, name, sock, writes=False)
         self._unix_path = unix_path
 
-    def accept(self) -> socket.socket:
-        """Wait for a connection and return its socket. Raises OSError when closed meanwhile."""
+    def accept(self) -> socket.socket | None:
+        """Return the socket of a connection that waits, or None when none does.
+
+        Raises OSError when it cannot be accepted, for want of descriptors as a rule.
+        """
         assert self._socket is not None
         while True:
-            self._require(self.reads)
             try:
                 return self._socket.accept()[0]
             except BlockingIOError:
-                ready = self._readable.ready(self._descriptor)
+                return None
             except ConnectionAbortedError:
                 # It was reset while it stood in the backlog: the next one may be there already.
                 continue
-            wait(ready)
 
     def _read(self, bytes_max: int) -> bytes:
         raise OSError(errno.ENOTCONN, f"{self.name}: it listens and has no bytes to read")
@@ -385,7 +386,7 @@ class FileChannel(Channel):
         if self._released:
             self._release()
 
-    def _watch(self, to_write: bool, callback: Callable[[], None]) -> None:
+    def _watch(self, to_write: bool, callback: Callable[[], object]) -> None:
         # A file is always ready, as it is for select() and poll().
         self._require(self.writes if to_write else self.reads)
         self._hub.loop.call_soon(callback)

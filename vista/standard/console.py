@@ -7,6 +7,7 @@ is such a subscriber: it writes to the standard output of its process.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
 import sys
 import threading
@@ -24,6 +25,7 @@ from vista.standard.bounds import (
     PAGES_MAX,
     SUBSCRIBERS_MAX,
 )
+from vista.standard.channel_table import channel_table
 from vista.standard.notices import Target
 
 _log = logging.getLogger(__name__)
@@ -163,6 +165,7 @@ class ConsoleDisplay(Object, namespace="Standard"):
         self.prefix = prefix
         self.at_line_start = True
         self._writer = _Writer(sys.stdout)
+        channel_table(kernel()).at_end(self._writer.finish)
         send(console, "subscribe_to_updates", self_ref(self))
 
     def console_updated(self, console: object, page: int, text: str) -> None:
@@ -178,9 +181,8 @@ class ConsoleDisplay(Object, namespace="Standard"):
         writer = self._writer
         with contextlib.suppress(CallError):
             send(self.console, "unsubscribe_to_updates", self_ref(self))
-        writer.close()
-        loop = kernel().hub.loop
-        wait(loop.run_in_executor(None, writer.join, DISPLAY_CLOSE_SECONDS))
+        channel_table(kernel()).not_at_end(writer.finish)
+        wait(kernel().hub.run_native(contextvars.copy_context(), writer.finish))
 
     def _prefixed(self, text: str) -> str:
         shown = []
@@ -218,15 +220,12 @@ class _Writer:
             self._changed.notify()
             return not self._broken
 
-    def close(self) -> None:
-        """End the thread once everything is written."""
+    def finish(self) -> None:
+        """Block until everything is written, `DISPLAY_CLOSE_SECONDS` at most, and write no more."""
         with self._changed:
             self._closing = True
             self._changed.notify()
-
-    def join(self, seconds: float) -> None:
-        """Block until the thread has ended, ``seconds`` at most."""
-        self._thread.join(seconds)
+        self._thread.join(DISPLAY_CLOSE_SECONDS)
 
     def _run(self) -> None:
         while (text := self._next()) is not None:

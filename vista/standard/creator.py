@@ -7,12 +7,13 @@ import os
 import sys
 from typing import Any
 
+from vista.api import create, delete, import_object, post, register_service, self_ref, timeout
 from vista.errors import RcError, ThreadKilled
 from vista.kernel.access import AccessControlList
-from vista.api import create, delete, import_object, post, self_ref, timeout
 from vista.kernel.current import kernel
 from vista.kernel.objects import Object
 from vista.kernel.refs import Ref
+from vista.standard.installed import ClassWord
 from vista.standard.loading import find_class
 from vista.standard.rc_arguments import FileName
 from vista.standard.rc_grammar import Variables
@@ -33,9 +34,13 @@ class ObjectCreator(Object, namespace="Standard"):
     node everywhere. No rc line creates it. The original's ObjectCreator.
     """
 
+    def create(self) -> None:
+        """Take up the service. Raises `ServiceTaken` when the node has an ObjectCreator."""
+        register_service("ObjectCreator", self)
+
     def create_object(
         self,
-        class_name: str | list[str | int],
+        class_name: ClassWord,
         acl: AccessControlList | None = None,
         *arguments: Any,
     ) -> Ref:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import errno
 import fnmatch
 import os
@@ -25,7 +26,7 @@ from vista.standard.bounds import PROCESS_END_SECONDS
 from vista.standard.channel_table import channel_table
 from vista.standard.channels import WatchedChannel
 from vista.standard.io import IOobject
-from vista.standard.notices import Target
+from vista.standard.notices import Target, notify
 from vista.standard.turns import Ending
 
 _SETTING = "allow_exec"
@@ -162,21 +163,28 @@ class ExecProcess(Object, namespace="Standard"):
         """
         if self.remote is not None:
             send(self.remote, "send_signal", number)
-        elif self.exit_status is None and self.pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.pid, signal.Signals(number))
+        else:
+            self._signal(signal.Signals(number))
 
     def delete(self) -> None:
         """Kill the program if it runs, wait until it is gone, and close its standard channels."""
         if self.remote is not None:
             send(self.remote, "delete_yourself")
             return
-        self.send_signal(signal.SIGKILL)
+        self._kill()
         with contextlib.suppress(TimeoutError):
             self._ended.wait(timeout=PROCESS_END_SECONDS)
         for descriptor in self.descriptors:
             with contextlib.suppress(CallError):
-                send(descriptor, "delete_yourself")
+                send(descriptor, "close")
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.exit_status is None and self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
+
+    def _kill(self) -> None:
+        self._signal(signal.SIGKILL)
 
     def _on_its_node(self, message: str) -> int:
         assert self.remote is not None
@@ -198,13 +206,13 @@ class ExecProcess(Object, namespace="Standard"):
                     start_new_session=True,
                 )
             )
-            self.pid = process.pid
-            self._adopt(ours)
-            for descriptor in theirs:
-                os.close(descriptor)
             undo.pop_all()
+        self.pid = process.pid
+        for descriptor in theirs:
+            os.close(descriptor)
+        self._adopt(ours)
         post(self.notify_object, "process_started", process.pid)
-        spawn(lambda: self._note_end(process))
+        self._await_end(process)
 
     def _adopt(self, ours: list[int]) -> None:
         """Make IOobjects of this side's ends of the program's standard channels."""
@@ -218,13 +226,24 @@ class ExecProcess(Object, namespace="Standard"):
                 reads=number > 0,
                 writes=number == 0,
             )
-            self.descriptors.append(create(IOobject, table.add(channel)))
+            descriptor_object = create(IOobject, table.add(channel))
+            descriptor_object.set_delete_on_close()
+            self.descriptors.append(descriptor_object)
 
-    def _note_end(self, process: asyncio.subprocess.Process) -> None:
-        status = wait(process.wait())
-        self.exit_status = status
-        self._ended.end()
-        post(self.notify_object, "process_terminated", process.pid, status)
+    def _await_end(self, process: asyncio.subprocess.Process) -> None:
+        home, user, table = kernel(), current_user(), channel_table(kernel())
+        table.at_end(self._kill)
+
+        def note_end(waiting: asyncio.Task[int]) -> None:
+            table.not_at_end(self._kill)
+            if not waiting.cancelled():
+                self.exit_status = waiting.result()
+                self._ended.end()
+                message = (process.pid, self.exit_status)
+                notify(home, user, self.notify_object, "process_terminated", *message)
+
+        self._waiting = home.hub.loop.create_task(process.wait(), context=contextvars.Context())
+        self._waiting.add_done_callback(note_end)
 
 
 def _make_pipes(undo: contextlib.ExitStack) -> tuple[list[int], list[int]]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import importlib
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vista.standard import CLASSES
 
 if TYPE_CHECKING:
-    from vista.kernel.classes import ClassSpecifier
     from vista.kernel.kernel import Kernel
+
+ClassWord = str | list[Any]
+"""How messages name a class: a name, ``Space.Name``, or ``[name space, name, version]``."""
 
 GROUP = "vista.apps"
 """The entry-point group in which an application names its package."""
@@ -45,7 +47,7 @@ def find_installed(name: str) -> type | None:
     return found
 
 
-def class_specifier(text: str) -> str | list[str | int]:
+def class_specifier(text: str) -> ClassWord:
     """A class as the words of an rc line name it, as ``create`` takes it.
 
     ``Counter``, ``Local.Counter``, or ``Local.Counter.2`` for exactly that version.
@@ -56,10 +58,8 @@ def class_specifier(text: str) -> str | list[str | int]:
     return text
 
 
-def bare_name(specifier: ClassSpecifier) -> str:
-    """The class name alone in any way of naming a class."""
-    if isinstance(specifier, type):
-        return specifier.__name__
+def bare_name(specifier: ClassWord) -> str:
+    """The class name alone in either way of naming a class."""
     return specifier.rpartition(".")[2] if isinstance(specifier, str) else str(specifier[1])
 
 

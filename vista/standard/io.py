@@ -6,17 +6,14 @@ answers an IOobject's messages, are in `vista.standard.streams` and can be had f
 
 from __future__ import annotations
 
-import errno
 import logging
 import socket
 from collections.abc import Callable
-from typing import Any
 
-from vista.errors import BadValueError, CallError
-from vista.api import create, current_user, from_object, post, self_ref, sleep, spawn
+from vista.api import create, current_user, post, self_ref, send
+from vista.errors import BadValueError, CallError, UsageError
 from vista.kernel.current import kernel
 from vista.kernel.objects import Object
-from vista.kernel.refs import Ref
 from vista.standard.addresses import parse_address
 from vista.standard.bounds import (
     ACCEPT_PAUSE_SECONDS,
@@ -24,18 +21,15 @@ from vista.standard.bounds import (
     READ_BYTES_DEFAULT,
     READ_BYTES_MAX,
 )
-from vista.standard.channels import Channel, ListeningChannel, WatchedChannel, closed_error
 from vista.standard.channel_table import channel_table
-from vista.standard.notices import Target, client_or_sender, notify
+from vista.standard.channels import Channel, ListeningChannel, WatchedChannel, closed_error
+from vista.standard.notices import Target, client_or_sender, notify, start_thread
 from vista.standard.opening import address_of, adopt_socket, open_channel
 from vista.standard.streams import ReadBuffer, SendFile
-from vista.standard.turns import Ending
 
 __all__ = ["AcceptConnection", "IOobject", "ReadBuffer", "SendFile"]
 
 _log = logging.getLogger(__name__)
-
-_OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class IOobject(Object, namespace="Standard"):
@@ -78,13 +72,10 @@ class IOobject(Object, namespace="Standard"):
         self.io_id = -1
         self.delete_on_close = False
         table = channel_table(kernel())
-        if isinstance(name, int):
-            channel = table.claim(name)
-        else:
-            channel = open_channel(kernel().hub, table.count, parse_address(name))
-            name = table.add(channel)
+        if not isinstance(name, int):
+            name = table.add(open_channel(kernel().hub, table.count, parse_address(name)))
+        self.address = table.claim(name).name
         self.io_id = name
-        self.address = channel.name
         return name
 
     def delete(self) -> None:
@@ -129,12 +120,7 @@ class IOobject(Object, namespace="Standard"):
         ``client`` is the sender when left out. Asking twice for the same client is asking once.
         Raises OSError when it is closed.
         """
-        target = client_or_sender(client)
-        channel = self._channel()
-        if isinstance(channel, ListeningChannel):
-            spawn(lambda: self._accept_one(channel, target))
-        else:
-            self._select(channel, target, to_write=False)
+        self._select(self._channel(), client_or_sender(client), to_write=False)
 
     def select_for_write(self, client: Target | None = None) -> None:
         """Post ``can_write(io)`` to ``client``, once, when the system would take bytes.
@@ -183,7 +169,8 @@ class IOobject(Object, namespace="Standard"):
     def _close_and_perhaps_delete(self, closing: Callable[[Channel], None]) -> None:
         self._close(closing)
         if self.io_id < 0 and self.delete_on_close:
-            self.delete_yourself()
+            # As a message from the object to itself: that is allowed whoever asked for the closing.
+            send(self_ref(self), "delete_yourself")
 
     def _close(self, closing: Callable[[Channel], None]) -> None:
         if self.io_id >= 0:
@@ -204,39 +191,42 @@ class IOobject(Object, namespace="Standard"):
         return channel.socket if isinstance(channel, WatchedChannel) else None
 
     def _select(self, channel: Channel, target: Target, *, to_write: bool) -> None:
-        me, home = self_ref(self), kernel()
+        me, home, user = self_ref(self), kernel(), current_user()
         key = (to_write, target)
         if key in channel.selecting:
             return
 
         def tell() -> None:
             channel.selecting.discard(key)
-            if channel.writes if to_write else channel.reads:
-                notify(home, target, "can_write" if to_write else "can_read", me)
+            if not (channel.writes if to_write else channel.reads):
+                return
+            if isinstance(channel, ListeningChannel):
+                start_thread(home, user, lambda: self._accept_one(channel, target))
+            else:
+                notify(home, user, target, "can_write" if to_write else "can_read", me)
 
         channel.when_ready(to_write=to_write, callback=tell)
         channel.selecting.add(key)
 
     def _accept_one(self, channel: ListeningChannel, target: Target) -> None:
-        try:
-            sock = channel.accept()
-        except OSError:
-            if channel.reads:
-                raise
-            return
-        self._hand_over(sock, target)
+        sock = channel.accept()
+        if sock is None:
+            # Somebody else was quicker; the next one is waited for.
+            self._select(channel, target, to_write=False)
+        else:
+            self._hand_over(sock, target)
 
     def _hand_over(self, sock: socket.socket, target: Target) -> Channel:
         """Make an IOobject of a new connection and give it to the client."""
         table = channel_table(kernel())
-        channel = adopt_socket(kernel().hub, table.count, f"{self.address} connection", sock)
+        channel = adopt_socket(kernel().hub, table.count, f"connection to {self.address}", sock)
         accepted = create(IOobject, table.add(channel))
         accepted.set_delete_on_close()
         try:
             post(target, "connection_accepted", accepted)
-        except CallError as error:
+        except (CallError, UsageError) as error:
             _log.warning("%s: a connection was closed, nobody takes it: %s", self.address, error)
-            accepted.delete_yourself()
+            accepted.close()
         return channel
 
 
@@ -260,7 +250,7 @@ class AcceptConnection(IOobject, namespace="Standard"):
     The original's AcceptConnection, whose page is lost; its users show what it did.
     """
 
-    def create(
+    def create(  # type: ignore[override]
         self,
         address: str,
         client: Target | None = None,
@@ -269,12 +259,12 @@ class AcceptConnection(IOobject, namespace="Standard"):
         """Listen on ``address``."""
         if connections_max < 1:
             raise BadValueError(f"connections_max must be 1 or more, not {connections_max}")
-        self.client = client_or_sender(client)
+        self.client: Target = client_or_sender(client)
         self.connections_max = connections_max
         self.connections = 0
-        self.initialize(str(parse_address(address).to_listen()))
-        self._room: Ending | None = None
-        spawn(self._accept_all)
+        self.initialize(str(parse_address(address, listens=True)))
+        self._user = current_user()
+        self._await_connection()
 
     def get_connections(self) -> int:
         """Return how many of the connections it accepted are open."""
@@ -284,43 +274,50 @@ class AcceptConnection(IOobject, namespace="Standard"):
         """Refused: it accepts by itself. Raises `BadValueError`."""
         raise BadValueError("an AcceptConnection accepts by itself; use an IOobject that listens")
 
-    def _accept_all(self) -> None:
-        channel = self._channel()
-        assert isinstance(channel, ListeningChannel)
-        while channel.reads:
+    def _await_connection(self) -> None:
+        home, user, channel = kernel(), self._user, self._listening()
+        if channel is not None:
+            channel.when_ready(
+                to_write=False, callback=lambda: start_thread(home, user, self._accept_waiting)
+            )
+
+    def _listening(self) -> ListeningChannel | None:
+        channel = channel_table(kernel()).find(self.io_id)
+        return channel if isinstance(channel, ListeningChannel) else None
+
+    def _accept_waiting(self) -> None:
+        """Accept all that wait, as far as there is room; then wait for more."""
+        home, user = kernel(), self._user
+        while self.connections < self.connections_max:
+            channel = self._listening()
+            if channel is None:
+                return
             try:
                 sock = channel.accept()
             except OSError as error:
-                if not channel.reads:
-                    return
-                if error.errno not in _OUT_OF_DESCRIPTORS:
-                    raise
                 _log.warning("%s: cannot accept for now: %s", self.address, error)
-                sleep(ACCEPT_PAUSE_SECONDS)
-                continue
+                again = lambda: start_thread(home, user, self._accept_waiting)  # noqa: E731
+                home.timers.call_later(ACCEPT_PAUSE_SECONDS, again)
+                return
+            if sock is None:
+                self._await_connection()
+                return
             self._count_and_hand_over(sock)
 
     def _count_and_hand_over(self, sock: socket.socket) -> None:
-        self.connections += 1
-        accepted = self._hand_over(sock, self.client)
-        if accepted.reads or accepted.writes:
-            accepted.on_closed.append(self._connection_closed)
-        else:
+        home, user = kernel(), self._user
+
+        def closed() -> None:
             self.connections -= 1
-        if self.connections >= self.connections_max:
-            self._room = Ending(kernel().hub.loop)
-            self._room.wait()
+            if self.connections == self.connections_max - 1:
+                start_thread(home, user, self._accept_waiting)
 
-    def _connection_closed(self) -> None:
-        self.connections -= 1
-        if self._room is not None:
-            self._room.end()
-
-    def delete(self) -> None:
-        """Stop listening."""
-        super().delete()
-        if self._room is not None:
-            self._room.end()
+        self.connections += 1
+        channel = self._hand_over(sock, self.client)
+        if channel.descriptor < 0:
+            closed()
+        else:
+            channel.on_closed.append(closed)
 
 
 def _bytes_of(data: bytes | str) -> bytes:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from vista.api import post, register_service, self_ref, send
 from vista.errors import ClassDefinitionError, NoSuchClass, NoSuchService
-from vista.api import register_service, self_ref, send
-from vista.kernel.classes import ClassEntry, ClassSpecifier
+from vista.kernel.classes import ClassEntry
 from vista.kernel.current import kernel
 from vista.kernel.kernel import Kernel
 from vista.kernel.objects import Object
@@ -20,7 +20,13 @@ from vista.mobility.loader import (
     search_path,
 )
 from vista.mobility.scan import ScannedClass, scan_source
-from vista.standard.installed import bare_name, find_installed, installed_classes, known_names
+from vista.standard.installed import (
+    ClassWord,
+    bare_name,
+    find_installed,
+    installed_classes,
+    known_names,
+)
 from vista.standard.rc_arguments import FileName
 from vista.standard.rc_grammar import did_you_mean
 
@@ -56,7 +62,7 @@ class LoadClassFile(Object, namespace="Standard"):
         """Load the file."""
         self.result_code = load_class_file(kernel(), file_name_or_source)
         if not stay_around:
-            self_ref(self).delete_yourself.post()
+            post(self_ref(self), "delete_yourself")
 
     def get_result_code(self) -> int:
         """0 when the classes were loaded, 1 when the same content had been loaded before."""
@@ -76,13 +82,13 @@ def load_class_file(node_kernel: Kernel, file_name_or_source: str) -> int:
 
 
 def _load(node_kernel: Kernel, source: str, file_name: str | None) -> int:
+    known = {entry.cls for entry in node_kernel.classes.entries()}
     module = load_source(source, file_name)
     classes = list(classes_of(module))
     if not classes:
         raise ClassDefinitionError(
             f"{module.__file__}:1:1: no object class here; write class Name(vista.Object)"
         )
-    known = {entry.cls for entry in node_kernel.classes.entries()}
     for cls in classes:
         node_kernel.classes.add(cls)
     return LOADED_BEFORE if known.issuperset(classes) else LOADED
@@ -113,7 +119,7 @@ class AutomaticClassLoader(Object, namespace="Standard"):
         self.directories = [str(Path(directory).absolute()) for directory in directories]
         register_service(SERVICE, self)
 
-    def find_and_load_class(self, name: str | list[str | int]) -> bool:
+    def find_and_load_class(self, name: ClassWord) -> bool:
         """Find a class and load it.
 
         ``name`` is what ``create`` was given: a name, ``Space.Name`` or ``[name space, name,
@@ -141,7 +147,7 @@ class AutomaticClassLoader(Object, namespace="Standard"):
         """Each class in the directories, with its file. A file that is no Python has none."""
         return scan_directories(self.directories)
 
-    def _explain(self, name: str | list[str | int]) -> str:
+    def _explain(self, name: ClassWord) -> str:
         near = did_you_mean(bare_name(name), {*known_names(kernel()), *self.class_names()})
         return f'no class "{said(name)}"{near}'
 
@@ -163,22 +169,21 @@ def scan_directories(directories: list[str]) -> list[tuple[str, ScannedClass]]:
     return found
 
 
-def fits(scanned: ScannedClass, name: str | list[str | int]) -> bool:
+def fits(scanned: ScannedClass, name: ClassWord) -> bool:
     """Whether a class is what ``name`` asks for, as ``create`` understands names."""
     if isinstance(name, str):
-        namespace, _, bare = name.rpartition(".")
-        return scanned.name == bare and namespace in ("", scanned.namespace)
-    namespace, bare, version = name
-    wanted_space = namespace in (None, scanned.namespace)
-    return scanned.name == bare and wanted_space and version in (None, scanned.version)
+        space, _, bare = name.rpartition(".")
+        return scanned.name == bare and space in ("", scanned.namespace)
+    wanted = (scanned.namespace, scanned.name, scanned.version)
+    return all(part in (None, own) for part, own in zip(name, wanted, strict=True))
 
 
-def said(name: ClassSpecifier) -> str:
+def said(name: ClassWord) -> str:
     """A way of naming a class as text: ``Counter``, or ``Local.Counter.2`` for exactly one."""
     return name if isinstance(name, str) else ".".join(map(str, name))
 
 
-def find_class(node_kernel: Kernel, name: str | list[str | int]) -> ClassEntry:
+def find_class(node_kernel: Kernel, name: ClassWord) -> ClassEntry:
     """Find a class by name: known already, installed, or by the AutomaticClassLoader if there is
     one.
 
@@ -196,7 +201,7 @@ def find_class(node_kernel: Kernel, name: str | list[str | int]) -> ClassEntry:
     return node_kernel.classes.resolve(name)
 
 
-def _ask_loader(node_kernel: Kernel, name: str | list[str | int], unknown: NoSuchClass) -> None:
+def _ask_loader(node_kernel: Kernel, name: ClassWord, unknown: NoSuchClass) -> None:
     try:
         send(SERVICE, "find_and_load_class", name)
     except NoSuchService:

@@ -108,10 +108,15 @@ async def _connect(loop: asyncio.AbstractEventLoop, address: Address) -> socket.
             if address.scheme == "unix":
                 return await _connect_to(loop, socket.AF_UNIX, address.path)
             return await _connect_to_any(loop, address)
-    except OSError as error:
-        if isinstance(error, TimeoutError) and not error.errno:
-            error = OSError(errno.ETIMEDOUT, f"no connection within {CONNECT_SECONDS:g} s")
+    except TimeoutError:
+        text = f"{address}: no connection within {CONNECT_SECONDS:g} s"
+        raise TimeoutError(errno.ETIMEDOUT, text) from None
+    except socket.gaierror as error:
         raise named_error(str(address), error) from None
+    except OSError as error:
+        # The loop's own text repeats the address in another form.
+        text = f"{address}: {os.strerror(error.errno or errno.EIO)}"
+        raise OSError(error.errno, text) from None
 
 
 async def _connect_to_any(loop: asyncio.AbstractEventLoop, address: Address) -> socket.socket:

@@ -123,6 +123,8 @@ def type_name(annotation: object) -> str:
     """An annotation as its author would write it: ``int``, ``list[int]``, ``str | None``."""
     if annotation is None or annotation is type(None):
         return "None"
+    if annotation is Reference:
+        return "Ref"
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return type_name(arguments[0])

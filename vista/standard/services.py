@@ -96,12 +96,12 @@ class ShutdownService(Object, namespace="Standard"):
                 failures.append((target, error))
         for target, call in calls:
             try:
-                error = call.exception(timeout=max(0.0, due - clock()))
+                failure = call.exception(timeout=max(0.0, due - clock()))
             except CallTimeout as late:
                 call.cancel()
-                error = late
-            if error is not None:
-                failures.append((target, error))
+                failure = late
+            if failure is not None:
+                failures.append((target, failure))
         return failures
 
 

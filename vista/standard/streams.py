@@ -183,10 +183,10 @@ class ReadBuffer(Object, namespace="Standard"):
 
     def _fill(self, wanted: int) -> None:
         room = self.buffer_limit - len(self.buffered)
-        data = send(self.source, "read_bytes", min(wanted, room)) if room and not self.at_end else b""
-        if not data and room:
-            self.at_end = True
-        self.buffered += data
+        if room and not self.at_end:
+            data = send(self.source, "read_bytes", min(wanted, room))
+            self.at_end = not data
+            self.buffered += data
 
 
 class SendFile(Object, namespace="Standard"):

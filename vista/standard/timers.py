@@ -5,13 +5,16 @@ Time is the node's hub's, so in a simulated world timers go with its virtual clo
 
 from __future__ import annotations
 
+import logging
 import math
 
 from vista.api import current_user, future, self_ref
-from vista.errors import BadValueError
+from vista.errors import BadValueError, CallError, NoSuchObject
 from vista.kernel.current import kernel
 from vista.kernel.objects import Object
 from vista.standard.notices import Target, notify, start_thread
+
+_log = logging.getLogger(__name__)
 
 
 class TimerEvent(Object, namespace="Standard"):
@@ -58,8 +61,9 @@ class RepeatingTimerEvent(Object, namespace="Standard"):
 
     Notification: ``timer_expired(timer, extra_data)``. The next one is sent when the client has
     finished with the one before: ticks that pass meanwhile do not pile up, they are skipped,
-    counted (`get_missed`) and do not count towards ``count``. A client that raises is logged and
-    told again; one that was deleted ends the timer. Deleting the timer ends it.
+    counted (`get_missed`) and do not count towards ``count``. A client that raises, or a service
+    nobody provides at the time, is logged and told again; a client that was deleted ends the timer.
+    Deleting the timer ends it.
     """
 
     def create(
@@ -79,7 +83,7 @@ class RepeatingTimerEvent(Object, namespace="Standard"):
         self.told = 0
         self.missed = 0
         self.tick = 0
-        self.tick = 0
+        self._deleted = False
         self._start = kernel().hub.time()
         self._user = current_user()
         self._await_tick()
@@ -94,31 +98,38 @@ class RepeatingTimerEvent(Object, namespace="Standard"):
 
     def delete(self) -> None:
         """Stop the clock."""
+        self._deleted = True
         self._timer.cancel()
 
     def _await_tick(self) -> None:
-        home = kernel()
+        home, user = kernel(), self._user
         passed = int((home.hub.time() - self._start) / self.interval_seconds)
         self.missed += max(0, passed - self.tick)
         self.tick = max(self.tick, passed) + 1
         due = self._start + self.tick * self.interval_seconds
-        self._timer = home.timers.call_at(
-            due, lambda: start_thread(home, self._user, self._tell)
-        )
+        self._timer = home.timers.call_at(due, lambda: start_thread(home, user, self._tell))
 
     def _tell(self) -> None:
-        """Tell the client; its end, whenever it comes, starts the wait for the next tick."""
-        home, me = kernel(), self_ref(self)
+        """Tell the client; when it has finished the wait for the next tick begins."""
+        if self._deleted:
+            return
+        home = kernel()
         self.told += 1
-        call = future(self.client, "timer_expired", me, self.extra_data)
-        call.on_done(lambda ended: start_thread(home, home.user, lambda: self._note_end(ended)))
+        try:
+            call = future(self.client, "timer_expired", self_ref(self), self.extra_data)
+        except CallError as error:
+            self._go_on(error)
+        else:
+            call.on_done(
+                lambda ended: start_thread(home, home.user, lambda: self._go_on(ended.exception()))
+            )
 
-    def _note_end(self, call: Future) -> None:
-        error = call.exception()
-        gone = isinstance(error, NoSuchObject | NoSuchService)
+    def _go_on(self, error: BaseException | None) -> None:
+        if self._deleted:
+            return
         if error is not None:
-            _log.warning("the client of %r failed: %s", self_ref(self), error)
-        if gone or self.told == self.count:
+            _log.warning("%r: its client %r failed: %s", self_ref(self), self.client, error)
+        if isinstance(error, NoSuchObject) or self.told == self.count:
             kernel().post_quietly(self_ref(self), "delete_yourself")
         else:
             self._await_tick()
@@ -126,5 +137,5 @@ class RepeatingTimerEvent(Object, namespace="Standard"):
 
 def _checked(name: str, seconds: float, lowest: float) -> float:
     if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds < lowest:
-        raise BadValueError(f"{name} must be a number of seconds, {lowest:g} or more, not {seconds!r}")
+        raise BadValueError(f"{name} is a number of seconds from {lowest:g}, not {seconds!r}")
     return seconds

@@ -21,6 +21,10 @@ from vista.values import ATOMS, Reference, build_exception
 REMOTE_NOTE = "Remote traceback:\n"
 """How the note starts that shows the remote traceback where an exception is printed."""
 
+MARK_LETTERS = "tsfrexob"
+"""The letters of the marks: tuple, set, frozenset, record, enum, exception, reference (an object)
+and buffer."""
+
 _BUILD_ERRORS = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
 
 
@@ -69,7 +73,7 @@ class Building:
         kind = type(raw)
         if kind is list:
             if raw and type(raw[0]) is Mark:
-                return self._build_marked(raw[0].letter, raw[1:], room)
+                return _BUILDERS[raw[0].letter](self, raw[1:], room)
             return self._build_items(raw, room)
         if kind is Pairs:
             return self._build_map(raw, room)
@@ -91,12 +95,6 @@ class Building:
             return dict(zip(keys, values, strict=True))
         except _BUILD_ERRORS as error:
             raise RemoteProtocolError(f"a key that cannot be one: {error}") from error
-
-    def _build_marked(self, letter: str, items: list[Any], room: int) -> Any:
-        builder = _BUILDERS.get(letter)
-        if builder is None:
-            _refuse(f"no mark has the letter {letter!r}")
-        return builder(self, items, room)
 
     def _build_tuple(self, items: list[Any], room: int) -> tuple[Any, ...]:
         return tuple(self._build_items(items, room))
@@ -205,20 +203,28 @@ class Building:
                 pass  # its own module may differ here: the caller gets the text
         kept = {key: attributes[key] for key in attributes if key == "remote_traceback"}
         qualname = name.rpartition(":")[2]
-        return build_exception(RemoteFailure, (f"{qualname}: {text}",), kept, notes)
+        return build_exception(
+            RemoteFailure, (f"{qualname}: {text or Exception(*args)}",), kept, notes
+        )
 
 
 def _refuse(what: str) -> NoReturn:
     raise RemoteProtocolError(what)
 
 
-_BUILDERS: dict[str, Callable[[Building, list[Any], int], Any]] = {
-    "t": Building._build_tuple,
-    "s": Building._build_set,
-    "f": Building._build_frozenset,
-    "r": Building._build_record,
-    "e": Building._build_enum,
-    "x": Building._build_exception,
-    "o": Building._build_reference,
-    "b": Building._build_buffer,
-}
+_BUILDERS: dict[str, Callable[[Building, list[Any], int], Any]] = dict(
+    zip(
+        MARK_LETTERS,
+        (
+            Building._build_tuple,
+            Building._build_set,
+            Building._build_frozenset,
+            Building._build_record,
+            Building._build_enum,
+            Building._build_exception,
+            Building._build_reference,
+            Building._build_buffer,
+        ),
+        strict=True,
+    )
+)

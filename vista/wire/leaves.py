@@ -2,7 +2,8 @@
 
 Every kind has a code, an encoder that gives the bytes and a decoder that takes them. A decoder gets
 bytes from outside: whatever they are, it returns a value of its kind or raises one of
-`LEAF_ERRORS`. Numbers are big-endian. Nothing here asks what time it is.
+`LEAF_ERRORS`. An encoder raises ValueError for a time zone that nobody else can know. Numbers are
+big-endian. Nothing here asks what time it is.
 """
 
 from __future__ import annotations
@@ -78,9 +79,8 @@ def _decode_timedelta(data: bytes) -> timedelta:
 def _encode_timezone(zone: timezone) -> bytes:
     # __getinitargs__ is what pickle uses: it tells a name that was given from one made up.
     offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined]
-    return (offset // _MICROSECOND).to_bytes(8, "big", signed=True) + b"".join(
-        b"n" + text.encode("utf-8", "surrogatepass") for text in name
-    )
+    data: bytes = (offset // _MICROSECOND).to_bytes(8, "big", signed=True)
+    return data + b"".join(b"n" + text.encode("utf-8", "surrogatepass") for text in name)
 
 
 def _decode_timezone(data: bytes) -> timezone:
@@ -91,6 +91,8 @@ def _decode_timezone(data: bytes) -> timezone:
 
 
 def _encode_zone(zone: ZoneInfo) -> bytes:
+    if zone.key is None:
+        raise ValueError("a zone read from a file has no key")
     return zone.key.encode("ascii")
 
 
@@ -106,7 +108,9 @@ def _encode_tzinfo(zone: Any) -> bytes:
         return b""
     if type(zone) is timezone:
         return _OFFSET + _encode_timezone(zone)
-    return _KEY + _encode_zone(zone)
+    if type(zone) is ZoneInfo:
+        return _KEY + _encode_zone(zone)
+    raise ValueError("a zone of one's own")
 
 
 def _decode_tzinfo(data: bytes) -> timezone | ZoneInfo | None:
@@ -149,8 +153,8 @@ def _decode_datetime(data: bytes) -> datetime:
     return datetime.combine(date.fromordinal(days), clock)
 
 
-# The code on the wire, the type, its encoder and its decoder. Codes are for ever. Code 0 is the
-# codec's own; msgpack keeps the negative ones for itself.
+# The code on the wire, the type, its encoder and its decoder. Codes are for ever. Code 127 is
+# the codec's mark; msgpack keeps the negative ones for itself.
 LEAVES: tuple[tuple[int, type, Callable[[Any], bytes], Callable[[bytes], Any]], ...] = (
     (1, int, _encode_integer, _decode_integer),  # those beyond 64 bits
     (2, Id, bytes, Id.read),

@@ -1,0 +1,1 @@
+"""Tests of the local runtime: objects, threads, exclusion, classes, services and access."""

@@ -1,0 +1,237 @@
+"""The simulated hub: a virtual clock, one seed, and a loop that waits for nothing.
+
+The loop is asyncio's own. Only its selector is another one: where a real one would wait, this one
+moves the clock. The clock also moves a little at every look at it and at every pass of the loop, by
+an amount the seed draws, so that turns have a length and timers are sometimes late.
+
+What the seed draws: how fast the clock moves, how long native methods take, in which order ready
+threads run, which calls are queued though they could run nested, and all randomness of the node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import selectors
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, Final
+
+from vista.errors import WrongContextError
+from vista.kernel.current import RECORD
+from vista.testing.natives import NativeThreads
+from vista.testing.trace import Trace
+
+if TYPE_CHECKING:
+    from vista.kernel.kernel import Kernel
+
+START: Final = 1_000_000_000.0
+"""The wall clock of a simulated world at its start, in seconds since 1970."""
+
+_PERMUTED_MAX: Final = 64
+"""How many of the ready threads are put in another order in one turn."""
+
+
+class SimulatedHub:
+    """A world in which a seed decides everything; see `vista.kernel.hub.Hub` for the methods.
+
+    ``native_threads_max`` bounds the kernel threads. Several kernels may live on one hub; each is
+    added to ``kernels``. ``trace`` notes what happens. A hub belongs to the OS thread that made it.
+
+    Network, disk and crashes attach here: a transport asked of the hub delivers by
+    ``loop.call_at`` at times drawn from ``dice``, which delays, drops and reorders; a disk is a
+    value of the world that outlives its node.
+    """
+
+    def __init__(self, seed: int, *, native_threads_max: int = 32) -> None:
+        self.seed = seed
+        self.dice = random.Random(f"vista {seed} scheduling")
+        self.random = random.Random(f"vista {seed} application")
+        self._entropy = random.Random(f"vista {seed} entropy")
+        self.trace = Trace()
+        self.kernels: list[Kernel] = []
+        self.now = 0.0
+        self.errors: list[BaseException] = []
+        self._look_seconds = self.dice.choice((1e-6, 2e-5, 4e-4))
+        self._pass_seconds = self.dice.choice((1e-6, 1e-4, 2e-3))
+        self._spread_chance = self.dice.choice((0.0, 0.1, 0.5))
+        self._native_seconds = self.dice.choice((0.0, 0.001, 0.1))
+        self._orderly = self.dice.random() < 0.1
+        self._until: Callable[[], bool] | None = None
+        self._due: float | None = None
+        self.idle = False
+        self.loop: asyncio.AbstractEventLoop = _VirtualLoop(self)
+        self.natives = NativeThreads(self.loop, self._native_delay, native_threads_max)
+
+    # --- what a kernel asks ----------------------------------------------------------------
+
+    def time(self) -> float:
+        """Virtual seconds since the world began; each look finds it a little later."""
+        self.now += self.dice.random() * self._look_seconds
+        return self.now
+
+    def wall_time(self) -> float:
+        """`START` and the virtual seconds since."""
+        return START + self.time()
+
+    def entropy(self, count: int) -> bytes:
+        """``count`` bytes that the seed decides."""
+        return self._entropy.randbytes(count)
+
+    def order(self, ready: deque[Any]) -> None:
+        """Put what is ready into an order the seed draws.
+
+        Messages to one object keep theirs: an object has one message at most in line, but
+        messages that need no exclusion stand here as well, and they arrive as they were sent.
+        """
+        count = min(len(ready), _PERMUTED_MAX)
+        if count < 2 or self._orderly:
+            return
+        items = [ready.popleft() for _ in range(count)]
+        self.dice.shuffle(places := list(range(count)))
+        places_of: dict[int, list[int]] = {}
+        for place, item in zip(places, items, strict=True):
+            places_of.setdefault(_line_of(item), []).append(place)
+        for line in places_of.values():
+            line.sort(reverse=True)
+        placed: list[Any] = [None] * count
+        for item in items:
+            placed[places_of[_line_of(item)].pop()] = item
+        ready.extendleft(reversed(placed))
+
+    def spread(self) -> bool:
+        """Now and then a call that could run nested is queued, so that others come first."""
+        return self._spread_chance > 0 and self.dice.random() < self._spread_chance
+
+    def run_native(self, context: Context, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        """Run ``function`` in a kernel thread at a time the seed draws, all others at rest."""
+        return self.natives.run(context, function)
+
+    def block(self, ended: threading.Event, seconds: float | None) -> bool:
+        """Let virtual time pass until ``ended``, ``seconds`` at most; return whether it ended.
+
+        Code outside of vista moves the world itself, a native method lets the world move.
+        """
+        native = self.natives.here()
+        if native is not None:
+            return native.block(ended, seconds)
+        return self.drive(ended.is_set, seconds)
+
+    def close(self) -> None:
+        """End the kernel threads and close the loop."""
+        if not self.loop.is_closed():
+            self.natives.close()
+            self.loop.close()
+
+    def _native_delay(self) -> float:
+        return self.dice.random() * self._native_seconds
+
+    # --- moving the world ------------------------------------------------------------------
+
+    def drive(self, until: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Run the loop until ``until()``; return whether it is true.
+
+        It is false when ``seconds`` of virtual time are over or nothing is left to happen: then
+        ``idle`` is true. Raises what a callback of the loop raised.
+        """
+        if self.loop.is_running():
+            raise WrongContextError("the world moves already: only its threads may wait in it")
+        self._until = until
+        self._due = None if seconds is None else self.now + seconds
+        self.idle = False
+        self._set_loop_thread(threading.get_ident())
+        try:
+            while not (until() or self.idle or self._is_over()):
+                self.loop.run_forever()
+                if self.errors:
+                    raise self.errors.pop(0)
+        finally:
+            self._until = None
+            self._set_loop_thread(0)
+        return until()
+
+    def _set_loop_thread(self, identity: int) -> None:
+        for kernel in self.kernels:
+            kernel.loop_thread = identity
+
+    def _is_over(self) -> bool:
+        return self._due is not None and self.now >= self._due
+
+    def pass_time(self, seconds: float | None) -> None:
+        """Move the clock to the next timer of the loop, in ``seconds``; None: there is none.
+
+        The loop calls this once a pass, where a real one would wait for the world.
+        """
+        self.natives.look()
+        if seconds is None:
+            self.idle = True
+        elif seconds > 0:
+            self.now += seconds if self._due is None else min(seconds, self._due - self.now)
+        self.now += self.dice.random() * self._pass_seconds
+        if self.idle or self._is_over() or (self._until is not None and self._until()):
+            self.loop.stop()
+
+    def note_error(self, context: dict[str, Any]) -> None:
+        """Keep what a callback of the loop raised, for `drive` to raise, and stop the loop."""
+        error = context.get("exception")
+        self.errors.append(error if error is not None else RuntimeError(str(context["message"])))
+        self.loop.stop()
+
+
+def _line_of(item: Any) -> int:
+    """Tell apart the lines of those that must keep their order: one line per object called."""
+    return id(item[RECORD]) if type(item) is tuple else id(item)
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    """asyncio's loop on the clock of a hub."""
+
+    def __init__(self, hub: SimulatedHub) -> None:
+        self._hub = hub
+        selector = _VirtualSelector(hub)
+        super().__init__(selector)
+        selector.sealed = True
+        self.set_debug(False)
+        self.set_exception_handler(lambda _, context: hub.note_error(context))
+
+    def time(self) -> float:
+        return self._hub.now
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., Any], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        # Only one OS thread of the world moves at a time, so there is no loop to be woken.
+        return self.call_soon(callback, *args, context=context)
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, function: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        return self._hub.run_native(Context(), lambda: function(*args))
+
+
+class _VirtualSelector(selectors.BaseSelector):
+    """A selector for which nothing outside exists: to wait is to move the clock."""
+
+    def __init__(self, hub: SimulatedHub) -> None:
+        self._hub = hub
+        self._keys: dict[Any, selectors.SelectorKey] = {}
+        self.sealed = False
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        if self.sealed:
+            raise WrongContextError("there are no sockets and pipes in a simulated world")
+        key = selectors.SelectorKey(fileobj, fileobj.fileno(), events, data)
+        self._keys[fileobj] = key
+        return key
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._keys.pop(fileobj)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self._hub.pass_time(timeout)
+        return []
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._keys
