@@ -7,8 +7,8 @@ contains itself is refused.
 
 Copying runs without paths and says only *that* something is wrong; a second walk then finds the
 first offender and names it. The hot path is `copy_arguments` and the copiers it calls: type tables
-and ``ATOMS.issuperset(map(type, items))``, which looks at a list of a thousand numbers in 20 us
-where a loop takes 40.
+and ``ATOMS.issuperset(map(type, items))``, which looks at a thousand numbers in 18 us where a
+comprehension takes 30.
 """
 
 from __future__ import annotations

@@ -9,7 +9,10 @@ from datetime import date
 
 import pytest
 
+from vista import Object, exclusive
 from vista.ids import Id
+from vista.kernel.classes import ClassEntry
+from vista.kernel.rows import ClassRow
 from vista.records import record
 from vista.shell import show
 
@@ -130,3 +133,44 @@ def test_print_table_writes_to_the_file_given() -> None:
     page = io.StringIO()
     show.print_table(ROWS, page)
     assert page.getvalue() == show.table(ROWS) + "\n"
+
+
+class Lighthouse(Object, namespace="Coast", version=3):
+    """A lighthouse.
+
+    rc line: ``Lighthouse 12.5``
+    """
+
+    def create(self, height: float = 10.0) -> None:
+        """Build it, ``height`` in metres."""
+
+    @exclusive
+    def flash(self, times: int = 1) -> bool:
+        """Flash ``times`` times."""
+        return times > 0
+
+
+def test_the_documentation_of_a_class_is_its_docstrings() -> None:
+    page = io.StringIO()
+    show.print_doc(ClassEntry(Lighthouse), page)
+    text = page.getvalue()
+    assert text.startswith("Lighthouse(height: ")
+    assert "\nCoast.Lighthouse, version 3\n" in text
+    assert "rc line: ``Lighthouse 12.5``" in text
+    assert "\n    Build it, ``height`` in metres." in text
+    assert "  [exclusive]\n    Flash ``times`` times." in text
+
+
+def test_the_documentation_of_a_class_leaves_out_what_every_object_answers() -> None:
+    assert "add_notify_when_modified" not in show.documentation(ClassEntry(Lighthouse))
+
+
+def test_print_classes_prints_a_row_for_each_class() -> None:
+    page = io.StringIO()
+    row = ClassRow(
+        namespace="Coast", name="Lighthouse", version=3, objects=2, module="m", summary="A light."
+    )
+    show.print_classes([row], page)
+    assert page.getvalue().splitlines()[1].split() == [
+        *("Coast", "Lighthouse", "3", "2", "m", "A", "light."),
+    ]

@@ -322,9 +322,7 @@ def test_a_unix_socket_connects_and_its_path_goes_with_the_listener(
     assert not (tmp_path / "s").exists()
 
 
-def test_the_socket_file_of_a_killed_process_is_replaced(
-    client: vista.Ref, tmp_path: Path
-) -> None:
+def test_the_socket_file_of_a_killed_process_is_replaced(client: vista.Ref, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "s"))
     server = vista.create("AcceptConnection", f"unix:{tmp_path}/s", client)

@@ -143,7 +143,11 @@ def test_a_buffer_of_no_bytes_is_refused() -> None:
 def test_a_maximum_reads_past_the_records() -> None:
     buffer = buffer_of(b"ab\ncd")
     buffer.set_delimiter("\n")
-    assert [buffer.read_bytes(1), buffer.read_bytes(), buffer.read_bytes(9)] == [b"a", b"b\n", b"cd"]
+    assert [buffer.read_bytes(1), buffer.read_bytes(), buffer.read_bytes(9)] == [
+        b"a",
+        b"b\n",
+        b"cd",
+    ]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

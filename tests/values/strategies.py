@@ -95,62 +95,18 @@ def clocks() -> st.SearchStrategy[time]:
     )
 
 
-def leaves() -> st.SearchStrategy[Any]:
-    """Values without parts."""
-    return st.one_of(
-        st.none(),
-        st.booleans(),
-        integers(),
-        st.floats(),
-        st.sampled_from([0.0, -0.0, float("nan"), -float("nan")]),
-        texts(),
-        st.binary(max_size=8),
-        ids(),
-        references(),
-        st.decimals(),
-        st.sampled_from([Decimal("1.0"), Decimal("1.00"), Decimal("-0"), Decimal("sNaN12")]),
-        st.uuids(),
-        st.dates(),
-        clocks(),
-        moments(),
-        st.timedeltas(),
-        zones(),
-        st.sampled_from([*Colour, *Level, Rights.READ, Rights.READ | Rights.RUN, Rights(0)]),
-    )
+def _with_notes(error: Exception, notes: list[str]) -> Exception:
+    for note in notes:
+        error.add_note(note)
+    return error
 
 
-def hashables() -> st.SearchStrategy[Any]:
-    """Values that may stand in a set or be the key of a dict."""
-    return st.recursive(
-        leaves().filter(_is_hashable),
-        lambda parts: st.one_of(
-            st.lists(parts, max_size=3).map(tuple),
-            st.frozensets(parts, max_size=3),
-            st.builds(Pair, parts, parts),
-            st.builds(Row, parts, parts),
-        ),
-        max_leaves=5,
-    )
-
-
-def values() -> st.SearchStrategy[Any]:
-    """Values of every type that a message may carry."""
-    return st.recursive(
-        st.one_of(leaves(), hashables()),
-        lambda parts: st.one_of(
-            st.lists(parts, max_size=4),
-            st.lists(parts, max_size=4).map(tuple),
-            st.sets(hashables(), max_size=3),
-            st.frozensets(hashables(), max_size=3),
-            st.dictionaries(st.one_of(texts(), hashables()), parts, max_size=3),
-            st.builds(Position, parts, parts),
-            st.builds(Pair, parts, parts),
-            st.builds(Slotted, parts),
-            st.builds(Row, parts, parts),
-            exceptions(parts),
-        ),
-        max_leaves=12,
-    )
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:  # a signalling NaN
+        return False
+    return True
 
 
 def exceptions(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Exception]:
@@ -169,6 +125,76 @@ def exceptions(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Exception]:
         ),
         st.lists(texts(), max_size=2),
     )
+
+
+_LEAVES: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    integers(),
+    st.floats(),
+    st.sampled_from([0.0, -0.0, float("nan"), -float("nan")]),
+    texts(),
+    st.binary(max_size=8),
+    ids(),
+    references(),
+    st.decimals(),
+    st.sampled_from([Decimal("1.0"), Decimal("1.00"), Decimal("-0"), Decimal("sNaN12")]),
+    st.uuids(),
+    st.dates(),
+    clocks(),
+    moments(),
+    st.timedeltas(),
+    zones(),
+    st.sampled_from([*Colour, *Level, Rights.READ, Rights.READ | Rights.RUN, Rights(0)]),
+)
+
+
+@st.composite
+def leaves(draw: st.DrawFn) -> Any:
+    """Values without parts."""
+    return draw(_LEAVES)
+
+
+_HASHABLES: st.SearchStrategy[Any] = st.recursive(
+    leaves().filter(_is_hashable),
+    lambda parts: st.one_of(
+        st.lists(parts, max_size=3).map(tuple),
+        st.frozensets(parts, max_size=3),
+        st.builds(Pair, parts, parts),
+        st.builds(Row, parts, parts),
+    ),
+    max_leaves=5,
+)
+
+
+@st.composite
+def hashables(draw: st.DrawFn) -> Any:
+    """Values that may stand in a set or be the key of a dict."""
+    return draw(_HASHABLES)
+
+
+_VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(leaves(), hashables()),
+    lambda parts: st.one_of(
+        st.lists(parts, max_size=4),
+        st.lists(parts, max_size=4).map(tuple),
+        st.sets(hashables(), max_size=3),
+        st.frozensets(hashables(), max_size=3),
+        st.dictionaries(st.one_of(texts(), hashables()), parts, max_size=3),
+        st.builds(Position, parts, parts),
+        st.builds(Pair, parts, parts),
+        st.builds(Slotted, parts),
+        st.builds(Row, parts, parts),
+        exceptions(parts),
+    ),
+    max_leaves=12,
+)
+
+
+@st.composite
+def values(draw: st.DrawFn) -> Any:
+    """Values of every type that a message may carry."""
+    return draw(_VALUES)
 
 
 def identical(one: Any, other: Any) -> bool:
@@ -231,17 +257,3 @@ def _same_elements(these: list[Any], those: list[Any]) -> bool:
             return False
         del those[at]
     return not those
-
-
-def _with_notes(error: Exception, notes: list[str]) -> Exception:
-    for note in notes:
-        error.add_note(note)
-    return error
-
-
-def _is_hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:  # a signalling NaN
-        return False
-    return True

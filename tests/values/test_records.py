@@ -122,6 +122,5 @@ def test_a_form_makes_an_instance_without_its_constructor() -> None:
 
 
 def test_an_enum_made_by_calling_can_be_a_record() -> None:
-    made: Any = enum.Enum("Sizes", ["SMALL"], module=__name__)
-    sizes = record(made)
-    assert is_record(sizes)
+    Sizes = enum.Enum("Sizes", ["SMALL"], module=__name__)
+    assert is_record(record(Sizes))

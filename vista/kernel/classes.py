@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
+import unicodedata
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from vista.errors import ClassDefinitionError, NoSuchClass
 from vista.kernel.coroutines import run_coroutine
 from vista.kernel.methods import LIFECYCLE, MethodEntry, functions_of
 from vista.kernel.natives import run_native
-from vista.kernel.objects import ClassName, Object
-
-if TYPE_CHECKING:
-    import inspect
+from vista.kernel.objects import ClassName, Object, is_abstract, refuse_init
 
 ClassSpecifier = str | type[Object] | Sequence[Any] | ClassName
 """How a class may be named: see `ClassTable.resolve`."""
@@ -98,26 +97,63 @@ class ClassEntry:
             hook = self._entry("create", Object.create)
         return hook.signature
 
+    def method_for(self, name: str) -> MethodEntry | None:
+        """Return what answers a message: its method, or ``handle_unknown_message`` in its name.
+
+        None when nothing does.
+        """
+        found = self.methods.get(name)
+        if found is not None or self.unknown is None:
+            return found
+        if name in LIFECYCLE or name.startswith("_"):
+            return None
+        return _answering(self.unknown, name)
+
+    def counted(self) -> list[MethodEntry]:
+        """Return every method whose calls are counted: the messages, and the hooks it has."""
+        hooks = (self.create, self.unknown)
+        return [*self.methods.values(), *(hook for hook in hooks if hook is not None)]
+
     def explain(self, name: str) -> str:
         """Return the text of `NoSuchMethod` for a message the class does not answer."""
         if name in LIFECYCLE:
             return f"{name} is no message: the runtime calls {self.full_name}.{name} by itself"
-        near = difflib.get_close_matches(name, self.methods, 3, 0.6)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        attribute = inspect.getattr_static(self.cls, name, None)
+        if attribute is not None:
+            kind = type(attribute).__name__
+            hint = f": its {name} is a {kind}, and only plain methods are messages"
+        else:
+            near = difflib.get_close_matches(name, self.methods, 3, 0.6)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
         return f"{self.full_name} has no method {name!r}{hint}"
 
     def __repr__(self) -> str:
         return f"<{self.full_name} version {self.version}>"
 
 
+def _answering(hook: MethodEntry, name: str) -> MethodEntry:
+    """Return the method by which ``handle_unknown_message`` answers one message.
+
+    It has the message's own name, by which an access list judges it and ``vista.threads`` lists it.
+    """
+
+    def run(instance: Object, *args: Any, **kwargs: Any) -> Any:
+        hook.calls += 1
+        return hook.run(instance, name, list(args), kwargs)
+
+    return MethodEntry(name, hook.function, run, hook.class_name)
+
+
 class ClassTable:
     """The classes of one node.
 
     ``found`` keeps what names meant at the last look, valid while ``definitions`` is the number of
-    classes defined in the process.
+    classes defined in the process. ``make_entry`` makes the entries; simulations put one there whose
+    methods are watched.
     """
 
     def __init__(self) -> None:
+        self.make_entry: Callable[[type[Object]], ClassEntry] = ClassEntry
         self._entries: dict[tuple[str, str, int], ClassEntry] = {}
         self._by_class: dict[type[Object], ClassEntry] = {}
         self.found: dict[Any, ClassEntry] = {}
@@ -126,25 +162,33 @@ class ClassTable:
     def add(self, cls: type[Object]) -> ClassEntry:
         """Make a class known under its name and version and return its entry.
 
-        A later class of the same name and version replaces the earlier one for new objects.
-        Raises `ClassDefinitionError` when ``cls`` is not a subclass of `Object`.
+        A later class of the same name and version replaces the earlier one for new objects. An
+        abstract class gets an entry but cannot be found by name. Raises `ClassDefinitionError`
+        when ``cls`` is not a subclass of `Object`, or got an ``__init__`` after its definition.
         """
         if not (isinstance(cls, type) and issubclass(cls, Object)):
             raise ClassDefinitionError(
                 f"{cls!r} cannot be an object class: write class "
                 f"{getattr(cls, '__name__', 'Name')}(vista.Object)"
             )
+        refuse_init(cls)
         entry = self._by_class.get(cls)
         if entry is None:
-            entry = self._by_class[cls] = ClassEntry(cls)
-        self._entries[entry.namespace, entry.name, entry.version] = entry
-        self.found.clear()
+            entry = self._by_class[cls] = self.make_entry(cls)
+        if not is_abstract(cls):
+            self._entries[entry.namespace, entry.name, entry.version] = entry
+            self.found.clear()
         return entry
 
     def entries(self) -> list[ClassEntry]:
-        """Return every class known, by name space, name and version."""
+        """Return every class that can be found by name, by name space, name and version."""
         self._discover()
         return [self._entries[key] for key in sorted(self._entries)]
+
+    def all_entries(self) -> list[ClassEntry]:
+        """Return every class of which there may be objects, those defined again since included."""
+        self._discover()
+        return list(self._by_class.values())
 
     def resolve(self, name: ClassSpecifier) -> ClassEntry:
         """Return the entry of a class.
@@ -154,7 +198,12 @@ class ClassTable:
         None means the newest. Raises `NoSuchClass` with near misses.
         """
         if isinstance(name, type):
-            return self._by_class.get(name) or self.add(name)
+            entry = self._by_class.get(name) or self.add(name)
+            if is_abstract(name):
+                raise ClassDefinitionError(
+                    f"{entry.full_name} is abstract: it is there for others to inherit from"
+                )
+            return entry
         if Object._definitions != self.definitions:
             self._discover()
         key: Any = name if isinstance(name, str) else parts_of(name)
@@ -165,7 +214,9 @@ class ClassTable:
         return entry
 
     def _find(self, key: str | tuple[Any, ...]) -> ClassEntry:
-        namespace, name, version = _parse(key)
+        namespace, name, version = _parse(key) if isinstance(key, str) else key
+        # Python keeps identifiers in this form, whatever form the file had.
+        name = unicodedata.normalize("NFKC", name)
         for attempt in range(2):
             matching = [
                 entry
@@ -179,7 +230,7 @@ class ClassTable:
                 return max(matching, key=lambda entry: (entry.version, entry.namespace == "Local"))
             if attempt or not self._import_standard(name):
                 break
-        raise NoSuchClass(self._explain(key, name))
+        raise NoSuchClass(self._explain(namespace, name, version))
 
     def _import_standard(self, name: str) -> bool:
         module = importlib.import_module(_STANDARD).CLASSES.get(name)
@@ -195,16 +246,22 @@ class ClassTable:
         while waiting:
             cls = waiting.pop(0)
             waiting += cls.__subclasses__()
-            if cls not in self._by_class and "__vista_abstract__" not in vars(cls):
+            # A class that its definition refused has no name of its own, yet stays among the
+            # subclasses of its base as long as somebody keeps the exception.
+            usable = "__vista_class__" in vars(cls) and "__init__" not in vars(cls)
+            if usable and cls not in self._by_class and not is_abstract(cls):
                 self.add(cls)
 
-    def _explain(self, key: str | tuple[Any, ...], name: str) -> str:
-        near = self.near_misses(name)
-        said = key if isinstance(key, str) else f"{key[0]}.{key[1]} version {key[2]}"
+    def _explain(self, namespace: str | None, name: str, version: int | None) -> str:
+        said = name if namespace is None else f"{namespace}.{name}"
+        if version is not None:
+            said = f"{said} version {version}"
+        known = [entry for entry in self._entries.values() if entry.name == name]
+        versions = sorted(entry.version for entry in known if entry.namespace == namespace)
+        if versions:
+            return f'no class "{said}"; its versions here are {", ".join(map(str, versions))}'
+        near = sorted({entry.full_name for entry in known}) or self.near_misses(name)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        known = sorted(e.version for e in self._entries.values() if e.name == name)
-        if known:
-            hint = f"; its versions here are {', '.join(map(str, known))}"
         return f'no class "{said}"{hint}'
 
     def near_misses(self, name: str) -> list[str]:
@@ -216,17 +273,26 @@ class ClassTable:
         return [lowered[known] for known in close]
 
 
-def parts_of(name: Sequence[Any] | ClassName) -> tuple[Any, ...]:
-    """Return (name space, name, version) of a class that is not named by a text."""
+def _parse(name: str) -> tuple[str | None, str, None]:
+    namespace, _, bare = name.rpartition(".")
+    return namespace or None, bare, None
+
+
+def parts_of(name: Any) -> tuple[str | None, str, int | None]:
+    """Return name space, name and version of a class that is not named by a text.
+
+    Raises `NoSuchClass` when ``name`` names no class at all.
+    """
     if isinstance(name, ClassName):
-        return (name.namespace, name.name, name.version)
-    return tuple(name)
-
-
-def _parse(key: str | tuple[Any, ...]) -> tuple[str | None, str, int | None]:
-    if isinstance(key, str):
-        namespace, _, name = key.rpartition(".")
-        return namespace or None, name, None
-    if len(key) == 3 and isinstance(key[1], str):
-        return key[0], key[1], key[2]
-    raise NoSuchClass(f"{key!r} does not name a class: write a name or [name space, name, version]")
+        return name.namespace, name.name, name.version
+    if isinstance(name, list | tuple) and len(name) == 3:
+        namespace, bare, version = name
+        if (
+            (namespace is None or isinstance(namespace, str))
+            and isinstance(bare, str)
+            and (version is None or type(version) is int)
+        ):
+            return namespace, bare, version
+    raise NoSuchClass(
+        f"{name!r} does not name a class: write a name or [name space, name, version]"
+    )

@@ -10,6 +10,7 @@ values; all instance variables otherwise), and ``object_imported(self)`` is call
 
 from __future__ import annotations
 
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import BadValueError, NotAValueError, RemoteProtocolError
@@ -28,10 +29,11 @@ def variables_of(instance: Object) -> dict[str, Any]:
     """Return the instance variables of an object by name, sorted; those in slots included."""
     found: dict[str, Any] = dict(getattr(instance, "__dict__", ()))
     for cls in type(instance).__mro__:
-        slots = vars(cls).get("__slots__", ())
-        for name in (slots,) if isinstance(slots, str) else slots:
-            if name not in ("_record", "__dict__", "__weakref__") and hasattr(instance, name):
-                found[name] = getattr(instance, name)
+        for name, slot in vars(cls).items():
+            # The names in the class are those the slots have: ``__x`` stands there as ``_Cls__x``.
+            if isinstance(slot, MemberDescriptorType) and name != "_record":
+                if hasattr(instance, name):
+                    found[name] = getattr(instance, name)
     return dict(sorted(found.items()))
 
 

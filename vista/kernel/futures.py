@@ -171,7 +171,7 @@ class Future:
             own = due
         left = max(0.0, own - self.kernel.hub.time())
         try:
-            if ended.wait(left if timeout is None else min(left, timeout)):
+            if self.kernel.hub.block(ended, left if timeout is None else min(left, timeout)):
                 return
         except BaseException:
             # Ctrl-C at a prompt: nobody waits any longer, so the thread ends.

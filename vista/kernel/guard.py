@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vista.errors import AccessDenied, NotAValueError
+from vista.errors import AccessDenied, NoSuchMethod, NotAValueError
 from vista.kernel.access import ADMINISTERING, AccessControlList
-from vista.kernel.current import PARENT, RECORD, Frame
+from vista.kernel.current import METHOD, PARENT, RECORD, Frame, current
 from vista.kernel.encoding import variables_of
+from vista.kernel.methods import MethodEntry
+from vista.kernel.table import GONE
 
 if TYPE_CHECKING:
     from vista.ids import Id
-    from vista.kernel.methods import MethodEntry
+    from vista.kernel.classes import ClassEntry
     from vista.kernel.table import Record
 
 _ALWAYS_OWN = frozenset({"set_acl", "get_acl"})
@@ -52,38 +54,52 @@ class Guard:
             return
         if user == kernel.user and method.name in _ALWAYS_OWN:
             return
-        kernel.counters.access_denied += 1
-        text = f"user {user!r} may not send {method.name} to {record}"
-        kernel.log.warning("access denied: %s", text)
-        raise AccessDenied(text)
+        raise refused(record, f"user {user!r} may not send {method.name} to {record}")
 
     # --- meta objects ----------------------------------------------------------------------
 
-    def meta_for(self, method: MethodEntry, frame: Frame) -> Any:
-        """Return the meta object that gets this message, or None when the object itself does.
+    def in_charge(self, method: MethodEntry, sender: Frame | None) -> MethodEntry:
+        """Return what a message is to run: its method, or one that forwards it to the meta object.
 
-        What the meta object sends, in whatever chain of calls, goes to the object; so does set_meta.
+        ``sender`` is the frame that sends it. What the meta object sends, also in a chain of calls
+        or by post, goes to the object; so does set_meta.
         """
         meta = self.meta
-        if meta is None or method.name == "set_meta":
-            return None
-        parent = frame[PARENT]
-        while parent is not None:
-            if parent[RECORD].ref == meta:
-                return None
-            parent = parent[PARENT]
-        return meta
+        if meta is None or method.forwards or method.name == "set_meta":
+            return method
+        while sender is not None:
+            if sender[RECORD].ref == meta:
+                return method
+            sender = sender[PARENT]
+        return _forwarding(method, meta)
 
     # --- watchers --------------------------------------------------------------------------
 
-    def start_watching(self, record: Record) -> None:
-        """Take the present state as that from which changes count."""
-        if not self._prints:
+    def watch(self, record: Record, targets: list[Any]) -> None:
+        """Add watchers; the first ones take the present state as that from which changes count."""
+        if targets and not self.watchers:
             self._prints = _fingerprint(record)
+            self._changed.clear()
+        self.watchers.update(dict.fromkeys(targets))
+
+    def thread_begins(self, record: Record, frame: Frame) -> None:
+        """Credit what was changed so far to the thread into whose active stretch ``frame`` falls.
+
+        That is a thread of its own chain, or any thread when ``frame`` is preemptable.
+        """
+        if not self.watchers:
+            return
+        active: Frame | None = getattr(record.state, "frame", None)
+        if active is frame:
+            active = frame[PARENT]
+        while active is not None and active[RECORD] is not record:
+            active = active[PARENT]
+        if active is not None:
+            self.note_changes(record, active)
 
     def note_changes(self, record: Record, frame: Frame) -> None:
         """At the end of an active stretch: remember whether ``frame`` changed variables."""
-        if not self.watchers:
+        if not self.watchers or record.idle is GONE:
             return
         prints = _fingerprint(record)
         if prints != self._prints:
@@ -99,22 +115,73 @@ class Guard:
                 self.tell(record, "object_modified")
                 return
 
+    def object_deleted(self, record: Record) -> None:
+        """Tell the watchers that the object is gone; they hear nothing of it after that."""
+        self.tell(record, "object_deleted")
+        self.watchers.clear()
+
     def tell(self, record: Record, message: str) -> None:
         """Post ``message(id)`` to every watcher."""
         for watcher in list(self.watchers):
             record.kernel.post_quietly(watcher, message, record.id)
 
 
-def administer(record: Record, method: str, user: str) -> None:
-    """Raise `AccessDenied` when ``user`` may not administer an object without access list.
+def administer(record: Record, method: str) -> None:
+    """Raise `AccessDenied` when the calling code may not administer the object.
 
-    With a list the list decides; without one only the user of the node may.
+    With an access list the list decides, when the message arrives. Without one only the user of the
+    node may, and the object itself.
     """
     assert method in ADMINISTERING
-    if user == record.kernel.user or (record.guard is not None and record.guard.acl is not None):
+    kernel = record.kernel
+    user = kernel.context_user()
+    if user == kernel.user or (record.guard is not None and record.guard.acl is not None):
         return
+    if not _acts_itself(record, method):
+        raise refused(
+            record, f"user {user!r} may not send {method} to {record} without access list"
+        )
+
+
+def _acts_itself(record: Record, method: str) -> bool:
+    """Whether the code that runs is the object's: a method of it, or a message it sent to itself."""
+    frame = current().frame
+    if frame is not None and frame[RECORD] is record and frame[METHOD].name == method:
+        frame = frame[PARENT]
+    return frame is not None and frame[RECORD] is record
+
+
+def refused(record: Record, text: str) -> AccessDenied:
+    """Return the error for a refusal, after counting and logging it."""
     record.kernel.counters.access_denied += 1
-    raise AccessDenied(f"user {user!r} may not send {method} to {record}: it has no access list")
+    record.kernel.log.warning("access denied: %s", text)
+    return AccessDenied(text)
+
+
+def unanswered(entry: ClassEntry, name: str) -> MethodEntry:
+    """Return the method of a message that the class does not answer: it raises `NoSuchMethod`.
+
+    For objects with a guard, where the access list and the meta object come first.
+    """
+
+    def run(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        raise NoSuchMethod(entry.explain(name))
+
+    return MethodEntry(name, run, run, entry.full_name)
+
+
+def _forwarding(method: MethodEntry, meta: Any) -> MethodEntry:
+    """Return the method that hands a message to the meta object; it takes no turn in the object."""
+
+    def run(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        parent = current().frame[PARENT]
+        sender = None if parent is None else parent[RECORD].ref
+        named = (kwargs,) if kwargs else ()
+        return meta.forward_method_invocation(instance, method.name, list(args), sender, *named)
+
+    made = MethodEntry(method.name, run, run, method.class_name)
+    made.preemptable = made.forwards = True
+    return made
 
 
 def _fingerprint(record: Record) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import asyncio
 import concurrent.futures
 import random
 import secrets
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -47,6 +48,12 @@ class Hub(Protocol):
     def spread(self) -> bool:
         """Whether a call that could run nested is to be queued instead; the real world: never."""
 
+    def block(self, ended: threading.Event, seconds: float | None) -> bool:
+        """Block an OS thread that is not the loop's until ``ended``; return whether it ended.
+
+        It returns False after ``seconds``; with None when the loop has stopped.
+        """
+
     def close(self) -> None:
         """Give back what the hub holds."""
 
@@ -76,6 +83,15 @@ class AsyncioHub:
     def spread(self) -> bool:
         """A call that can run nested does."""
         return False
+
+    def block(self, ended: threading.Event, seconds: float | None) -> bool:
+        """Block the calling OS thread until ``ended``, or ``seconds``, or the end of the loop."""
+        if seconds is not None:
+            return ended.wait(seconds)
+        while not ended.wait(0.5):
+            if not self.loop.is_running():
+                return False
+        return True
 
     def run_native(self, context: Context, function: Callable[[], Any]) -> asyncio.Future[Any]:
         """Run ``function`` in one of the pool's kernel threads, within ``context``."""

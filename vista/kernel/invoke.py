@@ -25,7 +25,7 @@ from vista.kernel.current import (
     current,
 )
 from vista.kernel.futures import Future, wait_parked
-from vista.kernel.hot import ATOMS, bind_call, bind_future, bind_post
+from vista.kernel.hot import ATOMS, RefMethod, SpecialMethod
 from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import Ref
 from vista.kernel.table import GONE, QUEUED, Record
@@ -50,27 +50,13 @@ class Invoker:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self.messages_max = kernel.limits.mailbox_messages_max
+        self.messages_max = kernel.messages_max
         self.left = kernel.limits.sends_between_checks
 
-    def bind(self, record: Record, method: MethodEntry) -> Callable[..., Any]:
-        """Return the function behind ``ref.method``, with its ``post`` and ``future``."""
-        run = run_of(record, method)
-        if run is None or method.native:
-            call = self._bind_special(record, method)
-        else:
-            call = bind_call(self, record, method, run)
-        call.__name__ = method.name
-        call.__doc__ = method.doc
-        call.post = bind_post(self, record, method, run)  # type: ignore[attr-defined]
-        call.future = bind_future(self, record, method, run)  # type: ignore[attr-defined]
-        return call
-
-    def _bind_special(self, record: Record, method: MethodEntry) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return self.call(record, method, args, kwargs)
-
-        return call
+    def bind(self, record: Record, method: MethodEntry) -> RefMethod:
+        """Return what ``ref.method`` gives."""
+        made = SpecialMethod if method.preemptable or method.native else RefMethod
+        return made(record, method)
 
     # --- a worker's life -------------------------------------------------------------------
 
@@ -110,6 +96,7 @@ class Invoker:
         if not method.preemptable:
             monitor.finish(record, message)
         elif record.guard is not None:
+            record.guard.note_changes(record, message)
             record.guard.thread_ended(record, message)
         if future is not None:
             future.resolve(result)
@@ -122,15 +109,12 @@ class Invoker:
         kwargs: dict[str, Any],
         frame: Frame,
     ) -> Any:
-        """Check access, ask the meta object, or just run the method."""
+        """Check access, then run the method; see to watchers."""
         guard = record.guard
         if guard is None:
             return copy_value(method.run(record.instance, *args, **kwargs), "result")
         guard.check_access(record, method, current().user)
-        meta = guard.meta_for(method, frame)
-        if meta is not None:
-            sender = sender_of(frame)
-            return meta.forward_method_invocation(record.ref, method.name, list(args), sender)
+        guard.thread_begins(record, frame)
         return copy_value(method.run(record.instance, *args, **kwargs), "result")
 
     def message_failed(self, worker: Worker, message: Message, error: BaseException) -> None:
@@ -139,8 +123,7 @@ class Invoker:
         record, method = message[RECORD], message[METHOD]
         worker.frame = worker.root = None
         worker.scopes = None
-        if record.state is worker:
-            monitor.finish(record, message)
+        self._end_failed(worker, record, message, not method.preemptable)
         if type(error) is KillThread:
             if future is not None:
                 future.fail(error.outcome)
@@ -180,6 +163,8 @@ class Invoker:
             timed = True
         if record.idle is GONE:
             record, method = self._follow(record, method)
+        if record.guard is not None:
+            method = record.guard.in_charge(method, worker.frame)
         monitor.refuse_deadlock(worker.frame, record, method.name)
         if (
             deep
@@ -241,7 +226,7 @@ class Invoker:
         elif record.guard is not None:
             record.guard.note_changes(record, frame)
             record.guard.thread_ended(record, frame)
-        if parent[RECORD].state is not worker:
+        if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
             worker.reenter(parent)
         return result
 
@@ -251,17 +236,25 @@ class Invoker:
         """End a nested thread with an error and return what its caller is to get."""
         record, parent = frame[RECORD], frame[PARENT]
         worker.frame = parent
-        if hold and record.state is worker:
-            monitor.finish(record, frame)
+        self._end_failed(worker, record, frame, hold)
         if type(error) is KillThread:
             if error.frame is not frame:
                 return error
             outcome: BaseException = error.outcome
         else:
             outcome = copy_exception(error)
-        if parent[RECORD].state is not worker:
+        if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
             worker.reenter(parent)
         return outcome
+
+    def _end_failed(self, worker: Worker, record: Record, frame: Frame, hold: bool) -> None:
+        """End a thread that failed in its object; it may have been killed while others were in."""
+        if hold and record.state is worker:
+            monitor.finish(record, frame)
+        elif record.guard is not None:
+            if not hold:
+                record.guard.note_changes(record, frame)
+            record.guard.thread_ended(record, frame)
 
     def _check(self, worker: Worker) -> bool:
         """Give way if the loop's turn has come; return whether the greenlet is nested too deep."""
@@ -306,6 +299,13 @@ class Invoker:
         ends with `ObjectDeleted` for whoever waits for it.
         """
         record, method = message[RECORD], message[METHOD]
+        if record.guard is not None:
+            method = record.guard.in_charge(method, current().frame)
+            message = (record, method, *message[2:-1], run_of(record, method))
+        self._queue(message)
+
+    def _queue(self, message: Message) -> None:
+        record, method = message[RECORD], message[METHOD]
         threads = self.kernel.threads
         if record.idle is GONE:
             self._deliver_gone(message)
@@ -336,17 +336,19 @@ class Invoker:
                 self.kernel.note_lost_post(str(error))
             return
         run = run_of(record, method)
-        self.deliver((record, method, parent, sent, args, kwargs, future, user, run))
+        self._queue((record, method, parent, sent, args, kwargs, future, user, run))
 
     def _follow(self, record: Record, method: MethodEntry) -> tuple[Record, MethodEntry]:
         """Find the record that took the place of one that is gone, and its method."""
         while record.idle is GONE:
-            if record.successor is None:
+            # An object that was imported again has the Id of the one that was deleted.
+            successor = record.successor or self.kernel.table.records.get(record.key)
+            if successor is None:
                 raise ObjectDeleted(f"{record} was deleted")
-            record = record.successor
-        found = record.entry.methods.get(method.name)
+            record = successor
+        found = method if method.forwards else record.entry.method_for(method.name)
         if found is None:
-            raise NoSuchMethod(f"{record.entry.full_name} has no method {method.name!r}")
+            raise NoSuchMethod(record.entry.explain(method.name))
         return record, found
 
 

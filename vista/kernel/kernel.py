@@ -30,6 +30,7 @@ from vista.kernel.access import AccessControlList
 from vista.kernel.classes import ClassEntry, ClassSpecifier, ClassTable, parts_of
 from vista.kernel.current import (
     FUTURE,
+    METHOD,
     PARENT,
     RECORD,
     Context,
@@ -38,14 +39,14 @@ from vista.kernel.current import (
     current,
 )
 from vista.kernel.futures import Errand, Future
-from vista.kernel.guard import Guard
+from vista.kernel.guard import Guard, administer, unanswered
 from vista.kernel.hot import ATOMS, work
 from vista.kernel.hub import Hub
 from vista.kernel.inspection import ThreadIds
 from vista.kernel.invoke import Invoker, Message
 from vista.kernel.methods import LIFECYCLE, MethodEntry, message_name
 from vista.kernel.objects import ClassName, Object
-from vista.kernel.refs import Ref, keep_call, make_ref
+from vista.kernel.refs import Ref, keep_call, make_ref, set_record
 from vista.kernel.scopes import outside_due
 from vista.kernel.services import ServiceTable
 from vista.kernel.statistics import Counters
@@ -84,6 +85,7 @@ class Kernel:
         limits.validate()
         self.hub = hub
         self.limits = limits
+        self.messages_max = limits.mailbox_messages_max
         self.user = user
         self.settings: dict[str, Any] = {} if settings is None else settings
         self.log = logging.getLogger("vista.kernel")
@@ -99,12 +101,13 @@ class Kernel:
         self.invoker = Invoker(self)
         self.codec = Codec(self.ref, find_record, limits)
         self.default_acl: AccessControlList | None = None
+        self._deleting: set[bytes] = set()
         self.stop_requested: Callable[[str], None] | None = None
         program = ClassEntry(Program)
         self.program = Record(self, self.table.new_id(), program, object.__new__(Program))
         self.program.instance._record = self.program
-        self._outside = MethodEntry("outside", _run_function, _run_function, "Standard.Program")
-        self._outside.preemptable = True
+        self.outside = MethodEntry("outside", _run_function, _run_function, "Standard.Program")
+        self.outside.preemptable = True
 
     # --- objects ---------------------------------------------------------------------------
 
@@ -128,7 +131,8 @@ class Kernel:
         instance: Any = _new(entry.cls)
         instance._record = record = Record(self, key, entry, instance)
         table.records[key] = record
-        record.ref = ref = make_ref(record)
+        record.ref = ref = _new(Ref)
+        set_record(ref, record)
         entry.created += 1
         if acl is not None or self.default_acl is not None:
             self.guard_of(record).acl = acl if acl is not None else self.default_acl
@@ -166,7 +170,7 @@ class Kernel:
             record.state = record.idle
         else:
             monitor.finish(record, frame)
-        if parent[RECORD].state is not worker:
+        if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
             worker.reenter(parent)
         worker.left -= 1
         if worker.left <= 0:
@@ -201,21 +205,20 @@ class Kernel:
         return record
 
     def delete_record(self, record: Record) -> None:
-        """Run the delete hook and remove the object, as a thread active in it."""
-        user = self.context_user()
-        guard = record.guard
-        if (guard is None or guard.acl is None) and user != self.user:
-            frame = current().frame
-            parent = None if frame is None else frame[PARENT]
-            if parent is None or parent[RECORD] is not record:
-                self.counters.access_denied += 1
-                raise AccessDenied(f"user {user!r} may not delete {record}")
-        if record.idle is GONE:
+        """Run the delete hook, once, and remove the object, as a thread active in it.
+
+        A hook that raises does not keep the object alive.
+        """
+        administer(record, "delete_yourself")
+        if record.idle is GONE or record.key in self._deleting:
             return
-        hook = record.entry.delete
-        if hook is not None:
-            hook.run(record.instance)
-        self.remove_record(record)
+        self._deleting.add(record.key)
+        try:
+            if record.entry.delete is not None:
+                record.entry.delete.run(record.instance)
+        finally:
+            self._deleting.discard(record.key)
+            self.remove_record(record)
 
     def remove_record(self, record: Record) -> None:
         """Take an object out of the node: names, waiting messages, suspended threads, watchers."""
@@ -237,7 +240,7 @@ class Kernel:
         self._end_threads_in(record, gone)
         guard = record.guard
         if guard is not None and guard.watchers:
-            guard.tell(record, "object_deleted")
+            guard.object_deleted(record)
 
     def _end_threads_in(self, record: Record, gone: ObjectDeleted) -> None:
         """Kill the threads suspended in a deleted object, except the chain that deletes it."""
@@ -345,24 +348,13 @@ class Kernel:
         return call
 
     def _bind_unknown(self, record: Record, name: str) -> Callable[..., Any]:
-        hook = record.entry.unknown
-        if hook is None or name in LIFECYCLE or name.startswith("_"):
+        method = record.entry.method_for(name)
+        guard = record.guard
+        if method is None and guard is not None and name not in LIFECYCLE:
+            method = unanswered(record.entry, name)
+        if method is None:
             return missing_call(self, lambda: NoSuchMethod(record.entry.explain(name)), name)
-        handle = self.invoker.bind(record, hook)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return handle(name, list(args), kwargs)
-
-        def post(*args: Any, **kwargs: Any) -> None:
-            handle.post(name, list(args), kwargs)  # type: ignore[attr-defined]
-
-        def future(*args: Any, **kwargs: Any) -> Future:
-            made: Future = handle.future(name, list(args), kwargs)  # type: ignore[attr-defined]
-            return made
-
-        call.post = post  # type: ignore[attr-defined]
-        call.future = future  # type: ignore[attr-defined]
-        return call
+        return self.invoker.bind(record, method)
 
     def method_of(self, target: Any, name: str) -> Callable[..., Any]:
         """Return the function that sends ``name`` to ``target``."""
@@ -453,7 +445,7 @@ class Kernel:
         self, frame: Frame | None, run: Callable[[], None], future: Future, user: str
     ) -> Message:
         """Return the message that runs a function in the name of code outside."""
-        return (self.program, self._outside, frame, self.now, (run,), {}, future, user, None)
+        return (self.program, self.outside, frame, self.now, (run,), {}, future, user, None)
 
     def work(self, worker: Worker) -> None:
         """Run messages as the greenlet of ``worker``."""
@@ -464,9 +456,8 @@ class Kernel:
         ended = threading.Event()
         self.hub.loop.call_soon_threadsafe(future.on_done, lambda _: ended.set())
         try:
-            while not ended.wait(0.5):
-                if not self.hub.loop.is_running():
-                    raise WrongContextError("the node has stopped")
+            if not self.hub.block(ended, None):
+                raise WrongContextError("the node has stopped")
         except KeyboardInterrupt:
             future.cancel()
             raise

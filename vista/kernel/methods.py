@@ -79,7 +79,8 @@ class MethodEntry:
 
     ``run(instance, *args, **kwargs)`` invokes it in a vista thread whatever its kind. ``calls``
     counts every invocation; ``timed_calls``, ``timed_seconds`` and ``longest_seconds`` are of those
-    the clock was read for (see ``vista.statistics``).
+    the clock was read for (see ``vista.statistics``). ``forwards`` is True for one that hands the
+    message to a meta object.
     """
 
     __slots__ = (
@@ -87,6 +88,7 @@ class MethodEntry:
         "class_name",
         "doc",
         "exclusive",
+        "forwards",
         "function",
         "is_async",
         "longest_seconds",
@@ -110,6 +112,7 @@ class MethodEntry:
         self.preemptable = "preemptable" in flags
         self.native = "native" in flags
         self.is_async = inspect.iscoroutinefunction(function)
+        self.forwards = False
         self.doc = inspect.getdoc(function) or ""
         self.calls = 0
         self.timed_calls = 0
@@ -144,17 +147,20 @@ def functions_of(cls: type) -> dict[str, FunctionType]:
     """Return the plain functions of a class by message name, base classes included.
 
     Names with a leading underscore are left out. Raises `ClassDefinitionError` when two methods
-    of one class body are the same message.
+    of one class body are the same message, or when a hook such as ``create`` is no function.
     """
     found: dict[str, FunctionType] = {}
     for base in reversed(cls.__mro__):
         own: dict[str, str] = {}
         for name, function in vars(base).items():
-            if name.startswith("_") or not isinstance(function, FunctionType):
-                if message_name(name) in found:
-                    del found[message_name(name)]
+            if name.startswith("_"):
                 continue
             message = message_name(name)
+            if not isinstance(function, FunctionType):
+                if message in LIFECYCLE:
+                    raise ClassDefinitionError(f"{base.__qualname__}: {name} must be a function")
+                found.pop(message, None)
+                continue
             if message in own:
                 raise ClassDefinitionError(
                     f"{base.__qualname__}: {own[message]} and {name} are the same message"

@@ -9,7 +9,7 @@ from vista.errors import BadValueError, ClassDefinitionError
 from vista.kernel.access import AccessControlList
 from vista.kernel.encoding import encode_record, variables_of
 from vista.kernel.guard import administer, watcher_ids
-from vista.kernel.methods import preemptable
+from vista.kernel.methods import functions_of, preemptable
 from vista.kernel.rows import MethodRow
 from vista.records import record
 from vista.values import Referable, Reference, copy_value
@@ -72,17 +72,16 @@ class Object(Referable):
         **keywords: Any,
     ) -> None:
         super().__init_subclass__(**keywords)
-        if "__init__" in vars(cls):
-            raise ClassDefinitionError(
-                f"{cls.__qualname__}: an object is set up by create(self, ...), not by __init__"
-            )
+        refuse_init(cls)
+        functions_of(cls)
         if not isinstance(version, int) or isinstance(version, bool) or version < 0:
             raise ClassDefinitionError(f"{cls.__qualname__}: version {version!r} is not 0, 1, 2...")
-        if not namespace.isidentifier():
+        if not isinstance(namespace, str) or not namespace.isidentifier():
             raise ClassDefinitionError(f"{cls.__qualname__}: {namespace!r} is no name space")
-        cls.__vista_class__ = ClassName(namespace, cls.__name__, version)
         if abstract:
             cls.__vista_abstract__ = True  # type: ignore[attr-defined]
+        # Last: a class that was refused must have no name of its own.
+        cls.__vista_class__ = ClassName(namespace, cls.__name__, version)
         Object._definitions += 1
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -120,7 +119,7 @@ class Object(Referable):
         """
         if acl is not None and not isinstance(acl, AccessControlList):
             raise BadValueError(f"an access list is an AccessControlList, not {acl!r}")
-        self._administer("set_acl")
+        administer(self._record, "set_acl")
         self._record.kernel.guard_of(self._record).acl = acl
 
     @preemptable
@@ -133,15 +132,14 @@ class Object(Referable):
         """Put another object in charge of this one, or with None take it out.
 
         The meta object gets ``forward_method_invocation(object, name, args, sender)`` for every
-        message except set_meta; what it returns is the answer. Its own messages reach the object.
+        message sent from then on except set_meta, and a dict of the keyword arguments as fifth
+        argument where there are any; what it returns is the answer. ``args`` is a list, ``sender``
+        a Ref or None. Its own messages reach the object. Messages the class does not answer are
+        forwarded too.
         """
-        self._administer("set_meta")
+        administer(self._record, "set_meta")
         kernel = self._record.kernel
         kernel.guard_of(self._record).meta = None if meta is None else kernel.resolve(meta)
-
-    def _administer(self, method: str) -> None:
-        kernel = self._record.kernel
-        administer(self._record, method, kernel.context_user())
 
     # --- notification ----------------------------------------------------------------------
 
@@ -151,20 +149,20 @@ class Object(Referable):
         It is sent when the thread that changed instance variables has ended; ``object_deleted(id)``
         on deletion. A watcher that is here already is not added twice.
         """
-        kernel = self._record.kernel
-        guard = kernel.guard_of(self._record)
-        for watcher in watchers:
-            target = watcher if isinstance(watcher, str) else kernel.resolve(watcher)
-            guard.watchers[target] = None
-        guard.start_watching(self._record)
+        targets = self._targets(watchers)
+        self._record.kernel.guard_of(self._record).watch(self._record, targets)
 
     def remove_notify_when_modified(self, *watchers: Any) -> None:
         """Undo `add_notify_when_modified`; unknown watchers are passed over."""
-        kernel = self._record.kernel
-        guard = kernel.guard_of(self._record)
-        for watcher in watchers:
-            target = watcher if isinstance(watcher, str) else kernel.resolve(watcher)
-            guard.watchers.pop(target, None)
+        guard = self._record.guard
+        for target in self._targets(watchers):
+            if guard is not None:
+                guard.watchers.pop(target, None)
+
+    def _targets(self, watchers: tuple[Any, ...]) -> list[Any]:
+        """Return Refs, and service names as they are: they are looked up at each notification."""
+        resolve = self._record.kernel.resolve
+        return [watcher if isinstance(watcher, str) else resolve(watcher) for watcher in watchers]
 
     # --- looking at it ---------------------------------------------------------------------
 
@@ -227,12 +225,28 @@ class Object(Referable):
         new class's ``upgraded_from(old_version, state)`` takes over the variables (a dict) if it has
         one; else they stay as they are. Returns the class as it is after.
         """
-        self._administer("upgrade")
+        administer(self._record, "upgrade")
         return self._record.kernel.upgrade_record(self._record, version, timeout)
 
     def handle_exception(self, exception_name: str) -> None:
         """Take note of an exception, as in the original; this one logs it."""
         self._record.kernel.log.error("%s: exception %s", self._record, exception_name)
+
+
+def is_abstract(cls: type[Object]) -> bool:
+    """Return whether the class itself, not one it inherits from, was declared abstract."""
+    return "__vista_abstract__" in vars(cls)
+
+
+def refuse_init(cls: type) -> None:
+    """Raise `ClassDefinitionError` when a class has an ``__init__``, which would never run.
+
+    A decorator such as ``dataclass`` may add one after the class was defined.
+    """
+    if "__init__" in vars(cls):
+        raise ClassDefinitionError(
+            f"{cls.__qualname__}: an object is set up by create(self, ...), not by __init__"
+        )
 
 
 def _as_value(value: Any) -> Any:

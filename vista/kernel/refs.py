@@ -81,7 +81,8 @@ class Ref(Reference):
 
 
 _new = object.__new__
-_point = Ref.__dict__["_record"].__set__
+set_record = Ref.__dict__["_record"].__set__
+"""set_record(ref, record) sets what a new Ref means, past the `__setattr__` that refuses."""
 
 
 def make_ref(record: Any) -> Ref:
@@ -90,7 +91,7 @@ def make_ref(record: Any) -> Ref:
     Three times as fast as an ``__init__`` would be, and `vista.create` makes one each time.
     """
     ref = _new(Ref)
-    _point(ref, record)
+    set_record(ref, record)
     return ref
 
 
@@ -102,4 +103,4 @@ def keep_call(ref: Ref, name: str, call: Callable[..., Any]) -> None:
 def point(ref: Ref, record: Any) -> None:
     """Make ``ref`` mean ``record`` from now on, forgetting what it kept."""
     ref.__dict__.clear()
-    _point(ref, record)
+    set_record(ref, record)

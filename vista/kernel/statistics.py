@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
+    from vista.kernel.methods import MethodEntry
 
 
 class Counters(Counter[str]):
@@ -45,19 +46,15 @@ def statistics_of(kernel: Kernel) -> dict[str, Any]:
     methods: dict[str, dict[str, Any]] = {}
     classes: dict[str, int] = {}
     calls = 0
-    for entry in kernel.classes.entries():
+    for entry in kernel.classes.all_entries():
         alive = entry.created - entry.deleted
         if alive:
             classes[entry.full_name] = classes.get(entry.full_name, 0) + alive
-        for method in entry.methods.values():
+        for method in entry.counted():
             calls += method.calls
             if method.calls:
-                methods[f"{entry.full_name}/{entry.version}.{method.name}"] = {
-                    "calls": method.calls,
-                    "timed_calls": method.timed_calls,
-                    "timed_seconds": method.timed_seconds,
-                    "longest_seconds": method.longest_seconds,
-                }
+                name = f"{entry.full_name}/{entry.version}.{method.name}"
+                methods[name] = _added(methods.get(name), method)
     return {
         "uptime_seconds": kernel.hub.time() - kernel.started,
         "turns": threads.turns,
@@ -78,4 +75,15 @@ def statistics_of(kernel: Kernel) -> dict[str, Any]:
         "loop_lag_seconds": counters.loop_lag_seconds,
         "loop_lag_longest_seconds": counters.loop_lag_longest_seconds,
         **counters,
+    }
+
+
+def _added(known: dict[str, Any] | None, method: MethodEntry) -> dict[str, Any]:
+    """Return the figures of a method, joined with those of a class defined again since."""
+    before = known or {"calls": 0, "timed_calls": 0, "timed_seconds": 0.0, "longest_seconds": 0.0}
+    return {
+        "calls": before["calls"] + method.calls,
+        "timed_calls": before["timed_calls"] + method.timed_calls,
+        "timed_seconds": before["timed_seconds"] + method.timed_seconds,
+        "longest_seconds": max(before["longest_seconds"], method.longest_seconds),
     }

@@ -310,10 +310,12 @@ class Threads:
     """The ready queue of a kernel, its workers, and the turn of the loop that runs them.
 
     An item of ``ready`` is a woken `Worker` or a message (a tuple; see `vista.kernel.invoke`).
+    ``make_worker`` makes the workers; simulations put one there that notes what its threads do.
     """
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
+        self.make_worker: Callable[[Kernel], Worker] = Worker
         self.ready: deque[Any] = deque()
         self.idle: list[Worker] = []
         self.parked: dict[Any, None] = {}
@@ -355,7 +357,7 @@ class Threads:
         while ready:
             item = ready.popleft()
             if type(item) is tuple:
-                worker = self.idle.pop() if self.idle else Worker(kernel)
+                worker = self.idle.pop() if self.idle else self.make_worker(kernel)
                 worker.message = item
             else:
                 worker = item

@@ -36,13 +36,13 @@ An rc file makes one object a line: a class and the arguments of its create.
 commands:
   check FILE [ARGUMENTS]   find every mistake in an rc file; start nothing
   classes                  list the installed classes
-  doc CLASS                what a class is for, how it is created, what it answers
+  doc CLASS                what a class is for, what it takes and answers
   repl [FILE [ARGUMENTS]]  a prompt on a running node, which has booted FILE
 
 options (before FILE or COMMAND):
   --keep-going             log a line that fails and go on with the next one
   --name NAME              the name of the node
-  --log-level LEVEL        debug, info, warning, error or critical; info if not given
+  --log-level LEVEL        debug, info (the default), warning, error or critical
   --log-json               log JSON, one object a line
   --version                print the version
   --help                   print this

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 
 from vista.errors import BadValueError
 from vista.kernel.kernel import Kernel
 from vista.standard.channels import Channel
 
 _SETTING = "channels"
+
+_log = logging.getLogger(__name__)
+
+Ending = Callable[[], Awaitable[object]]
+"""Ends something that must not outlive its node."""
 
 
 class ChannelTable:
@@ -30,7 +36,7 @@ class ChannelTable:
         self._channels: dict[int, Channel] = {}
         self._unclaimed: set[int] = set()
         self._number = 0
-        self._endings: dict[Callable[[], object], None] = {}
+        self._endings: dict[Ending, None] = {}
         self._task = kernel.hub.loop.create_task(
             self._end_with_the_node(), context=contextvars.Context()
         )
@@ -65,13 +71,13 @@ class ChannelTable:
         """Return the open channel of this number, or None."""
         return self._channels.get(number)
 
-    def at_end(self, callback: Callable[[], object]) -> None:
-        """Have ``callback`` called when the node stops."""
-        self._endings[callback] = None
+    def at_end(self, ending: Ending) -> None:
+        """Have ``ending`` called, and what it returns awaited, when the node stops."""
+        self._endings[ending] = None
 
-    def not_at_end(self, callback: Callable[[], object]) -> None:
+    def not_at_end(self, ending: Ending) -> None:
         """Take `at_end` back."""
-        self._endings.pop(callback, None)
+        self._endings.pop(ending, None)
 
     def _remove(self, number: int) -> None:
         del self._channels[number]
@@ -81,8 +87,10 @@ class ChannelTable:
         try:
             await asyncio.Event().wait()
         finally:
-            for callback in list(self._endings):
-                callback()
+            endings = [ending() for ending in self._endings]
+            for outcome in await asyncio.gather(*endings, return_exceptions=True):
+                if isinstance(outcome, BaseException):
+                    _log.error("something did not end with its node: %r", outcome)
             for channel in list(self._channels.values()):
                 channel.close()
 

@@ -6,6 +6,7 @@ is such a subscriber: it writes to the standard output of its process.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import contextvars
 import logging
@@ -14,9 +15,10 @@ import threading
 from collections import deque
 from typing import TextIO
 
-from vista.api import post, register_service, self_ref, send, wait
-from vista.errors import BadValueError, CallError, Overloaded
+from vista.api import future, register_service, self_ref, send, wait
+from vista.errors import BadValueError, CallError, NoSuchObject, Overloaded
 from vista.kernel.current import kernel
+from vista.kernel.futures import Future
 from vista.kernel.objects import Object
 from vista.standard.bounds import (
     DISPLAY_CHARACTERS_MAX,
@@ -140,10 +142,28 @@ class VirtualConsole(Object, namespace="Standard"):
         me, page = self_ref(self), self._current_page()
         for subscriber in list(self.subscribers):
             try:
-                post(subscriber, "console_updated", me, page, text)
+                call = future(subscriber, "console_updated", me, page, text)
             except CallError as error:
-                self.unsubscribe_to_updates(subscriber)
-                _log.warning("%s: %s was unsubscribed: %s", self.service_name, subscriber, error)
+                self._give_up(subscriber, error)
+            else:
+                self._watch(subscriber, call)
+
+    def _watch(self, subscriber: Target, call: Future) -> None:
+        """Forget a subscriber that turns out to be gone; a post would not tell."""
+
+        def note_end(ended: Future) -> None:
+            error = ended.exception()
+            if isinstance(error, NoSuchObject):
+                self._give_up(subscriber, error)
+            elif error is not None:
+                _log.warning("%r could not show a console's text: %s", subscriber, error)
+
+        call.add_done_callback(note_end)
+
+    def _give_up(self, subscriber: Target, error: CallError) -> None:
+        if subscriber in self.subscribers:
+            self.subscribers.remove(subscriber)
+            _log.warning("%s: %r is told no more: %s", self.console_id, subscriber, error)
 
 
 class ConsoleDisplay(Object, namespace="Standard"):
@@ -165,7 +185,8 @@ class ConsoleDisplay(Object, namespace="Standard"):
         self.prefix = prefix
         self.at_line_start = True
         self._writer = _Writer(sys.stdout)
-        channel_table(kernel()).at_end(self._writer.finish)
+        self._hub = kernel().hub
+        channel_table(kernel()).at_end(self._finish)
         send(console, "subscribe_to_updates", self_ref(self))
 
     def console_updated(self, console: object, page: int, text: str) -> None:
@@ -178,11 +199,13 @@ class ConsoleDisplay(Object, namespace="Standard"):
 
     def delete(self) -> None:
         """Stop showing, once the terminal took what waits for it or a second has passed."""
-        writer = self._writer
         with contextlib.suppress(CallError):
             send(self.console, "unsubscribe_to_updates", self_ref(self))
-        channel_table(kernel()).not_at_end(writer.finish)
-        wait(kernel().hub.run_native(contextvars.copy_context(), writer.finish))
+        channel_table(kernel()).not_at_end(self._finish)
+        wait(self._finish())
+
+    def _finish(self) -> asyncio.Future[object]:
+        return self._hub.run_native(contextvars.copy_context(), self._writer.finish)
 
     def _prefixed(self, text: str) -> str:
         shown = []

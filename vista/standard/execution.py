@@ -156,15 +156,15 @@ class ExecProcess(Object, namespace="Standard"):
         assert self.exit_status is not None
         return self.exit_status
 
-    def send_signal(self, number: int) -> None:
-        """Send signal ``number`` to the program and its process group, 15 asks it to end.
+    def send_signal(self, name: str) -> None:
+        """Send a signal, ``TERM`` or ``SIGTERM``, to the program and its process group.
 
-        Does nothing once it has ended.
+        Does nothing once it has ended. Raises `BadValueError` for a name there is none of.
         """
         if self.remote is not None:
-            send(self.remote, "send_signal", number)
+            send(self.remote, "send_signal", name)
         else:
-            self._signal(signal.Signals(number))
+            self._signal(_signal_called(name))
 
     def delete(self) -> None:
         """Kill the program if it runs, wait until it is gone, and close its standard channels."""
@@ -232,16 +232,21 @@ class ExecProcess(Object, namespace="Standard"):
 
     def _await_end(self, process: asyncio.subprocess.Process) -> None:
         home, user, table = kernel(), current_user(), channel_table(kernel())
-        table.at_end(self._kill)
+
+        async def end() -> None:
+            self._kill()
+            async with asyncio.timeout(PROCESS_END_SECONDS):
+                await process.wait()
 
         def note_end(waiting: asyncio.Task[int]) -> None:
-            table.not_at_end(self._kill)
             if not waiting.cancelled():
+                table.not_at_end(end)
                 self.exit_status = waiting.result()
                 self._ended.end()
                 message = (process.pid, self.exit_status)
                 notify(home, user, self.notify_object, "process_terminated", *message)
 
+        table.at_end(end)
         self._waiting = home.hub.loop.create_task(process.wait(), context=contextvars.Context())
         self._waiting.add_done_callback(note_end)
 
@@ -282,6 +287,13 @@ def _allowed_program(name: str) -> str:
     if path is None:
         raise FileNotFoundError(errno.ENOENT, f"no program {asked}")
     return path
+
+
+def _signal_called(name: str) -> signal.Signals:
+    full = name if name.startswith("SIG") else f"SIG{name}"
+    if full not in signal.Signals.__members__:
+        raise BadValueError(f"no signal {name!r}; one is TERM, INT, KILL, HUP, USR1 ...")
+    return signal.Signals[full]
 
 
 def _check_arguments(arguments: Sequence[str], environment: dict[str, str] | None) -> None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import WrongContextError
 from vista.kernel.current import RECORD
+from vista.testing.failure import Failure
 from vista.testing.natives import NativeThreads
 from vista.testing.trace import Trace
 
@@ -59,7 +60,7 @@ class SimulatedHub:
         self._spread_chance = self.dice.choice((0.0, 0.1, 0.5))
         self._native_seconds = self.dice.choice((0.0, 0.001, 0.1))
         self._orderly = self.dice.random() < 0.1
-        self._until: Callable[[], bool] | None = None
+        self._until: Callable[[], bool] = lambda: False
         self._due: float | None = None
         self.idle = False
         self.loop: asyncio.AbstractEventLoop = _VirtualLoop(self)
@@ -117,7 +118,11 @@ class SimulatedHub:
         native = self.natives.here()
         if native is not None:
             return native.block(ended, seconds)
-        return self.drive(ended.is_set, seconds)
+        if self.drive(ended.is_set, seconds):
+            return True
+        if seconds is None:
+            raise Failure("what is waited for never comes: nothing is left to happen")
+        return False
 
     def close(self) -> None:
         """End the kernel threads and close the loop."""
@@ -134,7 +139,8 @@ class SimulatedHub:
         """Run the loop until ``until()``; return whether it is true.
 
         It is false when ``seconds`` of virtual time are over or nothing is left to happen: then
-        ``idle`` is true. Raises what a callback of the loop raised.
+        ``idle`` is true. Raises what a callback of the loop raised, and `Failure` for the first
+        complaint of a watcher of the trace.
         """
         if self.loop.is_running():
             raise WrongContextError("the world moves already: only its threads may wait in it")
@@ -147,8 +153,9 @@ class SimulatedHub:
                 self.loop.run_forever()
                 if self.errors:
                     raise self.errors.pop(0)
+                if self.trace.complaints:
+                    raise Failure(self.trace.complaints.pop(0))
         finally:
-            self._until = None
             self._set_loop_thread(0)
         return until()
 
@@ -164,14 +171,18 @@ class SimulatedHub:
 
         The loop calls this once a pass, where a real one would wait for the world.
         """
-        self.natives.look()
+        if self._is_over() or self.trace.complaints or self._until():
+            self.loop.stop()
+            return
+        if self.natives.look():
+            # What they did may have made something due that the loop has not counted in.
+            return
         if seconds is None:
             self.idle = True
+            self.loop.stop()
         elif seconds > 0:
             self.now += seconds if self._due is None else min(seconds, self._due - self.now)
         self.now += self.dice.random() * self._pass_seconds
-        if self.idle or self._is_over() or (self._until is not None and self._until()):
-            self.loop.stop()
 
     def note_error(self, context: dict[str, Any]) -> None:
         """Keep what a callback of the loop raised, for `drive` to raise, and stop the loop."""
@@ -222,7 +233,8 @@ class _VirtualSelector(selectors.BaseSelector):
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         if self.sealed:
             raise WrongContextError("there are no sockets and pipes in a simulated world")
-        key = selectors.SelectorKey(fileobj, fileobj.fileno(), events, data)
+        number = fileobj if isinstance(fileobj, int) else fileobj.fileno()
+        key = selectors.SelectorKey(fileobj, number, events, data)
         self._keys[fileobj] = key
         return key
 

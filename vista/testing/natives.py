@@ -73,11 +73,16 @@ class NativeThreads:
         native.identity = threading.get_ident()
         self._running[native.identity] = native
 
-    def look(self) -> None:
-        """Let those run on whose wait has ended."""
-        for native in list(self._running.values()):
-            if native.ended is not None and native.ended.is_set():
-                native.resume()
+    def look(self) -> bool:
+        """Let those run on whose wait has ended; return whether there were any."""
+        ended = [
+            native
+            for native in self._running.values()
+            if native.ended is not None and native.ended.is_set()
+        ]
+        for native in ended:
+            native.resume()
+        return bool(ended)
 
     def close(self) -> None:
         """End what still blocks, with an error in the native method, and the OS threads."""

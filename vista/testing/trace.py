@@ -39,18 +39,23 @@ class Event(NamedTuple):
 class Trace:
     """The events of a world, in the order they happened.
 
-    ``watchers`` are called with each event as it happens; one that raises ends the run.
+    ``watchers`` are called with each event as it happens and return what is wrong, in words, or
+    the empty text. They do not raise: they are called in the midst of a method, which would get
+    the error. ``complaints`` holds what they said; the world stops at the first.
     """
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.watchers: list[Callable[[Event], None]] = []
+        self.watchers: list[Callable[[Event], str]] = []
+        self.complaints: list[str] = []
 
     def add(self, event: Event) -> None:
-        """Note an event and tell the watchers."""
+        """Note an event and ask the watchers."""
         self.events.append(event)
         for watcher in self.watchers:
-            watcher(event)
+            complaint = watcher(event)
+            if complaint:
+                self.complaints.append(f"{complaint} (at event {len(self.events) - 1}: {event})")
 
     def digest(self) -> str:
         """Return 32 hexadecimal digits that are equal for equal traces."""

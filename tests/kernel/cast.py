@@ -1,0 +1,92 @@
+"""Objects that the tests of the kernel use, and a wait for a condition."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import vista
+from vista.kernel.rows import ThreadRow
+
+
+class Gate(vista.Object):
+    """Keeps whoever asks to pass until somebody opens it."""
+
+    def create(self) -> None:
+        """Stand closed."""
+        self.event = asyncio.Event()
+        self.waiting = 0
+
+    def pass_through(self, result: Any = None) -> Any:
+        """Wait until the gate is open and return ``result``."""
+        self.waiting += 1
+        try:
+            vista.wait(self.event.wait())
+        finally:
+            self.waiting -= 1
+        return result
+
+    def open(self) -> None:
+        """Let everybody pass."""
+        self.event.set()
+
+    @vista.preemptable
+    def count(self) -> int:
+        """How many wait."""
+        return self.waiting
+
+
+class Counter(vista.Object):
+    """Counts."""
+
+    def create(self, start: int = 0) -> None:
+        """Begin at ``start``."""
+        self.value = start
+
+    def increment(self, by: int = 1) -> int:
+        """Add to the value and return it."""
+        self.value += by
+        return self.value
+
+    def get(self) -> int:
+        """Return the value."""
+        return self.value
+
+
+class Journal(vista.Object):
+    """Keeps what is written, in order."""
+
+    def create(self) -> None:
+        """Be empty."""
+        self.entries: list[Any] = []
+
+    def write(self, entry: Any) -> None:
+        """Add an entry."""
+        self.entries.append(entry)
+
+    @vista.preemptable
+    def read(self) -> list[Any]:
+        """Return the entries."""
+        return self.entries
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Let the node run until ``condition()`` is true; fail when it does not become true."""
+    for _ in range(5_000):
+        if condition():
+            return
+        vista.sleep(0.001)
+    raise AssertionError("what the test waits for does not come")
+
+
+def row_of(method: str) -> ThreadRow:
+    """Return the row of the one live thread that runs ``method``."""
+    rows = [row for row in vista.threads() if row.method == method]
+    assert len(rows) == 1, f"{len(rows)} threads run {method}"
+    return rows[0]
+
+
+def runs(method: str) -> bool:
+    """Return whether a live thread runs ``method``."""
+    return any(row.method == method for row in vista.threads())

@@ -1,0 +1,78 @@
+"""Running nodes, in a simulated world and in the real one, that a test must leave at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+import vista
+from tests.kernel.cast import until
+from vista.limits import Limits
+from vista.testing import World, unrest
+
+NodeMaker = Callable[..., vista.Node]
+
+
+@pytest.fixture(params=["real", "seed-0", "seed-1", "seed-2"])
+def make_node(request: pytest.FixtureRequest) -> Iterator[NodeMaker]:
+    """Make the node of a test: ``make_node(user="anna", call_seconds=2)``; others are limits.
+
+    A test runs with the real hub and with three simulated ones, which order threads in other ways.
+    At its end the node must be at rest.
+    """
+    with ExitStack() as stack:
+        yield _maker(stack, request.param)
+
+
+@pytest.fixture
+def node(make_node: NodeMaker) -> vista.Node:
+    """A node of the usual limits, which the functions of `vista` use."""
+    return make_node()
+
+
+@pytest.fixture(params=[0, 1, 2])
+def virtual_node(request: pytest.FixtureRequest) -> Iterator[vista.Node]:
+    """A node in simulated time only: for what takes minutes."""
+    with ExitStack() as stack:
+        yield _maker(stack, f"seed-{request.param}")()
+
+
+@pytest.fixture
+def real_node() -> Iterator[vista.Node]:
+    """A node with the real hub only: for what needs other OS threads."""
+    with ExitStack() as stack:
+        yield _maker(stack, "real")()
+
+
+def _maker(stack: ExitStack, kind: str) -> NodeMaker:
+    def make(*, user: str = "operator", **limits: Any) -> vista.Node:
+        bounds = Limits(**limits)
+        if kind == "real":
+            node = vista.Node(limits=bounds, user=user)
+        else:
+            world = stack.enter_context(World(int(kind.removeprefix("seed-"))))
+            node = world.node(limits=bounds, user=user)
+        stack.enter_context(node)
+        stack.callback(_check_rest, node)
+        return node
+
+    return make
+
+
+def _check_rest(node: vista.Node) -> None:
+    """Fail when a thread, a timer or an object that is held is left."""
+
+    def left() -> list[str]:
+        # The thread that looks is alive itself.
+        return [words for words in unrest(node.kernel) if words != "live threads: 1"]
+
+    def wait() -> None:
+        until(lambda: not left())
+
+    try:
+        node.call(wait)
+    except AssertionError:
+        pytest.fail(f"the node is not at rest: {node.call(left)}")
