@@ -15,6 +15,7 @@ from vista.errors import (
     NoSuchService,
     NotAValueError,
     ObjectDeleted,
+    ThreadKilled,
 )
 
 pytestmark = pytest.mark.usefixtures("node")
@@ -217,23 +218,16 @@ def test_a_post_to_a_service_name_and_an_id_arrives() -> None:
     until(lambda: journal.read() == [1, 2])
 
 
-def test_a_post_copies_its_arguments_when_it_is_sent() -> None:
+def test_a_post_copies_its_arguments_when_it_is_sent(node: vista.Node) -> None:
     journal = vista.create(Journal)
 
-    def scenario() -> None:
+    def post_and_change() -> None:
         entry = [1]
         journal.write.post(entry)
         entry.append(2)
 
-    vista.Node.call(_node_of(journal), scenario)
-    assert journal.read() == [[1]]
-
-
-def _node_of(ref: vista.Ref) -> Any:
-    class Here:
-        kernel = ref._record.kernel
-
-    return Here
+    node.call(post_and_change)
+    until(lambda: journal.read() == [[1]])
 
 
 def test_a_post_that_raises_is_counted_and_nobody_hears_of_it() -> None:
@@ -413,9 +407,7 @@ def test_two_deletions_at_once_run_the_delete_hook_once() -> None:
     until(lambda: gate.count() == 1)
     other = slow.delete_yourself.future()
     gate.open()
-    assert one.result() is None
-    with pytest.raises(ObjectDeleted):
-        other.result()
+    assert [one.result(), other.exception()] == [None, None]
     assert journal.read() == ["delete"]
 
 
@@ -425,22 +417,42 @@ class Eager(vista.Object):
     def create(self, journal: vista.Ref, gate: vista.Ref) -> None:
         journal.write(self)
         gate.pass_through()
-        raise ValueError("not today")
 
-    def answer(self) -> int:
-        return 42
+    def ask(self, gate: vista.Ref) -> None:
+        gate.pass_through()
+
+
+class Maker(vista.Object):
+    """Makes an `Eager`."""
+
+    def make(self, journal: vista.Ref, gate: vista.Ref) -> vista.Ref:
+        return vista.create(Eager, journal, gate)
+
+
+def test_a_create_that_is_cancelled_leaves_no_object() -> None:
+    journal, gate, maker = vista.create(Journal), vista.create(Gate), vista.create(Maker)
+    before = ids()
+    making = maker.make.future(journal, gate)
+    until(lambda: gate.count() == 1)
+    making.cancel()
+    with pytest.raises(ThreadKilled):
+        making.result()
+    until(lambda: gate.count() == 0)
+    assert ids() == before
 
 
 def test_who_waits_in_an_object_whose_create_fails_hears_that_it_is_gone() -> None:
-    journal, gate = vista.create(Journal), vista.create(Gate)
-    making = vista.create(Teller).ask.future("ObjectCreator", "create_object", Eager)
-    making.cancel()
-    gate.open()
-    with pytest.raises(ValueError, match="not today"):
-        vista.create(Eager, journal, gate)
+    journal, gate, maker = vista.create(Journal), vista.create(Gate), vista.create(Maker)
+    making = maker.make.future(journal, gate)
+    until(lambda: gate.count() == 1)
     (eager,) = journal.read()
+    asking = eager.ask.future(gate)
+    until(lambda: gate.count() == 2)
+    making.cancel()
     with pytest.raises(ObjectDeleted):
-        eager.answer()
+        asking.result()
+    with pytest.raises(ObjectDeleted):
+        eager.ask(gate)
 
 
 # --- what is not there ---------------------------------------------------------------------

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import pytest
 
 import vista
 from vista import ClassDefinitionError, NoSuchClass, Object
+from vista.kernel.methods import message_name
 from vista.kernel.objects import ClassName
 
 Item = TypeVar("Item")
@@ -35,109 +36,125 @@ class PlainBox(Object):
         return self.content
 
 
-@pytest.fixture
-def node() -> Iterator[vista.Node]:
-    """A node whose functions the test uses."""
-    with vista.Node("classes") as started:
-        yield started
+pytestmark = pytest.mark.usefixtures("real_node")
 
 
 # --- names ---------------------------------------------------------------------------------
 
 
-def test_a_class_without_keywords_is_local_and_version_0(node: vista.Node) -> None:
+def test_a_class_without_keywords_is_local_and_version_0() -> None:
     assert vista.class_of(vista.create(PlainBox)) == ClassName("Local", "PlainBox", 0)
 
 
-def test_object_itself_is_version_1_of_standard_as_in_the_original(node: vista.Node) -> None:
+def test_object_itself_is_version_1_of_standard_as_in_the_original() -> None:
     assert vista.class_of(vista.create(Object)) == ClassName("Standard", "Object", 1)
 
 
-def test_a_class_is_created_by_bare_name(node: vista.Node) -> None:
+def test_a_class_is_created_by_bare_name() -> None:
     assert vista.create("PlainBox", 5).get() == 5
 
 
-def test_a_class_is_created_by_name_space_and_name(node: vista.Node) -> None:
+def test_a_class_is_created_by_name_space_and_name() -> None:
     assert vista.create("Local.PlainBox", 5).get() == 5
 
 
-def test_a_class_is_created_by_the_three_parts_of_its_name(node: vista.Node) -> None:
+def test_a_class_is_created_by_the_three_parts_of_its_name() -> None:
     assert vista.create(("Local", "PlainBox", 0), 5).get() == 5
     assert vista.create(["Local", "PlainBox", 0], 6).get() == 6  # what a peer sends is a list
 
 
-def test_a_class_is_created_by_what_class_of_returns(node: vista.Node) -> None:
+def test_a_class_is_created_by_what_class_of_returns() -> None:
     name = vista.class_of(vista.create(PlainBox))
     assert vista.class_of(vista.create(name)) == name
 
 
-def test_a_class_defined_while_the_node_runs_is_found(node: vista.Node) -> None:
+def test_a_class_defined_while_the_node_runs_is_found() -> None:
     vista.create(PlainBox)
     kept = define("LateArrival", 0)
     assert vista.create("LateArrival").answer() == 0
     assert kept.__name__ == "LateArrival"
 
 
-def test_a_name_of_letters_outside_ascii_is_found(node: vista.Node) -> None:
+def test_a_name_of_letters_outside_ascii_is_found() -> None:
     kept = define("Zähler", 3)
     assert vista.create("Zähler").answer() == 3
     assert kept.__name__ == "Zähler"
 
 
-def test_a_name_is_found_in_any_unicode_form(node: vista.Node) -> None:
+def test_a_name_is_found_in_any_unicode_form() -> None:
     # Python keeps identifiers in NFKC; a file name or a peer may bring "a" and a combining mark.
     kept = define("Zähler", 4)
     assert vista.create("Za\u0308hler").answer() == 4
     assert kept.__name__ == "Zähler"
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("encodeObject", "encode_object"),
+        ("encode_object", "encode_object"),
+        ("addNotifyWhenModified", "add_notify_when_modified"),
+        ("describe", "describe"),
+        ("getID", "get_id"),
+        ("selectForRead2", "select_for_read2"),
+        ("step2Go", "step2_go"),
+        ("zähleÄpfel", "zähle_äpfel"),
+        ("za\u0308hle", "zähle"),
+        ("größe", "größe"),
+        ("x", "x"),
+    ],
+)
+def test_camel_case_names_mean_the_message_in_snake_case(said: str, meant: str) -> None:
+    assert message_name(said) == meant
+
+
 # --- versions ------------------------------------------------------------------------------
 
 
-def test_a_bare_name_means_the_newest_version(node: vista.Node) -> None:
+def test_a_bare_name_means_the_newest_version() -> None:
     kept = [define("Grower", 2), define("Grower", 10), define("Grower", 9)]
     assert vista.create("Grower").answer() == 10
     assert len(kept) == 3
 
 
-def test_an_explicit_version_is_kept_to(node: vista.Node) -> None:
+def test_an_explicit_version_is_kept_to() -> None:
     kept = [define("Chosen", 1), define("Chosen", 2)]
     assert vista.create(("Local", "Chosen", 1)).answer() == 1
     assert len(kept) == 2
 
 
-def test_a_version_of_none_means_the_newest_of_the_name_space(node: vista.Node) -> None:
+def test_a_version_of_none_means_the_newest_of_the_name_space() -> None:
     kept = [define("Newest", 1), define("Newest", 2), define("Newest", 3, "Elsewhere")]
     assert vista.create(("Local", "Newest", None)).answer() == 2
     assert len(kept) == 3
 
 
-def test_a_bare_name_searches_every_name_space(node: vista.Node) -> None:
+def test_a_bare_name_searches_every_name_space() -> None:
     kept = [define("Wanderer", 1), define("Wanderer", 5, "Elsewhere")]
     assert vista.class_of(vista.create("Wanderer")).namespace == "Elsewhere"
     assert len(kept) == 2
 
 
-def test_between_name_spaces_of_one_version_the_local_class_wins(node: vista.Node) -> None:
+def test_between_name_spaces_of_one_version_the_local_class_wins() -> None:
     kept = [define("Rival", 1, "Aaa"), define("Rival", 1), define("Rival", 1, "Zzz")]
     assert vista.class_of(vista.create("Rival")).namespace == "Local"
     assert len(kept) == 3
 
 
-def test_a_newer_class_changes_what_a_bare_name_means(node: vista.Node) -> None:
+def test_a_newer_class_changes_what_a_bare_name_means() -> None:
     kept = [define("Renewed", 0)]
     assert vista.create("Renewed").answer() == 0
     kept.append(define("Renewed", 1))
     assert vista.create("Renewed").answer() == 1
 
 
-def test_objects_of_several_versions_live_side_by_side(node: vista.Node) -> None:
+def test_objects_of_several_versions_live_side_by_side() -> None:
     classes = [define("Neighbour", version) for version in range(3)]
     made = [vista.create(cls) for cls in classes]
     assert [ref.answer() for ref in made] == [0, 1, 2]
 
 
-def test_an_object_keeps_its_version_when_a_newer_class_comes(node: vista.Node) -> None:
+def test_an_object_keeps_its_version_when_a_newer_class_comes() -> None:
     kept = [define("Steady", 0)]
     ref = vista.create("Steady")
     kept.append(define("Steady", 1))
@@ -145,7 +162,7 @@ def test_an_object_keeps_its_version_when_a_newer_class_comes(node: vista.Node) 
     assert ref.answer() == 0
 
 
-def test_the_rows_of_classes_count_the_objects_of_each_version(node: vista.Node) -> None:
+def test_the_rows_of_classes_count_the_objects_of_each_version() -> None:
     kept = [define("Counted", 0), define("Counted", 1)]
     vista.create(kept[0])
     gone = vista.create(kept[1])
@@ -159,7 +176,7 @@ def test_the_rows_of_classes_count_the_objects_of_each_version(node: vista.Node)
 # --- a class defined again under the same name and version -----------------------------------
 
 
-def test_a_class_defined_again_is_taken_for_objects_made_from_then_on(node: vista.Node) -> None:
+def test_a_class_defined_again_is_taken_for_objects_made_from_then_on() -> None:
     class Draft(Object):
         def text(self) -> str:
             return "first"
@@ -176,7 +193,7 @@ def test_a_class_defined_again_is_taken_for_objects_made_from_then_on(node: vist
     assert kept is not Draft
 
 
-def test_objects_of_a_class_defined_again_are_counted_all(node: vista.Node) -> None:
+def test_objects_of_a_class_defined_again_are_counted_all() -> None:
     kept = [define("Twice", 0)]
     vista.create(kept[0])
     kept.append(define("Twice", 0))
@@ -184,7 +201,7 @@ def test_objects_of_a_class_defined_again_are_counted_all(node: vista.Node) -> N
     assert vista.statistics()["objects_by_class"]["Local.Twice"] == 2
 
 
-def test_statistics_never_go_back_when_a_class_is_defined_again(node: vista.Node) -> None:
+def test_statistics_never_go_back_when_a_class_is_defined_again() -> None:
     kept = [define("Again", 0)]
     ref = vista.create(kept[0])
     for _ in range(10):
@@ -225,17 +242,17 @@ class NamedShape(Shape, Named):
         return [self.paint(), self.call()]
 
 
-def test_create_of_several_bases_cooperates(node: vista.Node) -> None:
+def test_create_of_several_bases_cooperates() -> None:
     ref = vista.create(NamedShape, colour="blue", name="box")
     assert ref.extract_instance_variables() == {"colour": "blue", "name": "box", "ready": True}
 
 
-def test_messages_of_every_base_are_answered(node: vista.Node) -> None:
+def test_messages_of_every_base_are_answered() -> None:
     ref = vista.create(NamedShape, colour="blue", name="box")
     assert (ref.paint(), ref.call(), ref.both()) == ("blue", "box", ["blue", "box"])
 
 
-def test_a_method_of_a_plain_mixin_is_a_message(node: vista.Node) -> None:
+def test_a_method_of_a_plain_mixin_is_a_message() -> None:
     class Loud:
         def shout(self) -> str:
             return "HO"
@@ -246,7 +263,7 @@ def test_a_method_of_a_plain_mixin_is_a_message(node: vista.Node) -> None:
     assert vista.create(LoudShape).shout() == "HO"
 
 
-def test_an_override_hides_the_method_of_the_base(node: vista.Node) -> None:
+def test_an_override_hides_the_method_of_the_base() -> None:
     class Striped(Shape):
         def paint(self) -> str:
             return f"striped {super().paint()}"
@@ -254,7 +271,7 @@ def test_an_override_hides_the_method_of_the_base(node: vista.Node) -> None:
     assert vista.create(Striped).paint() == "striped red"
 
 
-def test_a_base_method_set_to_none_is_no_message(node: vista.Node) -> None:
+def test_a_base_method_set_to_none_is_no_message() -> None:
     class Unpainted(Shape):
         paint = None  # type: ignore[assignment]
 
@@ -262,7 +279,7 @@ def test_a_base_method_set_to_none_is_no_message(node: vista.Node) -> None:
         vista.create(Unpainted).paint()
 
 
-def test_the_marks_of_a_base_method_hold_in_the_derived_class(node: vista.Node) -> None:
+def test_the_marks_of_a_base_method_hold_in_the_derived_class() -> None:
     class Marked(Object):
         @vista.preemptable
         def peek(self) -> int:
@@ -274,7 +291,7 @@ def test_the_marks_of_a_base_method_hold_in_the_derived_class(node: vista.Node) 
     assert vista.create(Derived).methods()["peek"].flags == ("preemptable",)
 
 
-def test_allomorphism_any_object_with_the_methods_will_do(node: vista.Node) -> None:
+def test_allomorphism_any_object_with_the_methods_will_do() -> None:
     class Duck(Object):
         def speak(self) -> str:
             return "quack"
@@ -291,7 +308,7 @@ def test_allomorphism_any_object_with_the_methods_will_do(node: vista.Node) -> N
     assert [listener.hear(vista.create(cls)) for cls in (Duck, Robot)] == ["quack", "beep"]
 
 
-def test_a_derived_class_may_have_another_version_and_name_space(node: vista.Node) -> None:
+def test_a_derived_class_may_have_another_version_and_name_space() -> None:
     class Ancestor(Object, namespace="Old", version=7):
         pass
 
@@ -301,7 +318,7 @@ def test_a_derived_class_may_have_another_version_and_name_space(node: vista.Nod
     assert vista.class_of(vista.create(Descendant)) == ClassName("Local", "Descendant", 0)
 
 
-def test_a_version_may_inherit_from_the_version_before(node: vista.Node) -> None:
+def test_a_version_may_inherit_from_the_version_before() -> None:
     first = define("Heir", 0)
 
     class Heir(first, version=1):  # type: ignore[valid-type, misc]
@@ -317,7 +334,7 @@ def test_a_version_may_inherit_from_the_version_before(node: vista.Node) -> None
 # --- unusual but legal classes ---------------------------------------------------------------
 
 
-def test_a_class_with_slots_keeps_its_variables(node: vista.Node) -> None:
+def test_a_class_with_slots_keeps_its_variables() -> None:
     class Slotted(Object):
         __slots__ = ("__secret", "x")
 
@@ -328,7 +345,7 @@ def test_a_class_with_slots_keeps_its_variables(node: vista.Node) -> None:
     assert vista.create(Slotted).extract_instance_variables() == {"_Slotted__secret": 2, "x": 1}
 
 
-def test_a_generic_class_is_an_object_class(node: vista.Node) -> None:
+def test_a_generic_class_is_an_object_class() -> None:
     class Crate(Object, Generic[Item]):
         def create(self, item: Item) -> None:
             self.item = item
@@ -339,7 +356,7 @@ def test_a_generic_class_is_an_object_class(node: vista.Node) -> None:
     assert vista.create(Crate, 4).get() == 4
 
 
-def test_a_metaclass_of_the_author_is_respected(node: vista.Node) -> None:
+def test_a_metaclass_of_the_author_is_respected() -> None:
     class Meta(type):
         pass
 
@@ -351,7 +368,7 @@ def test_a_metaclass_of_the_author_is_respected(node: vista.Node) -> None:
     assert isinstance(Odd, Meta)
 
 
-def test_properties_static_and_class_methods_are_no_messages(node: vista.Node) -> None:
+def test_properties_static_and_class_methods_are_no_messages() -> None:
     class Mixed(Object):
         @property
         def size(self) -> int:
@@ -373,7 +390,7 @@ def test_properties_static_and_class_methods_are_no_messages(node: vista.Node) -
     assert not {"size", "static", "of_class"} & set(ref.methods())
 
 
-def test_the_error_for_a_static_method_says_why_it_is_no_message(node: vista.Node) -> None:
+def test_the_error_for_a_static_method_says_why_it_is_no_message() -> None:
     class Mixed(Object):
         @staticmethod
         def static() -> int:
@@ -383,7 +400,7 @@ def test_the_error_for_a_static_method_says_why_it_is_no_message(node: vista.Nod
         vista.create(Mixed).static()
 
 
-def test_an_async_create_is_awaited(node: vista.Node) -> None:
+def test_an_async_create_is_awaited() -> None:
     class Slow(Object):
         async def create(self, value: int) -> None:
             await vista.aio.sleep(0)
@@ -395,7 +412,7 @@ def test_an_async_create_is_awaited(node: vista.Node) -> None:
     assert vista.create(Slow, 3).get() == 3
 
 
-def test_a_native_create_runs_to_its_end(node: vista.Node) -> None:
+def test_a_native_create_runs_to_its_end() -> None:
     class Heavy(Object):
         @vista.native
         def create(self, value: int) -> None:
@@ -410,9 +427,7 @@ def test_a_native_create_runs_to_its_end(node: vista.Node) -> None:
 # --- classes that are refused ----------------------------------------------------------------
 
 
-def test_a_class_that_does_not_inherit_object_is_refused_with_what_to_write(
-    node: vista.Node,
-) -> None:
+def test_a_class_that_does_not_inherit_object_is_refused_with_what_to_write() -> None:
     class Stranger:
         pass
 
@@ -421,7 +436,7 @@ def test_a_class_that_does_not_inherit_object_is_refused_with_what_to_write(
 
 
 @pytest.mark.parametrize("name", [5, None, 1.5, {"a": 1}, object(), (), ("Local", "PlainBox")])
-def test_what_names_no_class_is_refused(node: vista.Node, name: Any) -> None:
+def test_what_names_no_class_is_refused(name: Any) -> None:
     with pytest.raises(NoSuchClass, match="does not name a class"):
         vista.create(name)
 
@@ -436,35 +451,35 @@ def test_what_names_no_class_is_refused(node: vista.Node, name: Any) -> None:
         ([], "PlainBox", 0),
     ],
 )
-def test_the_three_parts_must_have_their_types(node: vista.Node, name: Any) -> None:
+def test_the_three_parts_must_have_their_types(name: Any) -> None:
     with pytest.raises(NoSuchClass, match="does not name a class"):
         vista.create(name)
 
 
-def test_an_unknown_class_error_names_near_misses(node: vista.Node) -> None:
+def test_an_unknown_class_error_names_near_misses() -> None:
     with pytest.raises(NoSuchClass, match='no class "PlianBox"; did you mean PlainBox'):
         vista.create("PlianBox")
 
 
-def test_a_wrong_version_error_names_the_versions_there_are(node: vista.Node) -> None:
+def test_a_wrong_version_error_names_the_versions_there_are() -> None:
     kept = [define("Offered", 1), define("Offered", 3)]
     with pytest.raises(NoSuchClass, match="its versions here are 1, 3"):
         vista.create(("Local", "Offered", 2))
     assert len(kept) == 2
 
 
-def test_a_wrong_name_space_error_names_the_right_one(node: vista.Node) -> None:
+def test_a_wrong_name_space_error_names_the_right_one() -> None:
     with pytest.raises(NoSuchClass, match=r"did you mean Local\.PlainBox"):
         vista.create("Lokal.PlainBox")
 
 
-def test_the_node_goes_on_after_an_unknown_class(node: vista.Node) -> None:
+def test_the_node_goes_on_after_an_unknown_class() -> None:
     with pytest.raises(NoSuchClass):
         vista.create("Nowhere")
     assert vista.create("PlainBox", 1).get() == 1
 
 
-def test_an_abstract_class_is_refused_by_type(node: vista.Node) -> None:
+def test_an_abstract_class_is_refused_by_type() -> None:
     class Idea(Object, abstract=True):
         pass
 
@@ -472,7 +487,7 @@ def test_an_abstract_class_is_refused_by_type(node: vista.Node) -> None:
         vista.create(Idea)
 
 
-def test_an_abstract_class_is_not_found_by_name(node: vista.Node) -> None:
+def test_an_abstract_class_is_not_found_by_name() -> None:
     class Notion(Object, abstract=True):
         pass
 
@@ -481,7 +496,7 @@ def test_an_abstract_class_is_not_found_by_name(node: vista.Node) -> None:
     assert Notion.__name__ == "Notion"
 
 
-def test_a_class_derived_from_an_abstract_one_is_created(node: vista.Node) -> None:
+def test_a_class_derived_from_an_abstract_one_is_created() -> None:
     class Sketch(Object, abstract=True):
         def get(self) -> int:
             return 1
@@ -492,7 +507,7 @@ def test_a_class_derived_from_an_abstract_one_is_created(node: vista.Node) -> No
     assert vista.create(Drawing).get() == 1
 
 
-def test_a_class_with_abstract_methods_leaves_no_object_behind(node: vista.Node) -> None:
+def test_a_class_with_abstract_methods_leaves_no_object_behind() -> None:
     class Unfinished(Object, ABC):
         @abstractmethod
         def do(self) -> None: ...
@@ -510,7 +525,7 @@ def test_init_is_refused_where_the_class_is_written() -> None:
             def __init__(self) -> None: ...
 
 
-def test_a_refused_class_does_not_take_the_name_of_its_base(node: vista.Node) -> None:
+def test_a_refused_class_does_not_take_the_name_of_its_base() -> None:
     # A class that __init_subclass__ refuses stays among its base's subclasses while the exception
     # lives; a table that looked there would register it under the name of the base.
     class Honest(Object):
@@ -536,18 +551,18 @@ def test_two_methods_of_one_message_name_are_refused_where_the_class_is_written(
             def get_total(self) -> int:
                 return 1
 
-            def getTotal(self) -> int:  # noqa: N802
+            def getTotal(self) -> int:
                 return 2
 
 
-def test_one_refused_class_does_not_hide_the_others(node: vista.Node) -> None:
+def test_one_refused_class_does_not_hide_the_others() -> None:
     with pytest.raises(ClassDefinitionError) as kept:
 
         class Refused(Object):
             def get_total(self) -> int:
                 return 1
 
-            def getTotal(self) -> int:  # noqa: N802
+            def getTotal(self) -> int:
                 return 2
 
     class Fine(Object):
@@ -576,9 +591,7 @@ def test_a_name_space_that_is_no_name_is_refused(namespace: Any) -> None:
         type("Spaced", (Object,), {}, namespace=namespace)  # type: ignore[call-overload]
 
 
-def test_a_dataclass_is_refused_because_its_init_would_never_run(node: vista.Node) -> None:
-    from dataclasses import dataclass
-
+def test_a_dataclass_is_refused_because_its_init_would_never_run() -> None:
     @dataclass
     class Point(Object):
         x: int = 0
@@ -587,9 +600,7 @@ def test_a_dataclass_is_refused_because_its_init_would_never_run(node: vista.Nod
         vista.create(Point)
 
 
-def test_a_dataclass_does_not_hide_other_classes(node: vista.Node) -> None:
-    from dataclasses import dataclass
-
+def test_a_dataclass_does_not_hide_other_classes() -> None:
     @dataclass
     class Spot(Object):
         x: int = 0
@@ -610,13 +621,13 @@ def test_calling_a_class_says_how_objects_are_made() -> None:
     ("args", "kwargs"), [((1, 2), {}), ((), {"nothing": 1}), ((1,), {"content": 2})]
 )
 def test_create_with_wrong_arguments_names_the_hook(
-    node: vista.Node, args: tuple[Any, ...], kwargs: dict[str, Any]
+    args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
     with pytest.raises(TypeError, match=r"PlainBox\.create\(\)"):
         vista.create(PlainBox, *args, **kwargs)
 
 
-def test_arguments_for_a_class_without_create_are_refused(node: vista.Node) -> None:
+def test_arguments_for_a_class_without_create_are_refused() -> None:
     class Bare(Object):
         pass
 
@@ -624,21 +635,19 @@ def test_arguments_for_a_class_without_create_are_refused(node: vista.Node) -> N
         vista.create(Bare, 1)
 
 
-def test_a_create_with_wrong_arguments_leaves_no_object(node: vista.Node) -> None:
+def test_a_create_with_wrong_arguments_leaves_no_object() -> None:
     before = len(vista.objects())
     with pytest.raises(TypeError):
         vista.create(PlainBox, 1, 2)
     assert len(vista.objects()) == before
 
 
-def test_an_argument_that_is_no_value_is_named(node: vista.Node) -> None:
+def test_an_argument_that_is_no_value_is_named() -> None:
     with pytest.raises(vista.NotAValueError, match=r"args\[0\]\[1\]: object is not a value"):
         vista.create(PlainBox, [1, object()])
 
 
-def test_an_object_that_deletes_itself_in_create_is_gone_when_create_returns(
-    node: vista.Node,
-) -> None:
+def test_an_object_that_deletes_itself_in_create_is_gone_when_create_returns() -> None:
     class Fleeting(Object):
         def create(self) -> None:
             self.delete_yourself()

@@ -147,10 +147,20 @@ def test_the_source_of_a_class_typed_at_the_prompt_is_found(counter: Prompt) -> 
     assert "def divide(self, by):" in counter.enter("print(inspect.getsource(Counter))")
 
 
+def test_the_functions_at_the_prompt_use_its_node(counter: Prompt) -> None:
+    assert "Out[3]: True" in counter.enter("node.call(objects) == objects() != []")
+
+
 def test_tab_completes_the_methods_of_an_object(counter: Prompt) -> None:
     counter.type("counter.incr\t")
     counter.until("counter.increment")
     assert "Out[3]: 6" in counter.enter("()")
+
+
+def test_tab_completes_the_methods_of_a_target_in_send(counter: Prompt) -> None:
+    counter.type('send(counter, "incr\t')
+    counter.until("increment")
+    assert "Out[3]: 6" in counter.enter('")')
 
 
 def test_tab_completes_services_in_strings(counter: Prompt) -> None:
@@ -161,8 +171,8 @@ def test_tab_completes_services_in_strings(counter: Prompt) -> None:
 
 
 def test_tab_completes_class_names_in_create(counter: Prompt) -> None:
-    counter.type('create("Coun\t')
-    counter.until("Counter")
+    counter.type('create("Local.Coun\t')
+    counter.until("Local.Counter")
     assert "<Counter " in counter.enter('")')
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -358,3 +360,58 @@ def test_a_node_that_stops_closes_what_is_open(node: vista.Node, client: vista.R
         )
     with pytest.raises(ConnectionRefusedError):
         node.call(lambda: vista.create("IOobject", server))
+
+
+# --- bounds -------------------------------------------------------------------------------------
+
+
+def test_a_reader_who_takes_nothing_for_too_long_ends_the_write(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vista.standard.channels.WRITE_STALL_SECONDS", 0.1)
+    caller, _ = pair
+    with pytest.raises(TimeoutError, match=r"its reader took nothing for 0\.1 s"):
+        caller.write_bytes(bytes(12_000_000))
+    with pytest.raises(OSError, match="it is closed"):
+        caller.write_bytes(b"x")
+
+
+def test_a_connection_that_nobody_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vista.standard.opening.CONNECT_SECONDS", 0.2)
+    with contextlib.ExitStack() as sockets:
+        server = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            # They fill the backlog; the system drops the first packet of who comes after them.
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        with pytest.raises(TimeoutError, match=r"tcp:127\.0\.0\.1:\d+: no connection within 0\.2 s"):
+            vista.create("IOobject", f"tcp:127.0.0.1:{server.getsockname()[1]}")
+
+
+def test_a_listener_without_descriptors_left_accepts_later(
+    server: vista.Ref, client: vista.Ref, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vista.standard.io.ACCEPT_PAUSE_SECONDS", 0.05)
+    place = ("127.0.0.1", int(server.get_address().rpartition(":")[2]))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as caller:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (caller.fileno() + 1, hard))
+        try:
+            caller.connect(place)
+            with pytest.raises(TimeoutError):
+                client.hear("connection_accepted", 0.2)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        client.hear("connection_accepted")[0].close()
+
+
+def test_a_killed_reader_of_a_file_leaves_the_file_open_until_the_kernel_thread_is_done(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "notes").write_bytes(b"tide")
+    for _ in range(50):
+        io = vista.create("IOobject", f"file:{tmp_path}/notes")
+        reading = io.read_bytes.future()
+        io.delete_yourself()
+        assert isinstance(reading.exception(timeout=10), vista.NoSuchObject | type(None))

@@ -198,12 +198,12 @@ class ClassTable:
         None means the newest. Raises `NoSuchClass` with near misses.
         """
         if isinstance(name, type):
-            entry = self._by_class.get(name) or self.add(name)
+            known = self._by_class.get(name) or self.add(name)
             if is_abstract(name):
                 raise ClassDefinitionError(
-                    f"{entry.full_name} is abstract: it is there for others to inherit from"
+                    f"{known.full_name} is abstract: it is there for others to inherit from"
                 )
-            return entry
+            return known
         if Object._definitions != self.definitions:
             self._discover()
         key: Any = name if isinstance(name, str) else parts_of(name)

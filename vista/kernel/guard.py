@@ -144,7 +144,7 @@ def administer(record: Record, method: str) -> None:
 
 
 def _acts_itself(record: Record, method: str) -> bool:
-    """Whether the code that runs is the object's: a method of it, or a message it sent to itself."""
+    """Whether the code that runs is the object's own, or a message that it sent to itself."""
     frame = current().frame
     if frame is not None and frame[RECORD] is record and frame[METHOD].name == method:
         frame = frame[PARENT]

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from vista.errors import (
-    AccessDenied,
     BadValueError,
     CallError,
     InternalError,

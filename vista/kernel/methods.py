@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
+import unicodedata
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, TypeVar
@@ -21,7 +21,6 @@ LIFECYCLE = frozenset({"create", "delete", "upgraded_from", "handle_unknown_mess
 """Methods the runtime calls by itself; they are no messages."""
 
 _FLAGS = "__vista_flags__"
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def exclusive(method: AnyFunction) -> AnyFunction:
@@ -69,9 +68,18 @@ def _mark(method: AnyFunction, flag: str) -> AnyFunction:
 @functools.lru_cache(maxsize=4096)
 def message_name(name: str) -> str:
     """Return the snake_case form of a message's name: ``addNotify`` becomes ``add_notify``."""
-    if name.islower():
+    if name.isascii() and name.islower():
         return name
-    return _HUMP.sub("_", name).lower()
+    # Python keeps identifiers in this form, whatever form the sender's text had.
+    name = unicodedata.normalize("NFKC", name)
+    humps = zip(" " + name, name, strict=False)
+    return "".join(
+        _after(before) + letter if letter.isupper() else letter for before, letter in humps
+    ).lower()
+
+
+def _after(letter: str) -> str:
+    return "_" if letter.islower() or letter.isdigit() else ""
 
 
 class MethodEntry:

@@ -95,8 +95,13 @@ class Object(Referable):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._record.id}, from inside>"
 
-    def create(self) -> None:
-        """Set the object up; run once by the runtime. This one does nothing."""
+    if TYPE_CHECKING:
+        # So that a create with any arguments is a legal override to type checkers.
+        def create(self, *args: Any, **kwargs: Any) -> None: ...
+    else:
+
+        def create(self) -> None:
+            """Set the object up; run once by the runtime. This one does nothing."""
 
     def delete(self) -> None:
         """Tidy up; run once by the runtime before the object goes. This one does nothing."""

@@ -20,7 +20,7 @@ _SETTING = "channels"
 
 _log = logging.getLogger(__name__)
 
-Ending = Callable[[], Awaitable[object]]
+Closing = Callable[[], Awaitable[object]]
 """Ends something that must not outlive its node."""
 
 
@@ -36,7 +36,7 @@ class ChannelTable:
         self._channels: dict[int, Channel] = {}
         self._unclaimed: set[int] = set()
         self._number = 0
-        self._endings: dict[Ending, None] = {}
+        self._endings: dict[Closing, None] = {}
         self._task = kernel.hub.loop.create_task(
             self._end_with_the_node(), context=contextvars.Context()
         )
@@ -71,11 +71,11 @@ class ChannelTable:
         """Return the open channel of this number, or None."""
         return self._channels.get(number)
 
-    def at_end(self, ending: Ending) -> None:
+    def at_end(self, ending: Closing) -> None:
         """Have ``ending`` called, and what it returns awaited, when the node stops."""
         self._endings[ending] = None
 
-    def not_at_end(self, ending: Ending) -> None:
+    def not_at_end(self, ending: Closing) -> None:
         """Take `at_end` back."""
         self._endings.pop(ending, None)
 

@@ -1,0 +1,1 @@
+"""Simulations: scenarios in deterministic worlds, over many seeds."""
