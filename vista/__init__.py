@@ -1,11 +1,21 @@
-"""STAND-IN, TO BE REPLACED BY ITS OWNER: the text of this file was overwritten by mistake.
+"""vista: a transparently distributed object runtime.
 
-It was lost at 07:07 UTC, before any commit, by the work on the prompt (vista/shell). What stands
-here was made from the interface so that ``import vista`` works; it is not the owner's text. Its
-list of names, their order and this docstring are to be decided again by the owner.
+Every object has a global Id; objects interact only by messages; each method invocation is a
+thread of its own. Start with the tutorial in the documentation, or with::
+
+    import vista
+
+    class Counter(vista.Object):
+        def create(self, start: int = 0):
+            self.value = start
+
+        def increment(self, by: int = 1) -> int:
+            self.value += by
+            return self.value
+
+    counter = vista.create("Counter", 5)
+    print(counter.increment(2))
 """
-
-from __future__ import annotations
 
 from vista import aio
 from vista.api import (
@@ -18,6 +28,7 @@ from vista.api import (
     encode_object,
     from_object,
     future,
+    here,
     id_of,
     import_object,
     kill,
@@ -39,6 +50,7 @@ from vista.api import (
     wait,
     wait_for_service,
 )
+from vista.booting import run
 from vista.errors import (
     AccessDenied,
     BadValueError,
@@ -72,12 +84,11 @@ from vista.kernel.access import AccessControlList, make_default_acl
 from vista.kernel.futures import Future, gather
 from vista.kernel.methods import exclusive, native, preemptable
 from vista.kernel.node import Node
-from vista.kernel.objects import Object
+from vista.kernel.objects import ClassName, Object
 from vista.kernel.refs import Ref
+from vista.kernel.rows import ClassRow, MethodRow, ObjectRow, ServiceRow, ThreadRow
 from vista.limits import Limits
 from vista.records import record
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AccessControlList",
@@ -86,12 +97,15 @@ __all__ = [
     "CallError",
     "CallTimeout",
     "ClassDefinitionError",
+    "ClassName",
+    "ClassRow",
     "DeadlockError",
     "Future",
     "Id",
     "InternalError",
     "Limits",
     "LocalProtocolError",
+    "MethodRow",
     "NoSuchClass",
     "NoSuchMethod",
     "NoSuchObject",
@@ -101,6 +115,7 @@ __all__ = [
     "Object",
     "ObjectBusy",
     "ObjectDeleted",
+    "ObjectRow",
     "Overloaded",
     "PeerLost",
     "ProtocolError",
@@ -108,8 +123,10 @@ __all__ = [
     "Ref",
     "RemoteFailure",
     "RemoteProtocolError",
+    "ServiceRow",
     "ServiceTaken",
     "ThreadKilled",
+    "ThreadRow",
     "UsageError",
     "VistaError",
     "WrongContextError",
@@ -125,6 +142,7 @@ __all__ = [
     "from_object",
     "future",
     "gather",
+    "here",
     "id_of",
     "import_object",
     "kill",
@@ -137,6 +155,7 @@ __all__ = [
     "ref_of",
     "register_service",
     "resume",
+    "run",
     "self_ref",
     "send",
     "service",
@@ -150,3 +169,12 @@ __all__ = [
     "wait",
     "wait_for_service",
 ]
+
+
+def __getattr__(name: str) -> str:
+    """Return ``__version__`` when it is asked for: looking it up reads the installation's files."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("vista")
+    raise AttributeError(f"module 'vista' has no attribute {name!r}")

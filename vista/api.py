@@ -210,6 +210,12 @@ def current_thread() -> Id:
     return made
 
 
+def here() -> Ref:
+    """Return the ObjectCreator of the calling code's node, which stands for the node."""
+    made: Ref = _on_kernel(lambda: kernel_here().make_creator())
+    return made
+
+
 def self_ref(instance: Object) -> Ref:
     """Return the Ref of the object whose method is running; passing ``self`` does it by itself."""
     return instance._record.kernel.ref_to(instance._record)
@@ -306,17 +312,17 @@ def statistics() -> dict[str, Any]:
     return made
 
 
-def kill(thread: Id) -> None:
+def kill(thread: Id | str) -> None:
     """End a live thread; its caller gets `ThreadKilled`, and what it called is cancelled too."""
     _on_kernel(lambda: inspection.kill_thread(kernel_here(), thread))
 
 
-def suspend(thread: Id) -> None:
+def suspend(thread: Id | str) -> None:
     """Hold a live thread until `resume`; its object lets others in meanwhile."""
     _on_kernel(lambda: inspection.suspend_thread(kernel_here(), thread))
 
 
-def resume(thread: Id) -> None:
+def resume(thread: Id | str) -> None:
     """Let a suspended thread go on."""
     _on_kernel(lambda: inspection.resume_thread(kernel_here(), thread))
 

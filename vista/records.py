@@ -103,8 +103,7 @@ def find_record(name: str) -> type | None:
     if not issubclass(type(found), ModuleType):
         return None
     for part in qualname.split("."):
-        space = object.__getattribute__(found, "__dict__") if found is not None else {}
-        found = space.get(part)
+        found = object.__getattribute__(found, "__dict__").get(part)
         if not isinstance(found, type):
             return None
     if not isinstance(found, type) or record_name(found) != name:

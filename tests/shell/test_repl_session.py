@@ -121,7 +121,7 @@ def test_the_names_of_a_node_are_its_services_classes_and_ids(node: Node) -> Non
     lamp = create(Lamp)
     register_service("Lamps/hall", lamp)
     names = NodeNames(node)
-    assert list(names.services()) == ["Lamps/hall"]
+    assert list(names.services()) == ["Lamps/hall", "ObjectCreator"]
     assert {"Lamp", "Local.Lamp"} <= set(names.classes())
     assert str(vista.id_of(lamp)) in names.ids()
 

@@ -91,26 +91,26 @@ def failure(node: vista.Node, directory: Path, text: str, *arguments: str) -> li
 
 
 def test_the_creator_creates_by_name(node: vista.Node) -> None:
-    creator = vista.create(ObjectCreator)
+    creator = vista.here()
     console = creator.create_object("VirtualConsole", None, "harbour")
     assert console.get_console_info()["console_id"] == "harbour"
 
 
 def test_the_creator_creates_an_exact_version(node: vista.Node) -> None:
-    creator = vista.create(ObjectCreator)
+    creator = vista.here()
     made = creator.create_object(["Standard", "VirtualConsole", 0], None)
     assert vista.class_of(made) == vista.class_of(vista.create("VirtualConsole"))
 
 
 def test_the_creator_guards_what_it_makes(node: vista.Node) -> None:
-    creator = vista.create(ObjectCreator)
+    creator = vista.here()
     acl = node.call(vista.make_default_acl)
     made = creator.create_object("VirtualConsole", acl)
     assert made.get_acl() == acl
 
 
 def test_the_creator_names_the_near_miss(node: vista.Node) -> None:
-    creator = vista.create(ObjectCreator)
+    creator = vista.here()
     with pytest.raises(vista.NoSuchClass) as caught:
         creator.create_object("VirtualConsol")
     assert str(caught.value) == 'no class "VirtualConsol"; did you mean VirtualConsole?'
@@ -126,7 +126,6 @@ def test_the_creator_imports_an_encoded_object(node: vista.Node, directory: Path
 
 
 def test_a_node_has_one_creator(node: vista.Node) -> None:
-    vista.create(ObjectCreator)
     with pytest.raises(vista.ServiceTaken):
         vista.create(ObjectCreator)
 

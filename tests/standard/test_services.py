@@ -42,7 +42,7 @@ def test_subscribers_are_told_and_the_node_stops() -> None:
 
     assert node.run_main(main) == (
         {"told": 2, "failed": 0},
-        ["ShutdownService", "first", "second"],
+        ["ObjectCreator", "ShutdownService", "first", "second"],
     )
     assert node.stop_reason == "the tide is out"
 

@@ -74,10 +74,11 @@ def test_finding_runs_no_code_of_a_module(monkeypatch: pytest.MonkeyPatch) -> No
     assert find_record("lazy_module:Thing") is None
 
 
-def test_finding_takes_nothing_that_only_looks_like_a_module(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("odd", [None, object()], ids=["None", "object"])
+def test_what_stands_for_a_module_but_is_none_has_no_records(
+    odd: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "odd_module", None)
+    monkeypatch.setitem(sys.modules, "odd_module", odd)
     assert find_record("odd_module:Thing") is None
 
 

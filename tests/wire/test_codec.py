@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import sys
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -245,6 +246,30 @@ def test_a_reference_that_cannot_be_made_is_refused() -> None:
     data = CODEC.encode(Wrong(Thing().__reference__().id, "a"))
     with pytest.raises(RemoteProtocolError, match="no reference"):
         CODEC.decode(data)
+
+
+def test_a_reference_is_not_made_of_parts_that_are_no_atoms() -> None:
+    lenient = Codec(lambda id, *_: Handle(id, "any"), find_record, Limits())
+
+    class Wrong(Handle):
+        __slots__ = ()
+
+        def __reference_parts__(self) -> tuple[Any, ...]:
+            return self.id, [1]
+
+    with pytest.raises(RemoteProtocolError, match="no parts but atoms"):
+        lenient.decode(lenient.encode(Wrong(Thing().__reference__().id, "a")))
+
+
+def test_a_large_message_leaves_no_large_buffer_behind() -> None:
+    codec = make_codec()
+    value = "x" * 4_000_000
+    tracemalloc.start()
+    try:
+        codec.encode(value)
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_encoding_may_start_another_value_meanwhile() -> None:

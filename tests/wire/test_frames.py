@@ -171,6 +171,12 @@ def test_a_frame_of_no_parts_is_refused() -> None:
         FRAMES.decode_batch([])
 
 
+def test_a_message_whose_buffers_did_not_come_is_refused() -> None:
+    header, *buffers = FRAMES.encode_batch([call(payload=(b"a", b"b", b"c"))])
+    with pytest.raises(RemoteProtocolError, match="buffers did not come with it"):
+        FRAMES.decode_batch([header, *buffers[:1]])
+
+
 def test_buffers_that_belong_to_no_message_are_refused() -> None:
     with pytest.raises(RemoteProtocolError, match="2 buffers that belong to no message"):
         FRAMES.decode_batch([*FRAMES.encode_batch([call()]), b"", b""])

@@ -28,13 +28,41 @@ FORMAT: Final = 1
 def variables_of(instance: Object) -> dict[str, Any]:
     """Return the instance variables of an object by name, sorted; those in slots included."""
     found: dict[str, Any] = dict(getattr(instance, "__dict__", ()))
-    for cls in type(instance).__mro__:
-        for name, slot in vars(cls).items():
-            # The names in the class are those the slots have: ``__x`` stands there as ``_Cls__x``.
-            if isinstance(slot, MemberDescriptorType) and name != "_record":
-                if hasattr(instance, name):
-                    found[name] = getattr(instance, name)
+    for name, slot in _slots(type(instance)).items():
+        try:
+            found[name] = slot.__get__(instance)
+        except AttributeError:
+            # A slot that nothing was put into is no variable.
+            continue
     return dict(sorted(found.items()))
+
+
+def set_variables(instance: Object, state: dict[str, Any]) -> None:
+    """Put variables into an instance, past properties and ``__setattr__`` of its class.
+
+    Raises `BadValueError` for one that a class with ``__slots__`` only has no place for.
+    """
+    slots = _slots(type(instance))
+    own = getattr(instance, "__dict__", None)
+    for name, value in state.items():
+        if name in slots:
+            slots[name].__set__(instance, value)
+        elif own is not None:
+            own[name] = value
+        else:
+            raise BadValueError(f"{type(instance).__name__} has no place for variable {name!r}")
+
+
+def _slots(cls: type) -> dict[str, MemberDescriptorType]:
+    """Return the slots of a class by the names they have: ``__x`` stands there as ``_Cls__x``."""
+    found = {
+        name: slot
+        for base in reversed(cls.__mro__)
+        for name, slot in vars(base).items()
+        if isinstance(slot, MemberDescriptorType)
+    }
+    found.pop("_record", None)
+    return found
 
 
 def encode_record(record: Record) -> bytes:
@@ -45,8 +73,11 @@ def encode_record(record: Record) -> bytes:
     entry = record.entry
     hook = getattr(record.instance, "encode", None)
     state = variables_of(record.instance) if hook is None else hook()
-    if not isinstance(state, dict):
-        raise NotAValueError(f"{entry.full_name}.encode() must return a dict, not {state!r}")
+    if not isinstance(state, dict) or not _are_names(state):
+        raise NotAValueError(
+            f"{entry.full_name}.encode() must return a dict from names of variables to values, "
+            f"not {state!r}"
+        )
     body = [FORMAT, entry.namespace, entry.name, entry.version, bytes(record.id)]
     encode = record.kernel.codec.encode_canonical
     try:
@@ -62,7 +93,9 @@ def import_record(kernel: Kernel, data: bytes) -> Record:
     Raises `RemoteProtocolError` when ``data`` is no encoding, `NoSuchClass` when its class version
     is not to be had, and `BadValueError` when an object with this Id is here already.
     """
-    decoded = kernel.codec.decode(data)
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise BadValueError(f"an encoded object is bytes, not {type(data).__name__}")
+    decoded = kernel.codec.decode(bytes(data))
     if not isinstance(decoded, list) or len(decoded) != 6 or decoded[0] != FORMAT:
         raise RemoteProtocolError(f"not an encoded object of format {FORMAT}")
     _, namespace, name, version, number, state = decoded
@@ -73,11 +106,16 @@ def import_record(kernel: Kernel, data: bytes) -> Record:
     if id in kernel.table.records:
         raise BadValueError(f"object {id} is here already; delete it before importing it")
     record = kernel.add_record(entry, id)
-    for variable, value in state.items():
-        setattr(record.instance, variable, value)
+    kernel.table.reserve(id)
     entry.created += 1
-    hook = getattr(record.instance, "object_imported", None)
-    if hook is not None:
+    try:
+        set_variables(record.instance, state)
+    except BadValueError as error:
+        kernel.remove_record(record)
+        raise RemoteProtocolError(f"not an encoded {entry.full_name}: {error}") from None
+    if kernel.default_acl is not None:
+        kernel.guard_of(record).acl = kernel.default_acl
+    if "object_imported" in entry.methods:
         kernel.post_quietly(record.ref, "object_imported")
     return record
 
@@ -86,9 +124,16 @@ def _well_formed(namespace: Any, name: Any, version: Any, number: Any, state: An
     return (
         isinstance(namespace, str)
         and isinstance(name, str)
-        and isinstance(version, int)
+        and type(version) is int
         and isinstance(number, bytes)
         and len(number) == ID_BYTES
         and isinstance(state, dict)
-        and all(isinstance(key, str) and not key.startswith("__") for key in state)
+        and _are_names(state)
+    )
+
+
+def _are_names(state: dict[Any, Any]) -> bool:
+    """Whether all keys may name instance variables: not what Python or the runtime keep there."""
+    return all(
+        isinstance(key, str) and not key.startswith("__") and key != "_record" for key in state
     )

@@ -211,8 +211,17 @@ class _Same:
         return id(self.value)
 
 
-def watcher_ids(guard: Guard | None) -> list[Id]:
-    """Return the Ids of the watchers that are objects, for descriptions."""
+def described(guard: Guard | None) -> dict[str, Any]:
+    """Return what a description tells of an object's guard; Ids stand for objects."""
     if guard is None:
-        return []
-    return [watcher._id for watcher in guard.watchers if not isinstance(watcher, str)]
+        return {"watchers": [], "acl": None, "meta": None}
+    return {
+        "watchers": [_name(watcher) for watcher in guard.watchers],
+        "acl": guard.acl,
+        "meta": None if guard.meta is None else _name(guard.meta),
+    }
+
+
+def _name(target: Any) -> Id | str:
+    name: Id | str = target if isinstance(target, str) else target._id
+    return name

@@ -72,15 +72,18 @@ class RefMethod:
             if type(result) not in ATOMS:
                 result = copy_value(result, "result")
         except BaseException as error:
-            raise record.kernel.invoker.failed(worker, frame, error, True) from None
-        worker.frame = parent
-        if record.queue is None:
-            record.state = record.idle
+            outcome = record.kernel.invoker.failed(worker, frame, error, True)
         else:
-            monitor.finish(record, frame)
-        if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
-            worker.reenter(parent)
-        return result
+            worker.frame = parent
+            if record.queue is None:
+                record.state = record.idle
+            else:
+                monitor.finish(record, frame)
+            if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
+                worker.reenter(parent)
+            return result
+        # Not in the handler: there Python would replace the context that the error came with.
+        raise outcome
 
     def post(self, *args: Any, **kwargs: Any) -> None:
         """Send the message one way; see `vista.post`."""

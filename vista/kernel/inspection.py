@@ -34,8 +34,10 @@ class ThreadIds:
         self._known[id] = (worker, frame)
         return id
 
-    def find(self, id: Id) -> tuple[Worker, Frame]:
+    def find(self, id: Id | str) -> tuple[Worker, Frame]:
         """Return the greenlet and invocation of a live thread. Raises `NoSuchObject`."""
+        if isinstance(id, str):
+            id = Id.parse(id)
         if not isinstance(id, Id):
             raise BadValueError(f"{id!r} is no thread Id; vista.threads() lists them")
         found = self._known.get(id)
@@ -155,19 +157,19 @@ def class_rows(kernel: Kernel) -> list[ClassRow]:
     ]
 
 
-def kill_thread(kernel: Kernel, id: Id) -> None:
+def kill_thread(kernel: Kernel, id: Id | str) -> None:
     """End a live thread and what is nested in it; its caller gets `ThreadKilled`."""
     worker, frame = kernel.thread_ids.find(id)
     words = f"{frame[RECORD].entry.name}.{frame[METHOD].name}"
     worker.kill(frame, ThreadKilled(f"the thread of {words} was killed"))
 
 
-def suspend_thread(kernel: Kernel, id: Id) -> None:
+def suspend_thread(kernel: Kernel, id: Id | str) -> None:
     """Hold a live thread, and the calls it is nested in, until it is resumed."""
     kernel.thread_ids.find(id)[0].freeze()
 
 
-def resume_thread(kernel: Kernel, id: Id) -> None:
+def resume_thread(kernel: Kernel, id: Id | str) -> None:
     """Let a suspended thread go on; one that is not suspended is left alone."""
     kernel.thread_ids.find(id)[0].thaw()
 

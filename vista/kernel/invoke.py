@@ -165,7 +165,8 @@ class Invoker:
             record, method = self._follow(record, method)
         if record.guard is not None:
             method = record.guard.in_charge(method, worker.frame)
-        monitor.refuse_deadlock(worker.frame, record, method.name)
+        if not method.preemptable:
+            monitor.refuse_deadlock(worker.frame, record, method.name)
         if (
             deep
             or method.native
@@ -219,7 +220,15 @@ class Invoker:
                 if type(result) not in ATOMS:
                     result = copy_value(result, "result")
         except BaseException as error:
-            raise self.failed(worker, frame, error, hold) from None
+            outcome = self.failed(worker, frame, error, hold)
+        else:
+            self._returned(worker, frame, hold)
+            return result
+        raise outcome
+
+    def _returned(self, worker: Worker, frame: Frame, hold: bool) -> None:
+        """End a nested thread that returned, and go on as its caller."""
+        record, parent = frame[RECORD], frame[PARENT]
         worker.frame = parent
         if hold:
             monitor.finish(record, frame)
@@ -228,7 +237,6 @@ class Invoker:
             record.guard.thread_ended(record, frame)
         if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
             worker.reenter(parent)
-        return result
 
     def failed(
         self, worker: Worker, frame: Frame, error: BaseException, hold: bool
@@ -326,6 +334,15 @@ class Invoker:
             monitor.line_up(record, message)
 
     def _deliver_gone(self, message: Message) -> None:
+        readdressed = self.readdressed(message)
+        if readdressed is not None:
+            self._queue(readdressed)
+
+    def readdressed(self, message: Message) -> Message | None:
+        """Return a message for what took its object's place, None when nothing can take it.
+
+        Then whoever waits for it gets the error, or the lost post is counted.
+        """
         record, method, parent, sent, args, kwargs, future, user, _ = message
         try:
             record, method = self._follow(record, method)
@@ -334,9 +351,8 @@ class Invoker:
                 future.fail(error)
             else:
                 self.kernel.note_lost_post(str(error))
-            return
-        run = run_of(record, method)
-        self._queue((record, method, parent, sent, args, kwargs, future, user, run))
+            return None
+        return (record, method, parent, sent, args, kwargs, future, user, run_of(record, method))
 
     def _follow(self, record: Record, method: MethodEntry) -> tuple[Record, MethodEntry]:
         """Find the record that took the place of one that is gone, and its method."""

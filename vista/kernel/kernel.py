@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from vista.errors import (
     BadValueError,
@@ -57,6 +57,9 @@ from vista.limits import Limits
 from vista.records import find_record
 from vista.values import copy_arguments
 from vista.wire.codec import Codec
+
+CREATOR: Final = "ObjectCreator"
+"""Class and service name of the one object that every node has."""
 
 _new = object.__new__
 
@@ -163,7 +166,11 @@ class Kernel:
                 hook.run(record.instance, *args)
         except BaseException as error:
             self.remove_record(record)
-            raise self.invoker.failed(worker, frame, error, True) from None
+            outcome: BaseException | None = self.invoker.failed(worker, frame, error, True)
+        else:
+            outcome = None
+        if outcome is not None:
+            raise outcome
         worker.frame = parent
         if record.queue is None:
             record.state = record.idle
@@ -176,6 +183,10 @@ class Kernel:
             worker.left = self.limits.sends_between_checks
             if self.threads.turn_is_over():
                 worker.give_way()
+
+    def make_creator(self) -> Ref:
+        """Return the node's ObjectCreator, made with the node; its Id names the node everywhere."""
+        return self.services.get(CREATOR) or self.create(CREATOR, (), {})
 
     def find_class(self, specifier: ClassSpecifier) -> ClassEntry:
         """Return a class, asking the service ``AutomaticClassLoader`` for one that is unknown.

@@ -136,9 +136,14 @@ class MethodEntry:
 
     @property
     def signature(self) -> inspect.Signature:
-        """The method's signature without ``self``."""
+        """The method's signature without ``self``, its annotations as they are written."""
         full = inspect.signature(self.function)
-        return full.replace(parameters=list(full.parameters.values())[1:])
+        parameters = [
+            parameter.replace(annotation=_as_written(parameter.annotation))
+            for parameter in list(full.parameters.values())[1:]
+        ]
+        returned = _as_written(full.return_annotation)
+        return full.replace(parameters=parameters, return_annotation=returned)
 
     def note_seconds(self, seconds: float) -> None:
         """Count one timed invocation."""
@@ -149,6 +154,19 @@ class MethodEntry:
 
     def __repr__(self) -> str:
         return f"{self.class_name}.{self.name}"
+
+
+class _Annotation(str):
+    """An annotation that is kept as text, shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _as_written(annotation: Any) -> Any:
+    return _Annotation(annotation) if isinstance(annotation, str) else annotation
 
 
 def functions_of(cls: type) -> dict[str, FunctionType]:

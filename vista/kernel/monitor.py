@@ -30,7 +30,8 @@ def release(record: Record) -> None:
         head = queue.popleft()
         if type(head) is tuple:
             record.state = QUEUED
-            record.kernel.threads.ready.append(head)
+            # Not just ready.append: a coroutine that lets go is not in a turn of the loop.
+            record.kernel.threads.make_ready(head)
         else:
             record.state = head
             head.admitted()
@@ -63,18 +64,18 @@ def line_up(record: Record, waiter: Any) -> None:
     record.queue.append(waiter)
 
 
-def release_chain(worker: Worker, innermost: Frame | None) -> None:
+def release_chain(worker: Worker, innermost: Frame, *, keep: bool = False) -> None:
     """Release what the frames of a parking greenlet hold, from ``innermost`` outwards.
 
-    Objects that an exclusive method keeps stay held.
+    Objects that an exclusive method keeps stay held, and with ``keep`` that of ``innermost``. Frames
+    of preemptable methods hold nothing: if their object is held, then by a frame further out.
     """
-    root = worker.root
-    frame = innermost
+    root, frame = worker.root, innermost
     kept: list[Record] | None = None
-    while frame is not None:
-        record = frame[RECORD]
-        if record.state is worker:
-            if frame[METHOD].exclusive:
+    while True:
+        record, method = frame[RECORD], frame[METHOD]
+        if record.state is worker and not method.preemptable:
+            if method.exclusive or (keep and frame is innermost):
                 kept = [*(kept or ()), record]
             elif kept is None or record not in kept:
                 leave(record, frame)

@@ -59,6 +59,7 @@ class Node:
         hub = hub or AsyncioHub(native_threads_max=limits.native_threads_max)
         self.kernel = Kernel(hub, limits, user or _user_name(), settings=settings)
         self.kernel.stop_requested = self._note_stop_request
+        self.kernel.spawn(self.kernel.make_creator)
         self.stop_reason: str | None = None
         self._stopping = asyncio.Event()
         self._thread: threading.Thread | None = None
@@ -94,7 +95,8 @@ class Node:
         self._thread.join()
 
     def __enter__(self) -> Self:
-        self.start()
+        if self._thread is None:
+            self.start()
         self._token = _node.set(self)
         return self
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from vista.errors import BadValueError, ClassDefinitionError
 from vista.kernel.access import AccessControlList
 from vista.kernel.encoding import encode_record, variables_of
-from vista.kernel.guard import administer, watcher_ids
+from vista.kernel.guard import administer, described
 from vista.kernel.methods import functions_of, preemptable
 from vista.kernel.rows import MethodRow
 from vista.records import record
@@ -186,7 +186,11 @@ class Object(Referable):
 
     @preemptable
     def describe(self) -> dict[str, Any]:
-        """Return what the object is: Id, class, services, variables, watchers, access list."""
+        """Return what the object is, as a dict.
+
+        Keys: id, class (its `ClassName`), doc, bases (nearest first), services, variables (names to
+        types), methods (names), watchers (Ids and service names), acl, and meta (Id or None).
+        """
         own = self._record
         return {
             "id": own.id,
@@ -196,8 +200,7 @@ class Object(Referable):
             "services": list(own.services),
             "variables": self.describe_instance_variables(),
             "methods": sorted(own.entry.methods),
-            "watchers": watcher_ids(own.guard),
-            "acl": None if own.guard is None else own.guard.acl,
+            **described(own.guard),
         }
 
     @preemptable
@@ -226,9 +229,16 @@ class Object(Referable):
     def upgrade(self, version: int | None = None, timeout: float = 5.0) -> ClassName:
         """Make this object one of another version of its class, by default the newest.
 
-        Waits up to ``timeout`` seconds for threads suspended in the object; then `ObjectBusy`. The
-        new class's ``upgraded_from(old_version, state)`` takes over the variables (a dict) if it has
-        one; else they stay as they are. Returns the class as it is after.
+        Waits up to ``timeout`` seconds for threads suspended in the object, then raises
+        `ObjectBusy`; so it does at once when a method of the object itself waits for it. A class
+        that was defined again under the same version counts as another one.
+
+        The other class's ``upgraded_from(old_version, state)`` takes over the variables (a dict of
+        copies, as a message would have them) if it has one; else they stay as they are. It keeps
+        the object while it waits for something. When it raises, nothing was changed. Id, Refs,
+        services, watchers, access list and waiting messages stay in any case.
+
+        Returns the class as it is after. Raises `NoSuchClass` when there is no such version.
         """
         administer(self._record, "upgrade")
         return self._record.kernel.upgrade_record(self._record, version, timeout)

@@ -112,13 +112,14 @@ class Table:
     ``node`` is the node's identity (10 bytes); `new_id` counts its serial numbers.
     """
 
-    __slots__ = ("_serial", "node", "records")
+    __slots__ = ("_reserved", "_serial", "node", "records")
 
     def __init__(self, node: bytes) -> None:
         assert len(node) == NODE_BYTES
         self.node = node
         self.records: dict[bytes, Record] = {}
         self._serial = 0
+        self._reserved: set[int] = set()
 
     @property
     def serial(self) -> int:
@@ -128,7 +129,23 @@ class Table:
     def new_key(self) -> bytes:
         """Return the bytes of an Id nobody ever had."""
         self._serial = serial = self._serial + 1
+        if self._reserved:
+            self._serial = serial = self._past_reserved(serial)
         return self.node + serial.to_bytes(SERIAL_BYTES, "big")
+
+    def reserve(self, id: Id) -> None:
+        """Never give an Id again that came from elsewhere.
+
+        A node that keeps its identity over a restart gets objects back which it made before.
+        """
+        if id.node == self.node and id.serial > self._serial:
+            self._reserved.add(id.serial)
+
+    def _past_reserved(self, serial: int) -> int:
+        while serial in self._reserved:
+            self._reserved.discard(serial)
+            serial += 1
+        return serial
 
     def new_id(self) -> Id:
         """Return an Id nobody ever had."""

@@ -108,10 +108,7 @@ class Worker(Context):
         self.why = why
         self.wants = wants
         frame = self.frame
-        if not keep:
-            monitor.release_chain(self, frame)
-        elif frame is not self.root:
-            monitor.release_chain(self, frame[PARENT])
+        monitor.release_chain(self, frame, keep=keep)
         timer = self._watch_deadline()
         threads.parked[self] = None
         threads.loop_greenlet.switch()
@@ -179,8 +176,7 @@ class Worker(Context):
 
     def give_way(self) -> None:
         """Let other threads, timers and I/O run; the innermost object stays held."""
-        if self.frame is not self.root:
-            monitor.release_chain(self, self.frame[PARENT])
+        monitor.release_chain(self, self.frame, keep=True)
         self.admitted()
         self._stand_by("the processor")
 

@@ -1,18 +1,25 @@
-"""Upgrading a live object to another version of its class."""
+"""Upgrading a live object to another version of its class.
+
+Three rules. No thread is left behind in the old version: the upgrade waits for those suspended in
+the object. Nobody notices: Id, Refs, saved functions, service names, watchers, access list, meta
+object and waiting messages stay. An upgrade that fails changes nothing.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from vista.errors import ClassDefinitionError, ObjectBusy
+from vista.errors import ClassDefinitionError, NotAValueError, ObjectBusy
 from vista.kernel import monitor
-from vista.kernel.current import RECORD, current
-from vista.kernel.encoding import variables_of
+from vista.kernel.current import METHOD, PARENT, RECORD, current
+from vista.kernel.encoding import set_variables, variables_of
+from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import point
 from vista.kernel.table import GONE, QUEUED, Record
+from vista.values import copy_value
 
 if TYPE_CHECKING:
-    from vista.kernel.classes import ClassEntry
     from vista.kernel.kernel import Kernel
 
 _LOOK_AGAIN_SECONDS = 0.01
@@ -23,68 +30,125 @@ def upgrade(kernel: Kernel, record: Record, version: int | None, seconds: float)
 
     Waits up to ``seconds`` for other threads in the object, then raises `ObjectBusy`.
     """
+    _refuse_own_chain(record)
+    due = kernel.hub.time() + seconds
+    while others := _others(kernel, record):
+        if kernel.hub.time() >= due:
+            raise ObjectBusy(f"{record} has threads that do not end: {', '.join(others)}")
+        kernel.sleep(_LOOK_AGAIN_SECONDS)
+    if record.idle is GONE:
+        # Another upgrade was faster: this one takes its turn in what stands in the object's place.
+        ref = kernel.ref_to(record)
+        ref.upgrade(version, max(0.0, due - kernel.hub.time()))
+        return kernel.record_of(ref)
     old = record.entry
     entry = kernel.find_class((old.namespace, old.name, version))
     if entry is old:
         return record
-    due = kernel.hub.time() + seconds
-    while _others(kernel, record):
-        if kernel.hub.time() >= due:
-            raise ObjectBusy(f"{record} has {_others(kernel, record)} threads that do not end")
-        kernel.sleep(_LOOK_AGAIN_SECONDS)
-    successor = Record(kernel, record.id, entry, _new_instance(entry))
-    _take_state(record, successor)
+    successor = Record(kernel, record.key, entry, object.__new__(entry.cls))
+    # What the hook says of itself must be the object that everybody knows.
+    successor.ref = kernel.ref_to(record)
+    instance: Any = successor.instance
+    instance._record = successor
+    _take_state(kernel, record, successor)
     _replace(kernel, record, successor)
     return successor
 
 
-def _others(kernel: Kernel, record: Record) -> int:
-    """Count the threads in the object that are not of the calling chain."""
-    chain = []
+def _refuse_own_chain(record: Record) -> None:
+    """Raise `ObjectBusy` when a method of the object waits for the upgrade or called it directly.
+
+    It would go on in the instance of the old version, where nobody sees what it does.
+    """
     frame = current().frame
+    if frame[METHOD].name == "upgrade":
+        frame = frame[PARENT]
     while frame is not None:
-        chain.append(id(frame))
-        frame = frame[2]
-    return sum(
-        frame[RECORD] is record and id(frame) not in chain
+        if frame[RECORD] is record:
+            raise ObjectBusy(
+                f"{record}.{frame[METHOD].name} waits for the upgrade and would go on in the old "
+                'version; write vista.post(self, "upgrade")'
+            )
+        frame = frame[PARENT]
+
+
+def _others(kernel: Kernel, record: Record) -> list[str]:
+    """Name the threads in the object that are no upgrades."""
+    return [
+        frame[METHOD].name
         for worker in kernel.threads.live()
         for frame in worker.frames()
-    )
+        if frame[RECORD] is record and frame[METHOD].name != "upgrade"
+    ]
 
 
-def _new_instance(entry: ClassEntry) -> Any:
-    return object.__new__(entry.cls)
-
-
-def _take_state(record: Record, successor: Record) -> None:
+def _take_state(kernel: Kernel, record: Record, successor: Record) -> None:
     """Hand the variables to the new instance, by its hook where it has one."""
     state = variables_of(record.instance)
-    instance: Any = successor.instance
-    instance._record = successor
     hook = successor.entry.upgraded_from
     if hook is None:
-        for name, value in state.items():
-            setattr(instance, name, value)
-    elif hook.is_async or hook.native:
+        set_variables(successor.instance, state)
+        return
+    if hook.is_async or hook.native:
         raise ClassDefinitionError(f"{hook} must be a plain method")
-    else:
-        hook.run(instance, record.entry.version, state)
+    copied = {name: _copied(value) for name, value in state.items()}
+    worker: Any = current()
+    # Exclusive: while the hook waits for something nobody may change what it was given.
+    keeping = MethodEntry(hook.name, hook.function, hook.run, hook.class_name)
+    keeping.exclusive = True
+    worker.frame = frame = (record, keeping, worker.frame, kernel.now)
+    try:
+        hook.run(successor.instance, record.entry.version, copied)
+    except BaseException as error:
+        raise kernel.invoker.failed(worker, frame, error, False) from None
+    worker.frame = frame[PARENT]
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy, so that a hook that fails leaves the old version as it was; else the thing."""
+    try:
+        return copy_value(value)
+    except NotAValueError:
+        return value
 
 
 def _replace(kernel: Kernel, record: Record, successor: Record) -> None:
     """Put ``successor`` in the place of ``record``: table, services, Ref, guard and queue."""
     record.entry.deleted += 1
     successor.entry.created += 1
-    kernel.table.records[record.id] = successor
+    kernel.table.records[record.key] = successor
     successor.services, record.services = record.services, ()
     successor.guard = record.guard
-    successor.queue, record.queue = record.queue, None
-    successor.ref = record.ref
-    if record.ref is not None:
-        point(record.ref, successor)
+    queue, record.queue = record.queue, None
     record.state = record.idle = GONE
     record.successor = successor
+    point(successor.ref, successor)  # type: ignore[arg-type]
+    successor.queue = _readdressed(kernel, queue)
     if successor.guard is not None:
         kernel.guard_of(successor)
+        successor.guard.note_changes(successor, current().frame)
     successor.state = QUEUED
     monitor.release(successor)
+
+
+def _readdressed(kernel: Kernel, queue: deque[Any] | None) -> deque[Any] | None:
+    """Return the waiting messages for the new version, in their order.
+
+    A message that the new version does not answer ends here with `NoSuchMethod`. A thread in the
+    queue is another upgrade that wants its turn in the old version: it finds that gone.
+    """
+    if queue is None:
+        return None
+    kept = monitor.new_queue()
+    for item in queue:
+        if type(item) is not tuple:
+            item.admitted()
+            continue
+        message = kernel.invoker.readdressed(item)
+        if message is None:
+            continue
+        if message[METHOD].preemptable:
+            kernel.threads.make_ready(message)
+        else:
+            kept.append(message)
+    return kept

@@ -20,6 +20,7 @@ from vista.shell.log import LEVELS, start_logging
 from vista.standard.rc_grammar import did_you_mean
 
 if TYPE_CHECKING:
+    from vista.kernel.futures import Future
     from vista.kernel.node import Node
     from vista.kernel.rows import ClassRow
 
@@ -128,17 +129,22 @@ def run_file(options: argparse.Namespace, words: Sequence[str]) -> int:
     _must_exist(file_name)
     node = _make_node(options, arguments)
     signals = StopSignals(node.kernel)
+    boots: list[Future] = []
+
+    def note_end(boot: Future) -> None:
+        if boot.exception() is not None:
+            node.kernel.request_stop(f"{file_name} could not be booted")
 
     def begin() -> None:
         signals.install()
-        _boot(file_name, options.keep_going)
+        boots.append(node.kernel.spawn(lambda: _boot(file_name, options.keep_going)))
+        boots[0].on_done(note_end)
 
-    try:
-        node.run_main(begin)
-    except VistaError:
-        # A boot that a signal ended was told to end.
-        if signals.received is None:
-            raise
+    node.run_main(begin)
+    error = boots[0].exception()
+    if error is not None and signals.received is None:
+        raise error
+    # A boot that a signal ended was told to end.
     return DONE
 
 

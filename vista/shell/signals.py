@@ -10,9 +10,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from contextvars import Context
 from types import FrameType
 
 from vista.kernel.kernel import Kernel
+from vista.standard.notices import notify
 
 SERVICE = "ShutdownService"
 KILLED_BY_SIGNAL = 128
@@ -42,7 +44,8 @@ class StopSignals:
             # Nothing is flushed or joined: whoever asks twice has waited long enough.
             os._exit(KILLED_BY_SIGNAL + number)
         self.received = signal.Signals(number)
-        self._kernel.hub.loop.call_soon_threadsafe(self._stop)
+        # An empty context: the handler may have interrupted any vista thread.
+        self._kernel.hub.loop.call_soon_threadsafe(self._stop, context=Context())
 
     def _stop(self) -> None:
         assert self.received is not None, "it is set before this is scheduled"
@@ -52,4 +55,4 @@ class StopSignals:
         if service is None:
             self._kernel.request_stop(reason)
         else:
-            self._kernel.post_quietly(service, "shutdown", reason)
+            notify(self._kernel, self._kernel.user, service, "shutdown", reason)

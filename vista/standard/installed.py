@@ -8,7 +8,6 @@ package, which does no work, and none of its modules.
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
 from vista.standard import CLASSES
@@ -29,6 +28,9 @@ def installed_classes() -> dict[str, str]:
     A name of Standard wins over an application's; between applications the first in order of their
     entry-point names does.
     """
+    # Imported late: it takes 25 ms, and a file of standard classes needs it not.
+    from importlib.metadata import entry_points
+
     found: dict[str, str] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name, reverse=True):
         found |= getattr(importlib.import_module(entry.value), "CLASSES", {})

@@ -24,8 +24,8 @@ from vista.ids import Id
 from vista.standard.rc_grammar import Argument, Mistake, Unknown, did_you_mean
 from vista.values import Referable, Reference
 
-YES_OR_NO = {"yes": True, "true": True, "on": True, "1": True}
-YES_OR_NO |= {"no": False, "false": False, "off": False, "0": False}
+YES = ("yes", "true", "on", "1")
+NO = ("no", "false", "off", "0")
 
 _WANTED = {
     int: "an int",
@@ -282,9 +282,9 @@ class _Conversion:
             raise _Refused(f"nil, not {_shown(value)}")
 
     def _bool(self, value: str) -> bool:
-        if value.lower() not in YES_OR_NO:
+        if value.lower() not in YES + NO:
             raise _Refused(f"{_wanted(bool)}, not {_shown(value)}")
-        return YES_OR_NO[value.lower()]
+        return value.lower() in YES
 
     def _object(self, value: object) -> object:
         if not isinstance(value, str):

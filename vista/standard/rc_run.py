@@ -12,7 +12,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from vista.api import create, future, id_of, ref_of
+from vista.api import future, here, id_of, ref_of
 from vista.errors import NoSuchClass, NoSuchObject, RcError, VistaError
 from vista.kernel.access import AccessControlList
 from vista.kernel.classes import ClassEntry
@@ -170,17 +170,13 @@ class RcRun:
 
     def _ask_creator(self, word: Argument, entry: ClassEntry, values: list[object]) -> Ref:
         specifier = [entry.namespace, entry.name, entry.version]
-        asked = future(self._creator(), "create_object", specifier, self.acl, *values)
+        asked = future(here(), "create_object", specifier, self.acl, *values)
         error = asked.exception()
         if error is not None:
             text = f"{word.value} could not be created: {explain(error, entry)}"
             raise self._error([Mistake(word.line, word.column, text)]) from error
         made: Ref = asked.result()
         return made
-
-    def _creator(self) -> Ref:
-        """The node's ObjectCreator; it is made when a node has none yet."""
-        return self.kernel.services.get("ObjectCreator") or create("ObjectCreator")
 
     def _undo(self) -> None:
         """Delete what was made, last first; what deleted itself is gone already."""

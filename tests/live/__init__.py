@@ -1,0 +1,1 @@
+"""Tests with real processes, terminals and sockets, every wait bounded."""

@@ -1,0 +1,1 @@
+"""Tests of objects and code that travel."""

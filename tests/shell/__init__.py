@@ -1,0 +1,1 @@
+"""Tests of the command, the prompt and how objects are shown."""
