@@ -49,8 +49,8 @@ def create(
     ``[space, name, version]``; the other arguments go to the class's ``create``. ``acl`` is the
     object's access list. When ``create`` raises, nothing of the object is left.
 
-    Raises `NoSuchClass`, and whatever the class's ``create`` raises. The original's ``createObject``
-    of class ObjectCreator.
+    Raises `NoSuchClass`, and whatever the class's ``create`` raises. The original's
+    ``createObject`` of class ObjectCreator.
     """
     kernel = current().kernel
     if kernel is None:
@@ -339,8 +339,8 @@ def encode_object(target: Any) -> bytes:
 def import_object(data: bytes) -> Ref:
     """Make an object from its encoding, with the same Id, and return its Ref.
 
-    Raises `RemoteProtocolError` when ``data`` is no encoding, `NoSuchClass` and `BadValueError` when
-    an object with this Id is here already. The original's ``importObject`` of ObjectCreator.
+    Raises `RemoteProtocolError` when ``data`` is no encoding, `NoSuchClass`, and `BadValueError`
+    when an object with this Id is here already. The original's ``importObject`` of ObjectCreator.
     """
     made: Ref = _on_kernel(lambda: kernel_here().import_object(data))
     return made

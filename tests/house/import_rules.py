@@ -16,12 +16,13 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("vista.values", "vista.records"),
     ("vista.wire",),
     ("vista.kernel",),
+    ("vista.api", "vista.aio"),
     ("vista.mobility",),
     ("vista.peers",),
     ("vista.standard",),
     ("vista.testing",),
     # The command and the prompt use the public names; that nothing goes round is checked apart.
-    ("vista.shell", "vista", "vista.aio", "vista.__main__"),
+    ("vista.shell", "vista", "vista.booting", "vista.__main__"),
 )
 
 # What an app may see of vista, and which app may see which other.
@@ -52,7 +53,7 @@ WORLD = frozenset(
 )
 # datetime and uuid hold value types that travel in messages: these modules name the types to copy
 # and encode them. They still may not ask what time it is or draw an identity.
-VALUE_TYPE_HOMES = ("vista.values", "vista.records", "vista.wire.codec")
+VALUE_TYPE_HOMES = ("vista.values", "vista.records", "vista.wire.codec", "vista.wire.leaves")
 VALUE_TYPE_MODULES = frozenset({"datetime", "uuid"})
 CLOCKS_AND_DICE = frozenset({"now", "today", "utcnow", "uuid1", "uuid4", "getnode"})
 

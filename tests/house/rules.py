@@ -16,7 +16,13 @@ FUNCTION_LINES_MAX = 50
 VAGUE_NAMES = frozenset("base common helper helpers manager managers misc util utils".split())
 # Where a method of somebody's class is invoked (coroutines drives the ``async def`` ones), and the
 # driver of the loop.
-BROAD_EXCEPT_HOMES = ("vista.kernel.coroutines", "vista.kernel.hub", "vista.kernel.invoke")
+BROAD_EXCEPT_HOMES = (
+    "vista.kernel.coroutines",
+    "vista.kernel.hot",
+    "vista.kernel.hub",
+    "vista.kernel.invoke",
+    "vista.kernel.kernel",
+)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -10,6 +10,7 @@ import pytest
 import vista
 from tests.kernel.cast import Counter, Gate, Journal, row_of, until
 
+
 class Room(vista.Object):
     """Notes who is active in it."""
 

@@ -97,7 +97,7 @@ def test_every_object_answers(name: str) -> None:
 
 def test_methods_are_listed_with_signature_and_docstring() -> None:
     row = vista.create(Lamp).methods()["dim"]
-    assert row.signature == "(by: 'int', *, slowly: 'bool' = False) -> 'int'"
+    assert row.signature == "(by: int, *, slowly: bool = False) -> int"
     assert row.doc == "Make it darker."
 
 

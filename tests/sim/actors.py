@@ -6,9 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import vista
-from tests.sim.book import EXPECTED, STYLES, Book, Ticket, Visit, book_here
+from tests.sim.book import EXPECTED, Book, Ticket, Visit, book_here
 from vista.kernel.current import kernel
-
 
 
 class Acting(vista.Object, namespace="Storm", abstract=True):

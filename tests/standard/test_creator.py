@@ -337,6 +337,25 @@ def test_a_file_that_is_no_text_is_a_mistake(node: vista.Node, tmp_path: Path) -
     assert str(caught.value) == f"{path}:2:3: from here on this is not UTF-8 text"
 
 
+def test_a_file_without_end_is_a_mistake(node: vista.Node) -> None:
+    with pytest.raises(vista.RcError) as caught:
+        node.call(boot, "/dev/zero")
+    assert str(caught.value) == "/dev/zero: longer than the 1048576 bytes an rc file may have"
+
+
+def test_an_object_that_gives_bytes_without_end_is_a_mistake(node: vista.Node) -> None:
+    class Spring(vista.Object):
+        """Never runs dry."""
+
+        def read_bytes(self, count: int) -> bytes:
+            """As much as is asked for."""
+            return bytes(count)
+
+    runner = vista.create(CreateObjects, vista.create(Spring), None, None, True)
+    with pytest.raises(vista.RcError, match="longer than the 1048576 bytes"):
+        runner.get_line_total()
+
+
 def test_killing_the_run_ends_the_wait_for_it(node: vista.Node, directory: Path) -> None:
     (directory / "slow.py").write_text(
         "import vista\n"

@@ -115,7 +115,6 @@ def test_a_file_without_classes_is_refused(node: vista.Node, tmp_path: Path) -> 
 
 
 def test_what_the_file_raises_arrives_and_nothing_is_left(node: vista.Node, tmp_path: Path) -> None:
-    before = [row.class_name for row in vista.objects()]
     path = tmp_path / "broken.py"
     path.write_text("import vista\nclass BrokenBell(vista.Object): pass\n1 / 0\n")
     with pytest.raises(ZeroDivisionError):

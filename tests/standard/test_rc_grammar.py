@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vista.standard.rc_grammar import (
+    ESCAPES,
     Argument,
     Mistake,
     Unknown,
@@ -195,3 +198,23 @@ def test_lines_are_counted(text: str, lines: int) -> None:
 )
 def test_the_nearest_name_is_offered(name: str, expected: str) -> None:
     assert did_you_mean(name, ["HTTPdaemon", "PeerRegistry"]) == expected
+
+
+@given(st.text(alphabet=st.sampled_from('aA1_ =#"$\\{}*\t\r\n\x00é'), max_size=60))
+def test_any_text_gives_statements_and_mistakes_with_places_in_it(text: str) -> None:
+    lengths = [len(line) for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    variables = Variables({"a": "b"}, "boot.rc", ["1"])
+    for statement in parse(text):
+        expanded, found = expand(statement.words, variables)
+        places = [(each.line, each.column) for each in (*statement.mistakes, *found, *expanded)]
+        assert all(1 <= column <= lengths[line - 1] for line, column in places)
+        assert statement.words or statement.mistakes
+
+
+@given(st.lists(st.text(), min_size=1, max_size=5))
+def test_any_words_can_be_written_in_quotes(words_wanted: list[str]) -> None:
+    escapes = {value: f"\\{letter}" for letter, value in ESCAPES.items()}
+    quoted = ['"' + "".join(escapes.get(c, c) for c in word) + '"' for word in words_wanted]
+    (statement,) = parse(" ".join(quoted))
+    expanded, _ = expand(statement.words, Variables({}, "boot.rc", ()))
+    assert [argument.value for argument in expanded] == words_wanted

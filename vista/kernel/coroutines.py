@@ -139,10 +139,7 @@ class _Segments:
         error: BaseException | None = None
         while True:
             try:
-                if error is None:
-                    awaited = coroutine.send(None)
-                else:
-                    awaited = coroutine.throw(error)
+                awaited = coroutine.send(None) if error is None else coroutine.throw(error)
             except StopIteration as stop:
                 return stop.value
             error = None

@@ -29,9 +29,9 @@ FUTURE = 6
 Frame = tuple[Any, ...]
 """One invocation: (record, method, the sender's frame or None, seconds when it was sent, ...).
 
-A frame is a tuple because making one takes 32 ns and an object 110. That of a call which runs nested
-ends there; a message in a queue goes on with (arguments, keyword arguments, future or None, user,
-bound method) and becomes the frame of its invocation as it is.
+A frame is a tuple because making one takes 32 ns and an object 110. That of a call which runs
+nested ends there; a message in a queue goes on with (arguments, keyword arguments, future or None,
+user, bound method) and becomes the frame of its invocation as it is.
 """
 
 

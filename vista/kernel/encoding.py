@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import BadValueError, NotAValueError, RemoteProtocolError
 from vista.ids import ID_BYTES, Id
+from vista.kernel.deletion import remove
 
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
@@ -27,7 +28,7 @@ FORMAT: Final = 1
 
 def variables_of(instance: Object) -> dict[str, Any]:
     """Return the instance variables of an object by name, sorted; those in slots included."""
-    found: dict[str, Any] = dict(getattr(instance, "__dict__", ()))
+    found: dict[str, Any] = dict(instance.__dict__ if _has_dict(instance) else ())
     for name, slot in _slots(type(instance)).items():
         try:
             found[name] = slot.__get__(instance)
@@ -43,7 +44,7 @@ def set_variables(instance: Object, state: dict[str, Any]) -> None:
     Raises `BadValueError` for one that a class with ``__slots__`` only has no place for.
     """
     slots = _slots(type(instance))
-    own = getattr(instance, "__dict__", None)
+    own = instance.__dict__ if _has_dict(instance) else None
     for name, value in state.items():
         if name in slots:
             slots[name].__set__(instance, value)
@@ -51,6 +52,11 @@ def set_variables(instance: Object, state: dict[str, Any]) -> None:
             own[name] = value
         else:
             raise BadValueError(f"{type(instance).__name__} has no place for variable {name!r}")
+
+
+def _has_dict(instance: Object) -> bool:
+    # Asked of the type: to ask the instance may run a __getattr__ of its class.
+    return type(instance).__dictoffset__ != 0
 
 
 def _slots(cls: type) -> dict[str, MemberDescriptorType]:
@@ -111,7 +117,7 @@ def import_record(kernel: Kernel, data: bytes) -> Record:
     try:
         set_variables(record.instance, state)
     except BadValueError as error:
-        kernel.remove_record(record)
+        remove(kernel, record)
         raise RemoteProtocolError(f"not an encoded {entry.full_name}: {error}") from None
     if kernel.default_acl is not None:
         kernel.guard_of(record).acl = kernel.default_acl

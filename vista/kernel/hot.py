@@ -7,8 +7,8 @@ to be asked of it (see `vista.kernel.table`).
 
 Measured on the 2-core test machine, Python 3.11 (`benchmarks` guards the whole):
 
-- what ``ref.method`` gives: a descriptor's result costs 280 ns a call, an object kept in the Ref 100,
-  a closure kept there 56, but with its ``post`` and ``future`` the closure takes 4.5 us to make
+- what ``ref.method`` gives: a descriptor's result costs 280 ns a call, an object kept in the Ref
+  100, a closure kept there 56, but with its ``post`` and ``future`` the closure takes 4.5 us to make
   and 2.5 KB, the object 0.4 us and 130 bytes;
 - a bound method called with ``*args`` costs 42 ns, the function with the instance before them 96,
   and ``**kwargs`` another 17 even when empty;
@@ -160,12 +160,10 @@ def work(invoker: Invoker, worker: Worker) -> None:
     threads = kernel.threads
     ready = threads.ready
     count = 0
-    message: Message | None = worker.message
+    message: Message = worker.message
     # Not "while message is not None": CPython 3.11 counts only unconditional backward jumps when it
     # decides which code to specialize, and a loop that never ends would run 25 % slower for ever.
     while True:
-        if message is None:
-            return
         count += 1
         record, method, _, _, args, kwargs, future, user, run = message
         if run is None or record.idle is not kernel or (future is not None and future._done):
@@ -204,5 +202,7 @@ def work(invoker: Invoker, worker: Worker) -> None:
                     monitor.finish(record, message)
         if ready and type(ready[0]) is tuple and (count & 15 or not threads.turn_is_over()):
             message = ready.popleft()
+        elif (following := invoker.next_message(worker)) is None:
+            return
         else:
-            message = invoker.next_message(worker)
+            message = following

@@ -28,15 +28,14 @@ from vista.kernel import encoding, monitor, upgrade
 from vista.kernel.access import AccessControlList
 from vista.kernel.classes import ClassEntry, ClassSpecifier, ClassTable, parts_of
 from vista.kernel.current import (
-    FUTURE,
     METHOD,
-    PARENT,
     RECORD,
     Context,
     CoroutineContext,
     Frame,
     current,
 )
+from vista.kernel.deletion import remove
 from vista.kernel.futures import Errand, Future
 from vista.kernel.guard import Guard, administer, unanswered
 from vista.kernel.hot import ATOMS, work
@@ -142,7 +141,7 @@ class Kernel:
         if hook is not None:
             self._run_create(record, hook, args, kwargs)
         elif args or kwargs:
-            self.remove_record(record)
+            remove(self, record)
             raise TypeError(f"{entry.name}.create() takes no arguments")
         return ref
 
@@ -165,7 +164,7 @@ class Kernel:
             else:
                 hook.run(record.instance, *args)
         except BaseException as error:
-            self.remove_record(record)
+            remove(self, record)
             outcome: BaseException | None = self.invoker.failed(worker, frame, error, True)
         else:
             outcome = None
@@ -228,42 +227,7 @@ class Kernel:
                 record.entry.delete.run(record.instance)
         finally:
             self._deleting.discard(record.key)
-            self.remove_record(record)
-
-    def remove_record(self, record: Record) -> None:
-        """Take an object out of the node: names, waiting messages, suspended threads, watchers."""
-        if record.idle is GONE:
-            return
-        self.table.records.pop(record.key, None)
-        record.entry.deleted += 1
-        self.services.forget(record)
-        record.state = record.idle = GONE
-        queue, record.queue = record.queue, None
-        gone = ObjectDeleted(f"{record} was deleted")
-        for item in queue or ():
-            if type(item) is not tuple:
-                item.admitted()
-            elif item[FUTURE] is not None:
-                item[FUTURE].fail(gone)
-            else:
-                self.note_lost_post(str(gone))
-        self._end_threads_in(record, gone)
-        guard = record.guard
-        if guard is not None and guard.watchers:
-            guard.object_deleted(record)
-
-    def _end_threads_in(self, record: Record, gone: ObjectDeleted) -> None:
-        """Kill the threads suspended in a deleted object, except the chain that deletes it."""
-        own = set()
-        frame = current().frame
-        while frame is not None:
-            own.add(id(frame))
-            frame = frame[PARENT]
-        for worker in list(self.threads.parked):
-            for frame in reversed(worker.frames()):
-                if frame[RECORD] is record and id(frame) not in own:
-                    worker.kill(frame, gone)
-                    break
+            remove(self, record)
 
     def guard_of(self, record: Record) -> Guard:
         """Return the guard of an object, made at first use; the object leaves the hot path."""

@@ -36,9 +36,9 @@ _node: ContextVar[Node | None] = ContextVar("vista_node", default=None)
 class Node:
     """One node: a kernel, its loop and the OS thread that runs it.
 
-    ``name`` is for logs; ``hub`` the world (`AsyncioHub` by default); ``limits`` the bounds; ``user``
-    the name in which code outside of vista threads acts (the operating system's by default);
-    ``settings`` are free for those who boot the node.
+    ``name`` is for logs; ``hub`` the world (`AsyncioHub` by default); ``limits`` the bounds;
+    ``user`` the name in which code outside of vista threads acts (the operating system's by
+    default); ``settings`` are free for those who boot the node.
 
     >>> with vista.Node("counting") as node:
     ...     counter = vista.create(Counter, 5)

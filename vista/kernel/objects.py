@@ -9,7 +9,7 @@ from vista.errors import BadValueError, ClassDefinitionError
 from vista.kernel.access import AccessControlList
 from vista.kernel.encoding import encode_record, variables_of
 from vista.kernel.guard import administer, described
-from vista.kernel.methods import functions_of, preemptable
+from vista.kernel.methods import functions_of, preemptable, signature_text
 from vista.kernel.rows import MethodRow
 from vista.records import record
 from vista.values import Referable, Reference, copy_value
@@ -97,7 +97,8 @@ class Object(Referable):
 
     if TYPE_CHECKING:
         # So that a create with any arguments is a legal override to type checkers.
-        def create(self, *args: Any, **kwargs: Any) -> None: ...
+        def create(self, *args: Any, **kwargs: Any) -> None:
+            """Set the object up."""
     else:
 
         def create(self) -> None:
@@ -180,7 +181,7 @@ class Object(Referable):
     def methods(self) -> dict[str, MethodRow]:
         """Return what the object answers: message names with signature, docstring and marks."""
         return {
-            name: MethodRow(name, str(method.signature), method.doc, method.flags)
+            name: MethodRow(name, signature_text(method.signature), method.doc, method.flags)
             for name, method in sorted(self._record.entry.methods.items())
         }
 

@@ -37,6 +37,10 @@ _log = logging.getLogger("vista.rc")
 READ_BYTES = 65536
 """Bytes asked for at a time when an rc file comes from an object."""
 
+RC_BYTES_MAX = 1024 * 1024
+"""Bytes an rc file may have. The longest are a few hundred lines; a device that never ends must not
+take the machine's memory."""
+
 
 class RcSource:
     """Where the text of an rc file comes from."""
@@ -50,10 +54,10 @@ class RcSource:
         """The whole text. Raises `RcError` when it cannot be had or is no UTF-8."""
         if isinstance(self.origin, str):
             return read_text(self.name)
-        blocks = []
-        while block := self.origin.read_bytes(READ_BYTES):
-            blocks.append(block)
-        return decode(b"".join(blocks), self.name)
+        data = b""
+        while len(data) <= RC_BYTES_MAX and (block := self.origin.read_bytes(READ_BYTES)):
+            data += block
+        return decode(data, self.name)
 
     # --- what words of its lines stand for (the Finder of rc_arguments) ---------------------
 
@@ -69,13 +73,16 @@ class RcSource:
 def read_text(file_name: str) -> str:
     """The text of an rc file. Raises `RcError` when it cannot be read or is no UTF-8."""
     try:
-        return decode(Path(file_name).read_bytes(), file_name)
+        with Path(file_name).open("rb") as file:
+            return decode(file.read(RC_BYTES_MAX + 1), file_name)
     except OSError as error:
         raise RcError(f"{file_name}: {error.strerror}") from error
 
 
 def decode(data: bytes, file_name: str) -> str:
     """The bytes of an rc file as text. Raises `RcError` with the place of the first wrong byte."""
+    if len(data) > RC_BYTES_MAX:
+        raise RcError(f"{file_name}: longer than the {RC_BYTES_MAX} bytes an rc file may have")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
