@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
 from typing import Any
 
 import vista
 from vista import Object
-
-Measured = Callable[[int], float]
 
 
 class Counter(Object, namespace="Benchmarks"):
@@ -22,6 +20,10 @@ class Counter(Object, namespace="Benchmarks"):
         """Add ``by`` and return the sum."""
         self.value += by
         return self.value
+
+    def total(self, numbers: list[int]) -> int:
+        """Return the sum of numbers."""
+        return sum(numbers)
 
     @vista.exclusive
     def increment_exclusive(self, by: int = 1) -> int:
@@ -66,10 +68,6 @@ class Watcher(Object, namespace="Benchmarks"):
 class Driver(Object, namespace="Benchmarks"):
     """Runs what is measured in a thread of its own, as the methods of an application do."""
 
-    def create(self) -> None:
-        """Wait for work."""
-        self.work: dict[str, Measured] = {}
-
     def run(self, module: str, name: str, count: int) -> float:
         """Run one function of a module of this package and return its figure."""
         return run_named(module, name, count)
@@ -77,8 +75,6 @@ class Driver(Object, namespace="Benchmarks"):
 
 def run_named(module: str, name: str, count: int) -> float:
     """Run function ``name`` of a module, both named because a message carries no functions."""
-    import importlib
-
     function: Any = getattr(importlib.import_module(module), name)
     figure: float = function(count)
     return figure

@@ -24,7 +24,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from vista.errors import NotAValueError, RemoteFailure
+from vista.errors import InternalError, NotAValueError, RemoteFailure
 from vista.ids import Id
 from vista.limits import Limits
 from vista.records import RecordForm, form_of
@@ -84,7 +84,7 @@ class Reference:
 
         The codec of the receiving side passes them to its ``make_reference(*parts)``.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say what names its object")
+        raise InternalError(f"{type(self).__name__} does not say what names its object")
 
 
 class Referable:
@@ -94,7 +94,7 @@ class Referable:
 
     def __reference__(self) -> Reference:
         """The reference that takes this object's place in a message."""
-        raise NotImplementedError(f"{type(self).__name__} has no reference")
+        raise InternalError(f"{type(self).__name__} has no reference")
 
 
 def copy_value(value: Any, path: str = "value", depth_max: int = DEPTH_MAX) -> Any:

@@ -39,7 +39,7 @@ class PlainBox(Object):
 pytestmark = pytest.mark.usefixtures("real_node")
 
 
-# --- names ---------------------------------------------------------------------------------
+# --- names -------------------------------------------------------------------------------------
 
 
 def test_a_class_without_keywords_is_local_and_version_0() -> None:
@@ -108,7 +108,7 @@ def test_camel_case_names_mean_the_message_in_snake_case(said: str, meant: str) 
     assert message_name(said) == meant
 
 
-# --- versions ------------------------------------------------------------------------------
+# --- versions ----------------------------------------------------------------------------------
 
 
 def test_a_bare_name_means_the_newest_version() -> None:
@@ -173,7 +173,7 @@ def test_the_rows_of_classes_count_the_objects_of_each_version() -> None:
     assert rows == {0: 1, 1: 2}
 
 
-# --- a class defined again under the same name and version -----------------------------------
+# --- a class defined again under the same name and version -------------------------------------
 
 
 def test_a_class_defined_again_is_taken_for_objects_made_from_then_on() -> None:
@@ -212,7 +212,7 @@ def test_statistics_never_go_back_when_a_class_is_defined_again() -> None:
     assert vista.statistics()["threads_started"] >= before
 
 
-# --- inheritance ---------------------------------------------------------------------------
+# --- inheritance -------------------------------------------------------------------------------
 
 
 class Shape(Object):
@@ -331,7 +331,7 @@ def test_a_version_may_inherit_from_the_version_before() -> None:
     assert Heir.__name__ == "Heir"
 
 
-# --- unusual but legal classes ---------------------------------------------------------------
+# --- unusual but legal classes -----------------------------------------------------------------
 
 
 def test_a_class_with_slots_keeps_its_variables() -> None:
@@ -424,7 +424,7 @@ def test_a_native_create_runs_to_its_end() -> None:
     assert vista.create(Heavy, 3).get() == 3
 
 
-# --- classes that are refused ----------------------------------------------------------------
+# --- classes that are refused ------------------------------------------------------------------
 
 
 def test_a_class_that_does_not_inherit_object_is_refused_with_what_to_write() -> None:
@@ -614,7 +614,7 @@ def test_calling_a_class_says_how_objects_are_made() -> None:
         PlainBox(5)
 
 
-# --- create ----------------------------------------------------------------------------------
+# --- create ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

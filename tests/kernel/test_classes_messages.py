@@ -47,7 +47,7 @@ class Answering(Object):
         return self.heard
 
 
-# --- names -----------------------------------------------------------------------------------
+# --- names -------------------------------------------------------------------------------------
 
 
 def test_a_snake_case_method_answers_its_camel_case_name() -> None:
@@ -105,7 +105,7 @@ def test_the_hooks_are_no_messages_where_a_class_answers_unknown_ones_either() -
         vista.send(vista.create(Answering), "create")
 
 
-# --- no method -------------------------------------------------------------------------------
+# --- no method ---------------------------------------------------------------------------------
 
 
 def test_a_call_of_an_unknown_message_names_near_misses() -> None:
@@ -212,7 +212,7 @@ def test_an_async_handler_is_awaited() -> None:
     assert vista.create(Waiting).whatever() == "whatever"
 
 
-def test_a_native_handler_runs_in_a_kernel_thread(real_node: vista.Node) -> None:
+def test_a_native_handler_runs_in_a_kernel_thread() -> None:
     class Heavy(Object):
         @vista.native
         def handle_unknown_message(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:

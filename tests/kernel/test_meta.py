@@ -79,7 +79,7 @@ class Middleman(Object):
         return vista.send(target, name, *args)
 
 
-# --- what is forwarded ---------------------------------------------------------------------------
+# --- what is forwarded -------------------------------------------------------------------------
 
 
 def test_a_message_goes_to_the_meta_object_and_its_answer_is_the_answer() -> None:
@@ -222,7 +222,7 @@ def test_posts_are_forwarded_in_their_order() -> None:
     assert [seen[2] for seen in meta.get_seen()] == [[number] for number in range(20)]
 
 
-# --- what reaches the object ---------------------------------------------------------------------
+# --- what reaches the object -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("way", ["send", "future", "other"])
@@ -340,7 +340,7 @@ def test_the_object_lets_others_in_while_its_meta_object_waits() -> None:
     assert waiting.result() == 1
 
 
-# --- mistakes ------------------------------------------------------------------------------------
+# --- mistakes ----------------------------------------------------------------------------------
 
 
 def test_a_deleted_meta_object_is_named_until_it_is_removed() -> None:
@@ -383,7 +383,7 @@ def test_the_name_of_a_service_means_the_object_that_has_it_then() -> None:
     assert counter.get() == "instead of get"
 
 
-# --- access --------------------------------------------------------------------------------------
+# --- access ------------------------------------------------------------------------------------
 
 
 def test_the_access_list_of_the_object_is_asked_before_the_meta_object(node: vista.Node) -> None:

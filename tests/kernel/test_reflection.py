@@ -338,7 +338,7 @@ def test_rows_can_be_sent() -> None:
     assert all(isinstance(rows, list) for rows in vista.create(Lister).rows())
 
 
-# --- what the functions of vista give from inside of a method ------------------------------------
+# --- what the functions of vista give from inside of a method ----------------------------------
 
 
 def test_a_method_can_look_at_its_own_object() -> None:

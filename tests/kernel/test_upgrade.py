@@ -106,7 +106,7 @@ class Hooked(Object, version=2):  # type: ignore[no-redef]
         raise RuntimeError("cannot take over")
 
 
-# --- what changes ----------------------------------------------------------------------------
+# --- what changes ------------------------------------------------------------------------------
 
 
 def test_upgrade_takes_the_newest_version() -> None:
@@ -165,7 +165,7 @@ def test_a_class_defined_again_under_the_same_version_can_be_upgraded_to() -> No
     assert kept is not Draft
 
 
-# --- variables -------------------------------------------------------------------------------
+# --- variables ---------------------------------------------------------------------------------
 
 
 def test_variables_are_kept_without_a_hook() -> None:
@@ -235,7 +235,7 @@ def test_the_hook_of_a_base_class_serves() -> None:
     assert kept is not Served
 
 
-# --- what stays ------------------------------------------------------------------------------
+# --- what stays --------------------------------------------------------------------------------
 
 
 def test_the_id_stays_and_refs_go_on() -> None:
@@ -539,7 +539,7 @@ def test_an_object_upgrades_itself_by_a_post() -> None:
     until(lambda: till.version() == 2)
 
 
-# --- upgrades that fail --------------------------------------------------------------------------
+# --- upgrades that fail ------------------------------------------------------------------------
 
 
 def test_an_unknown_version_leaves_the_object_as_it_was() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -196,8 +197,8 @@ def test_a_node_that_stops_shows_the_last_lines_first(screen: Screen) -> None:
 
     with vista.Node("other") as other:
         other.call(show)
-    os.set_blocking(screen.reading, False)
     assert screen.read(11) == b"good night\n"
+    assert "vista-display" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_terminal_that_takes_nothing_stops_nothing_and_is_told_what_it_missed(

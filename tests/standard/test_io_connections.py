@@ -139,6 +139,25 @@ def test_writes_of_several_threads_are_not_mixed(pair: Pair) -> None:
     assert vista.gather(*writing) == [3_000_000] * 3
 
 
+def test_a_write_that_finds_room_waits_for_the_one_before_it(
+    node: vista.Node, pair: Pair
+) -> None:
+    caller, accepted = pair
+
+    def overtake() -> bytes:
+        first = caller.write_bytes.future(b"a" * 12_000_000)
+        received: bytes = accepted.read_bytes()
+        for _ in range(20):
+            received += accepted.read_bytes()
+        second = caller.write_bytes.future(b"b")
+        while len(received) < 12_000_001:
+            received += accepted.read_bytes()
+        vista.gather(first, second)
+        return received
+
+    assert node.call(overtake) == b"a" * 12_000_000 + b"b"
+
+
 def test_more_than_the_bound_of_waiting_writes_is_refused(pair: Pair) -> None:
     caller, accepted = pair
     first = caller.write_bytes.future(bytes(17_000_000))
@@ -406,12 +425,14 @@ def test_a_listener_without_descriptors_left_accepts_later(
         client.hear("connection_accepted")[0].close()
 
 
-def test_a_killed_reader_of_a_file_leaves_the_file_open_until_the_kernel_thread_is_done(
-    tmp_path: Path,
-) -> None:
-    (tmp_path / "notes").write_bytes(b"tide")
-    for _ in range(50):
-        io = vista.create("IOobject", f"file:{tmp_path}/notes")
-        reading = io.read_bytes.future()
-        io.delete_yourself()
-        assert isinstance(reading.exception(timeout=10), vista.NoSuchObject | type(None))
+def test_a_unix_listener_whose_backlog_is_full_is_an_error(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as sockets:
+        server = sockets.enter_context(socket.socket(socket.AF_UNIX))
+        server.bind(str(tmp_path / "s"))
+        server.listen(0)
+        for _ in range(2):
+            waiting = sockets.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            waiting.connect_ex(str(tmp_path / "s"))
+        with pytest.raises(OSError, match=f"unix:{tmp_path}/s: "):
+            vista.create("IOobject", f"unix:{tmp_path}/s")

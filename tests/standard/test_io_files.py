@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 import vista
 from vista.errors import BadValueError
+from vista.limits import Limits
 
 pytestmark = pytest.mark.usefixtures("no_leak")
 
@@ -169,6 +171,42 @@ def test_bytes_go_through_a_named_pipe(tmp_path: Path) -> None:
     writer.delete_yourself()
     assert reader.read_bytes() == b""
     reader.delete_yourself()
+
+
+def test_a_file_stays_open_until_the_kernel_thread_that_reads_it_is_done(
+    tmp_path: Path, no_leak: None
+) -> None:
+    """Closed before, its descriptor's number could belong to another file by then."""
+
+    class Occupier(vista.Object):
+        @vista.native
+        def occupy(self) -> None:
+            go_on.wait(10)
+
+    def read_and_delete() -> bool:
+        vista.create(Occupier).occupy.future()
+        io = opened.pop()
+        descriptor = io.get_descriptor()
+        reading = io.read_bytes.future()
+        assert vista.class_of(io).name == "IOobject"
+        while "read_bytes" not in [row.method for row in vista.threads()]:
+            vista.sleep(0.001)
+        io.delete_yourself()
+        assert isinstance(reading.exception(), vista.NoSuchObject)
+        return Path(f"/proc/self/fd/{descriptor}").exists()
+
+    (tmp_path / "notes").write_bytes(b"tide")
+    go_on, opened = threading.Event(), []
+    with vista.Node(limits=Limits(native_threads_max=1)) as other:
+        opened.append(vista.create("IOobject", f"file:{tmp_path}/notes"))
+        assert other.call(read_and_delete)
+        go_on.set()
+        vista.create("IOobject", f"file:{tmp_path}/notes").delete_yourself()
+        assert not any(
+            os.path.samefile(f"/proc/self/fd/{name}", tmp_path / "notes")
+            for name in os.listdir("/proc/self/fd")
+            if os.path.exists(f"/proc/self/fd/{name}")
+        )
 
 
 def test_file_operations_are_counted_under_the_original_names(tmp_path: Path) -> None:

@@ -55,6 +55,9 @@ def test_a_subscriber_that_does_not_end_is_waited_for_no_longer_than_the_bound()
         for client in (vista.create(Stuck), vista.create(Quick, "told"), vista.create(Stuck)):
             shutdown.register(client)
         outcome: dict[str, int] = shutdown.shutdown()
+        with vista.timeout(10):
+            while "system_shutdown" in [row.method for row in vista.threads()]:
+                vista.sleep(0.001)
         return outcome
 
     assert node.run_main(main) == {"told": 1, "failed": 2}

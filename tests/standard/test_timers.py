@@ -189,11 +189,12 @@ def test_a_client_may_delete_its_timer(world: World) -> None:
             self.handle_unknown_message("ended", [timer], {})
 
     once = vista.create(Once)
-    timer = vista.create("RepeatingTimerEvent", once, 1)
+    timer = vista.create("RepeatingTimerEvent", once, 1, None, 1)
     assert once.hear("ended") == [timer]
     world.pass_time(10)
     assert once.names() == []
     assert is_gone(timer)
+    assert vista.statistics()["posts_lost"] == 0
 
 
 def test_a_client_that_raises_is_told_again(world: World) -> None:

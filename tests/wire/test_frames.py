@@ -116,14 +116,15 @@ def test_a_wrong_field_is_not_sent(changes: dict[str, Any], name: str) -> None:
         FRAMES.encode_batch([call(**changes)])
 
 
-@pytest.mark.parametrize(("changes", "name"), WRONG, ids=[str(changes) for changes, _ in WRONG])
+# msgpack itself cannot carry the number that is too great.
+CARRIED = [row for row in WRONG if row[0] != {"number": NUMBER_MAX + 1}]
+
+
+@pytest.mark.parametrize(("changes", "name"), CARRIED, ids=[str(row[0]) for row in CARRIED])
 def test_a_wrong_field_that_arrives_is_refused(changes: dict[str, Any], name: str) -> None:
     message = call(**changes)
     row = [1, *[getattr(message, field) for field in FIELDS[Kind.CALL][:-1]], 0, b""]
-    try:
-        data = msgpack.packb([row])
-    except OverflowError:
-        pytest.skip("msgpack cannot carry the number at all")
+    data = msgpack.packb([row])
     with pytest.raises(RemoteProtocolError, match=f"a CALL with the {name} "):
         FRAMES.decode_batch([data])
 

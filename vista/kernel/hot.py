@@ -156,10 +156,8 @@ class SpecialMethod(RefMethod):
 
 def work(invoker: Invoker, worker: Worker) -> None:
     """Run messages one after another, as the greenlet of ``worker``, until it is let go."""
-    kernel, atoms = invoker.kernel, ATOMS
-    threads = kernel.threads
-    ready = threads.ready
-    count = 0
+    kernel, atoms, count = invoker.kernel, ATOMS, 0
+    threads, ready = kernel.threads, kernel.threads.ready
     message: Message = worker.message
     # Not "while message is not None": CPython 3.11 counts only unconditional backward jumps when it
     # decides which code to specialize, and a loop that never ends would run 25 % slower for ever.

@@ -58,6 +58,7 @@ class ServiceTable:
 
     def lookup(self, name: str) -> Ref:
         """Return the provider of a service. Raises `NoSuchService` with near misses."""
+        self._check(name)
         ref = self._refs.get(name)
         if ref is None:
             near = difflib.get_close_matches(name, self._refs, 3, 0.6)
@@ -68,26 +69,39 @@ class ServiceTable:
     def wait(self, name: str, seconds: float | None) -> Ref:
         """Park until somebody registers the name, ``seconds`` at most; then `CallTimeout`."""
         self._check(name)
-        worker: Any = current()
         kernel = self._kernel
+        bound = kernel.limits.call_seconds if seconds is None else seconds
+        if not bound >= 0:
+            raise BadValueError(f"a wait takes a number of seconds from 0, not {seconds!r}")
+        due = kernel.hub.time() + bound
+        # More than once: the service may be withdrawn again before this thread gets its turn.
         while (ref := self._refs.get(name)) is None:
-            number = worker.parking + 1
-            wakes = self._waiting.setdefault(name, [])
-
-            def wake(number: int = number) -> None:
-                worker.wake(number)
-
-            wakes.append(wake)
-            late = CallTimeout(f"no service {name!r} appeared in time")
-            bound = kernel.limits.call_seconds if seconds is None else seconds
-            timer = kernel.timers.call_later(bound, lambda: worker.wake(number, error=late))  # noqa: B023
-            try:
-                worker.park(f"service {name!r}")
-            finally:
-                timer.cancel()
-                if wake in wakes:
-                    wakes.remove(wake)
+            self._park(name, due)
         return ref
+
+    def _park(self, name: str, due: float) -> None:
+        worker: Any = current()
+        number = worker.parking + 1
+        late = CallTimeout(f"no service {name!r} appeared in time")
+
+        def wake() -> None:
+            worker.wake(number)
+
+        self._waiting.setdefault(name, []).append(wake)
+        timer = self._kernel.timers.call_at(due, lambda: worker.wake(number, error=late))
+        try:
+            worker.park(f"service {name!r}")
+        finally:
+            timer.cancel()
+            wakes = self._waiting.get(name, [])
+            if wake in wakes:
+                wakes.remove(wake)
+                if not wakes:
+                    del self._waiting[name]
+
+    def waited_for(self) -> list[str]:
+        """Return the names that threads wait for, in alphabetical order."""
+        return sorted(self._waiting)
 
     def items(self) -> list[tuple[str, Ref]]:
         """Return every name and its provider, by name."""
