@@ -32,6 +32,7 @@ from vista.api import (
     id_of,
     import_object,
     kill,
+    make_default_acl,
     objects,
     post,
     ref_of,
@@ -80,7 +81,7 @@ from vista.errors import (
     WrongContextError,
 )
 from vista.ids import Id
-from vista.kernel.access import AccessControlList, make_default_acl
+from vista.kernel.access import AccessControlList
 from vista.kernel.futures import Future, gather
 from vista.kernel.methods import exclusive, native, preemptable
 from vista.kernel.node import Node

@@ -14,7 +14,7 @@ from typing import Any, Self
 from vista.errors import BadValueError
 from vista.ids import Id
 from vista.kernel import inspection
-from vista.kernel.access import AccessControlList
+from vista.kernel.access import AccessControlList, default_acl_of
 from vista.kernel.classes import ClassSpecifier
 from vista.kernel.coroutines import wait_for
 from vista.kernel.current import current
@@ -238,6 +238,15 @@ def class_of(target: Any) -> ClassName:
     """Return the class of an object: name space, name and version."""
     made: ClassName = send(target, "class_of")
     return made
+
+
+def make_default_acl(owner: str | None = None) -> AccessControlList:
+    """Return the usual access list: ``owner`` may do everything, others everything but administer.
+
+    ``owner`` is a user name, by default the user of the calling code. Messages that administer an
+    object are set_acl, set_meta, upgrade and delete_yourself. The original's ``makeDefaultACL()``.
+    """
+    return default_acl_of(current_user() if owner is None else owner)
 
 
 # --- services ------------------------------------------------------------------------------

@@ -139,9 +139,7 @@ def test_writes_of_several_threads_are_not_mixed(pair: Pair) -> None:
     assert vista.gather(*writing) == [3_000_000] * 3
 
 
-def test_a_write_that_finds_room_waits_for_the_one_before_it(
-    node: vista.Node, pair: Pair
-) -> None:
+def test_a_write_that_finds_room_waits_for_the_one_before_it(node: vista.Node, pair: Pair) -> None:
     caller, accepted = pair
 
     def overtake() -> bytes:
@@ -404,7 +402,9 @@ def test_a_connection_that_nobody_answers_is_given_up(monkeypatch: pytest.Monkey
             waiting = sockets.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(server.getsockname())
-        with pytest.raises(TimeoutError, match=r"tcp:127\.0\.0\.1:\d+: no connection within 0\.2 s"):
+        with pytest.raises(
+            TimeoutError, match=r"tcp:127\.0\.0\.1:\d+: no connection within 0\.2 s"
+        ):
             vista.create("IOobject", f"tcp:127.0.0.1:{server.getsockname()[1]}")
 
 

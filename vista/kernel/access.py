@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 from vista.errors import BadValueError
-from vista.kernel.current import current, kernel
 from vista.kernel.methods import message_name
 from vista.records import record
 
@@ -19,7 +20,9 @@ class AccessControlList:
     """An ordered list of rules; the first that matches decides, and no match means denied.
 
     Each rule is (verdict, user, method): verdict ``"allow"`` or ``"deny"``; user and method are
-    names or patterns, ``*`` for all.
+    names or patterns, ``*`` for all (`fnmatch`'s, upper and lower case told apart). The user of a
+    message is that of the thread that sends it, through every call it makes. Raises
+    `BadValueError` for what is no rule.
 
     >>> acl = AccessControlList.of("allow alice *", "allow * get_*", "deny * *")
     >>> acl.allows("bob", "get_total"), acl.allows("bob", "delete_yourself")
@@ -31,12 +34,9 @@ class AccessControlList:
     rules: tuple[tuple[str, str, str], ...] = field(default=())
 
     def __post_init__(self) -> None:
-        for rule in self.rules:
-            if len(rule) != 3 or rule[0] not in _VERDICTS or not all(rule):
-                raise BadValueError(
-                    f"access rule {rule!r}: write (verdict, user, method) with the verdict "
-                    f"'allow' or 'deny'"
-                )
+        if isinstance(self.rules, str) or not isinstance(self.rules, Iterable):
+            raise BadValueError(f"an access list is a tuple of rules, not {self.rules!r}")
+        object.__setattr__(self, "rules", tuple(_rule(rule) for rule in self.rules))
 
     @classmethod
     def of(cls, *lines: str) -> AccessControlList:
@@ -49,7 +49,7 @@ class AccessControlList:
             words = line.split()
             if len(words) != 3:
                 raise BadValueError(f"access rule {line!r}: write verdict, user and method")
-            rules.append((words[0], words[1], message_name(words[2])))
+            rules.append((words[0], words[1], words[2]))
         return cls(tuple(rules))
 
     def allows(self, user: str, method: str) -> bool:
@@ -62,15 +62,33 @@ class AccessControlList:
         return False
 
 
-def make_default_acl(owner: str | None = None) -> AccessControlList:
-    """Return the usual list: ``owner`` may do everything, others everything but administer.
+def _rule(rule: Any) -> tuple[str, str, str]:
+    if isinstance(rule, list | tuple) and len(rule) == 3 and rule[0] in _VERDICTS:
+        verdict, user, method = rule
+        if isinstance(user, str) and user and isinstance(method, str) and method:
+            return verdict, user, message_name(method)
+    raise BadValueError(
+        f"access rule {rule!r}: write (verdict, user, method) with the verdict 'allow' or 'deny'"
+    )
 
-    ``owner`` is a user name, by default the user of the calling thread. Messages that administer an
-    object are set_acl, set_meta, upgrade and delete_yourself. The original's ``makeDefaultACL()``.
+
+def checked_acl(acl: Any) -> AccessControlList | None:
+    """Return an access list that somebody sent, after looking at its rules; None stays None.
+
+    A record that comes in a message is made without its ``__init__``, so it may hold anything.
+    Raises `BadValueError`.
     """
-    name = owner if owner is not None else current().user or kernel().user
+    if acl is None:
+        return None
+    if not isinstance(acl, AccessControlList):
+        raise BadValueError(f"an access list is an AccessControlList, not {acl!r}")
+    return AccessControlList(acl.rules)
+
+
+def default_acl_of(owner: str) -> AccessControlList:
+    """Return the list of `vista.make_default_acl` for ``owner``, the name of a user."""
     denied = tuple(("deny", "*", method) for method in ADMINISTERING)
-    return AccessControlList((("allow", name, "*"), *denied, ("allow", "*", "*")))
+    return AccessControlList((("allow", owner, "*"), *denied, ("allow", "*", "*")))
 
 
 ADMINISTERING = ("set_acl", "set_meta", "upgrade", "delete_yourself")

@@ -87,6 +87,7 @@ class _Run(CoroutineContext):
             record.state = self
         task = _start(worker.kernel, self._drive(), self)
         number = worker.parking + 1
+        task.add_done_callback(self._over)
         task.add_done_callback(lambda _: worker.wake(number))
         try:
             worker.park("its coroutine")
@@ -96,12 +97,14 @@ class _Run(CoroutineContext):
         return task.result()
 
     async def _drive(self) -> Any:
-        try:
-            return await _Segments(self)
-        finally:
-            self._coroutine.close()
-            if self._record is not None and self._record.state is self:
-                monitor.leave(self._record, self.frame)
+        return await _Segments(self)
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        """Let the object go when the task has ended, also one cancelled before its first step."""
+        self._coroutine.close()
+        record = self._record
+        if record is not None and record.state is self:
+            monitor.leave(record, self.frame)
 
     def suspend(self) -> None:
         """Let others into the object while the coroutine awaits."""
@@ -117,6 +120,12 @@ class _Run(CoroutineContext):
         self._admission = self._worker.kernel.hub.loop.create_future()
         monitor.line_up(record, self)
         return self._admission
+
+    def give_up_place(self) -> None:
+        """Leave the line of the object: a cancelled coroutine does not wait for its turn."""
+        queue = None if self._record is None else self._record.queue
+        if queue is not None and self in queue:
+            queue.remove(self)
 
     def admitted(self) -> None:
         """Called when the object is handed to this coroutine."""
@@ -153,4 +162,5 @@ class _Segments:
                 try:
                     yield from admission
                 except BaseException as raised:
+                    run.give_up_place()
                     error = raised

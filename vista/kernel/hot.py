@@ -8,8 +8,8 @@ to be asked of it (see `vista.kernel.table`).
 Measured on the 2-core test machine, Python 3.11 (`benchmarks` guards the whole):
 
 - what ``ref.method`` gives: a descriptor's result costs 280 ns a call, an object kept in the Ref
-  100, a closure kept there 56, but with its ``post`` and ``future`` the closure takes 4.5 us to make
-  and 2.5 KB, the object 0.4 us and 130 bytes;
+  100, a closure kept there 56; but the closure, with its ``post`` and ``future``, takes 4.5 us to
+  make and 2.5 KB, the object 0.4 us and 130 bytes;
 - a bound method called with ``*args`` costs 42 ns, the function with the instance before them 96,
   and ``**kwargs`` another 17 even when empty;
 - an object as frame costs 110 ns, a tuple 32; so the tuple of a message is its frame as well;
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 ATOMS: Final = frozenset(values.ATOMS | {Ref})
 """Types whose values are passed as they are."""
+
+NO_NAMES: Final[dict[str, Any]] = {}
+"""The keyword arguments of a post without any: one dict less for the collector to count."""
 
 
 class RefMethod:
@@ -93,22 +96,27 @@ class RefMethod:
         if worker.kernel is not kernel:
             kernel.from_outside(worker, self.post, args, kwargs)
             return
-        if args and (type(args[0]) not in ATOMS or len(args) > 1):
-            args = copy_arguments(args, kwargs)[0]
         if kwargs:
-            kwargs = copy_arguments((), kwargs)[1]
+            args, kwargs = copy_arguments(args, kwargs)
+        else:
+            kwargs = NO_NAMES
+            if args and (type(args[0]) not in ATOMS or len(args) > 1):
+                args = copy_arguments(args, kwargs)[0]
         run = self._run
         message = (record, self._method, None, kernel.now, args, kwargs, None, worker.user, run)
-        if run is not None and record.idle is kernel:
-            if record.state is kernel:
-                record.state = QUEUED
-                kernel.threads.ready.append(message)
-                return
-            queue = record.queue
-            if queue is not None and len(queue) < kernel.messages_max:
-                queue.append(message)
-                return
-        kernel.invoker.deliver(message)
+        if run is None:
+            kernel.invoker.deliver(message)
+        elif record.state is kernel:
+            record.state = QUEUED
+            kernel.threads.ready.append(message)
+        elif (
+            (queue := record.queue) is not None
+            and record.idle is kernel
+            and len(queue) < kernel.messages_max
+        ):
+            queue.append(message)
+        else:
+            kernel.invoker.deliver(message)
 
     def future(self, *args: Any, **kwargs: Any) -> Future:
         """Send the message and return a `Future` of its result at once; see `vista.future`."""
@@ -156,51 +164,70 @@ class SpecialMethod(RefMethod):
 
 def work(invoker: Invoker, worker: Worker) -> None:
     """Run messages one after another, as the greenlet of ``worker``, until it is let go."""
-    kernel, atoms, count = invoker.kernel, ATOMS, 0
+    kernel, count = invoker.kernel, 0
     threads, ready = kernel.threads, kernel.threads.ready
-    message: Message = worker.message
+    message: Message | None = worker.message
     # Not "while message is not None": CPython 3.11 counts only unconditional backward jumps when it
     # decides which code to specialize, and a loop that never ends would run 25 % slower for ever.
     while True:
+        if message is None:
+            return
         count += 1
         record, method, _, _, args, kwargs, future, user, run = message
-        if run is None or record.idle is not kernel or (future is not None and future._done):
+        if record.idle is not kernel or run is None:
             invoker.run_special(worker, message)
+        elif future is not None:
+            _answer(invoker, worker, message)
         else:
-            if future is not None:
-                future.worker = worker
             worker.user = user
             worker.frame = worker.root = message
             record.state = worker
             method.calls += 1
             try:
-                result = run(*args, **kwargs) if kwargs else run(*args)
-                if future is not None and type(result) not in atoms:
-                    result = copy_value(result, "result")
+                if kwargs:
+                    run(*args, **kwargs)
+                else:
+                    run(*args)
             except BaseException as error:
                 invoker.message_failed(worker, message, error)
             else:
-                if future is not None:
-                    future.resolve(result)
                 if (queue := record.queue) is None:
                     record.state = record.idle
-                elif queue and record.idle is kernel:
-                    head = queue.popleft()
-                    if type(head) is not tuple:
-                        record.state = head
-                        head.admitted()
-                    elif not ready and count & 15:
+                elif queue and record.idle is kernel and type(queue[0]) is tuple:
+                    if not ready and count & 15:
                         # Nothing else waits: go on with the same object, in its turn.
-                        message = head
+                        message = queue.popleft()
                         continue
-                    else:
-                        record.state = QUEUED
-                        ready.append(head)
+                    record.state = QUEUED
+                    ready.append(queue.popleft())
                 else:
                     monitor.finish(record, message)
         if ready and type(ready[0]) is tuple and (count & 15 or not threads.turn_is_over()):
             message = ready.popleft()
-        elif (following := invoker.next_message(worker)) is None:
-            return
         else:
-            message = following
+            message = invoker.next_message(worker)
+
+
+def _answer(invoker: Invoker, worker: Worker, message: Message) -> None:
+    """Run a message that somebody waits for."""
+    record, method, _, _, args, kwargs, future, user, run = message
+    if future._done:
+        invoker.run_special(worker, message)
+        return
+    future.worker = worker
+    worker.user = user
+    worker.frame = worker.root = message
+    record.state = worker
+    method.calls += 1
+    try:
+        result = run(*args, **kwargs) if kwargs else run(*args)
+        if type(result) not in ATOMS:
+            result = copy_value(result, "result")
+    except BaseException as error:
+        invoker.message_failed(worker, message, error)
+        return
+    future.resolve(result)
+    if record.queue is None:
+        record.state = record.idle
+    else:
+        monitor.finish(record, message)

@@ -25,7 +25,7 @@ from vista.errors import (
 )
 from vista.ids import NODE_BYTES, Id
 from vista.kernel import encoding, monitor, upgrade
-from vista.kernel.access import AccessControlList
+from vista.kernel.access import AccessControlList, checked_acl
 from vista.kernel.classes import ClassEntry, ClassSpecifier, ClassTable, parts_of
 from vista.kernel.current import (
     METHOD,
@@ -123,6 +123,8 @@ class Kernel:
 
         When ``create`` fails nothing of the object is left.
         """
+        if acl is not None:
+            acl = checked_acl(acl)
         classes = self.classes
         entry = classes.found.get(specifier) if type(specifier) is str else None
         if entry is None or Object._definitions != classes.definitions:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from vista.errors import BadValueError, ClassDefinitionError
-from vista.kernel.access import AccessControlList
+from vista.kernel.access import AccessControlList, checked_acl
 from vista.kernel.encoding import encode_record, variables_of
 from vista.kernel.guard import administer, described
 from vista.kernel.methods import functions_of, preemptable, signature_text
@@ -121,12 +121,13 @@ class Object(Referable):
     def set_acl(self, acl: AccessControlList | None) -> None:
         """Give the object an access list, or with None take it away.
 
-        The list in force decides who may; without one only the node's user may.
+        The list in force decides who may, and the user of the node always may: nobody can lock an
+        operator out. Without a list the user of the node may, and the object itself. Raises
+        `AccessDenied`, and `BadValueError` when ``acl`` is no list of rules.
         """
-        if acl is not None and not isinstance(acl, AccessControlList):
-            raise BadValueError(f"an access list is an AccessControlList, not {acl!r}")
+        checked = checked_acl(acl)
         administer(self._record, "set_acl")
-        self._record.kernel.guard_of(self._record).acl = acl
+        self._record.kernel.guard_of(self._record).acl = checked
 
     @preemptable
     def get_acl(self) -> AccessControlList | None:

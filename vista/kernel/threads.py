@@ -91,6 +91,7 @@ class Worker(Context):
 
     def _run(self) -> None:
         enter(self)
+        self.condition = RUNNING
         self.home.work(self)  # type: ignore[union-attr]
 
     # --- parking ---------------------------------------------------------------------------
