@@ -94,7 +94,7 @@ class Row:
     """One line of the table.
 
     ``count`` is how often a full run does it in each of ``rounds``; ``quick`` for a short run, and
-    ``least`` is the smallest count that still does the whole work. ``erlang`` is the same in Erlang.
+    ``least`` is the smallest count that still does the whole work; ``erlang`` is it in Erlang.
     """
 
     name: str

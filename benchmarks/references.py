@@ -74,7 +74,7 @@ def pykka_ask(count: int) -> float:
     """Asks of a Pykka actor, whose message handler does the same addition."""
     import pykka
 
-    class Actor(pykka.ThreadingActor):  # type: ignore[misc]
+    class Actor(pykka.ThreadingActor):
         def __init__(self) -> None:
             super().__init__()
             self.value = 0

@@ -129,16 +129,16 @@ def _send_often(visit: Visit) -> None:
 
 def _post(visit: Visit) -> None:
     target, style, ticket = visit.message()
-    visit.book.note_post(ticket, target)
     vista.post(target, style, ticket)
+    visit.book.note_post(ticket, target)
 
 
 def _post_often(visit: Visit) -> None:
     target = visit.book.any_actor()
     for _ in range(visit.book.dice.choice((3, 20))):
         ticket = visit.ticket_for(0)
-        visit.book.note_post(ticket, target)
         vista.post(target, "touch", ticket)
+        visit.book.note_post(ticket, target)
 
 
 def _call_in_flight(visit: Visit) -> tuple[Ticket, vista.Future]:

@@ -70,7 +70,7 @@ class Book:
     # --- messages --------------------------------------------------------------------------
 
     def note_post(self, ticket: Ticket, target: vista.Ref) -> None:
-        """Note that a one-way message is about to be sent."""
+        """Note that a one-way message was sent."""
         self._posts[ticket[0]] = str(vista.id_of(target))
 
     def note_future(self, ticket: Ticket, future: vista.Future) -> None:

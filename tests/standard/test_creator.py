@@ -109,6 +109,13 @@ def test_the_creator_guards_what_it_makes(node: vista.Node) -> None:
     assert made.get_acl() == acl
 
 
+def test_only_the_nodes_user_may_stop_it_through_the_creator(node: vista.Node) -> None:
+    creator = vista.here()
+    with pytest.raises(vista.AccessDenied, match="'alice' may not stop this node"):
+        node.call(lambda: creator.shutdown(), user="alice")
+    assert node.stop_reason is None
+
+
 def test_the_creator_names_the_near_miss(node: vista.Node) -> None:
     creator = vista.here()
     with pytest.raises(vista.NoSuchClass) as caught:
@@ -293,6 +300,14 @@ def test_a_failing_line_deletes_what_was_made_last_first(node: vista.Node, direc
     failure(node, directory, "Noted one\nPassing\nNoted two\nLamp -1\nNoted three")
     assert diary.read() == ["two", "one"]
     assert own_objects() == ["Local.Diary", "Standard.CreateObjects"]
+
+
+def test_a_failing_line_logs_nothing_when_its_caller_gets_the_mistake(
+    node: vista.Node, directory: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    # What the file made is deleted, and an object that is gone already is nothing to report.
+    failure(node, directory, "Passing\nLamp -1")
+    assert [record.getMessage() for record in caplog.records if record.name == "vista.rc"] == []
 
 
 def test_nothing_is_made_when_a_line_breaks_the_grammar(node: vista.Node, directory: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -34,8 +33,9 @@ class AccessControlList:
     rules: tuple[tuple[str, str, str], ...] = field(default=())
 
     def __post_init__(self) -> None:
-        if isinstance(self.rules, str) or not isinstance(self.rules, Iterable):
-            raise BadValueError(f"an access list is a tuple of rules, not {self.rules!r}")
+        given: Any = self.rules
+        if not isinstance(given, list | tuple):
+            raise BadValueError(f"an access list is a tuple of rules, not {given!r}")
         object.__setattr__(self, "rules", tuple(_rule(rule) for rule in self.rules))
 
     @classmethod

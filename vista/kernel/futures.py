@@ -273,8 +273,11 @@ def gather(
         if context.kernel is waiting[0].kernel:
             _park_for_all(context, waiting, timeout, return_exceptions)  # type: ignore[arg-type]
         else:
+            time = waiting[0].kernel.hub.time
+            due = None if timeout is None else time() + timeout
             for future in waiting:
-                if future.exception(timeout) is not None and not return_exceptions:
+                left = None if due is None else max(0.0, due - time())
+                if future.exception(left) is not None and not return_exceptions:
                     break
     if return_exceptions:
         return [future._value if future._error is None else future._error for future in futures]
@@ -314,7 +317,7 @@ def _park_for_all(
     finally:
         timer.cancel()
     late = [future for future in waiting if not future._done]
-    if late and not any(future._error is not None for future in waiting):
+    if late and (return_exceptions or all(future._error is None for future in waiting)):
         for future in late[1:]:
             if due >= own:
                 future.abandon("its time was over")

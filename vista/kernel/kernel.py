@@ -407,14 +407,17 @@ class Kernel:
             self.hub.loop.call_soon_threadsafe(self.threads.make_ready, message)
         return future
 
-    def spawn(self, function: Callable[[], Any]) -> Future:
-        """Run ``function`` as a vista thread of its own, from the loop or before it runs."""
+    def spawn(self, function: Callable[[], Any], user: str | None = None) -> Future:
+        """Run ``function`` as a vista thread of its own, from the loop or before it runs.
+
+        ``user`` is the name it acts in, by default the node's.
+        """
 
         def run() -> None:
             future.outcome = function()
 
         future = Errand(self, None, getattr(function, "__name__", "call"))
-        self.threads.make_ready(self._errand(None, run, future, self.user))
+        self.threads.make_ready(self._errand(None, run, future, user or self.user))
         return future
 
     def _errand(

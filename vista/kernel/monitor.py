@@ -14,7 +14,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from vista.errors import DeadlockError
-from vista.kernel.current import METHOD, PARENT, RECORD, Frame
+from vista.kernel.current import METHOD, PARENT, RECORD, Frame, current
 from vista.kernel.table import GONE, QUEUED, Record
 
 if TYPE_CHECKING:
@@ -93,9 +93,15 @@ def leave(record: Record, frame: Frame) -> None:
 
 
 def finish(record: Record, frame: Frame) -> None:
-    """End the thread ``frame`` in its object: as `leave`, and tell the watchers of changes."""
-    leave(record, frame)
+    """End the thread ``frame`` in its object: as `leave`, and tell the watchers of changes.
+
+    A method that swallowed its own end may return without holding its object: others keep it.
+    """
     guard = record.guard
+    if record.state is current():
+        leave(record, frame)
+    elif guard is not None:
+        guard.note_changes(record, frame)
     if guard is not None:
         guard.thread_ended(record, frame)
 

@@ -132,7 +132,7 @@ class Worker(Context):
         self._value = value
         self._error = error
         if self.frozen:
-            self.held_back = self._enter
+            self._hold_back()
         else:
             self._enter()
         return True
@@ -149,9 +149,14 @@ class Worker(Context):
     def admitted(self) -> None:
         """Stand in the ready queue; the object is held."""
         if self.frozen:
-            self.held_back = self.admitted
+            self._hold_back()
         else:
             self.home.threads.make_ready(self)  # type: ignore[union-attr]
+
+    def _hold_back(self) -> None:
+        """Wait, frozen, for `thaw`; others may use the objects meanwhile."""
+        self.held_back = self._enter
+        monitor.release_chain(self, self.frame)
 
     def reenter(self, frame: Frame) -> None:
         """Become active again in the object of ``frame`` after a nested call came back."""
@@ -167,9 +172,12 @@ class Worker(Context):
         threads = self.home.threads  # type: ignore[union-attr]
         self.condition = WOKEN
         self.why = why
+        timer = self._watch_deadline()
         threads.parked[self] = None
         threads.loop_greenlet.switch()
         threads.parked.pop(self, None)
+        if timer is not None:
+            timer.cancel()
         self.condition = RUNNING
         error, self._error = self._error, None
         if error is not None:
@@ -242,26 +250,54 @@ class Worker(Context):
 
     # --- control ---------------------------------------------------------------------------
 
-    def throw(self, error: BaseException) -> None:
+    def throw(self, error: KillThread) -> None:
         """Raise ``error`` in the greenlet as soon as it runs again, wherever it waits."""
         if self.condition is RUNNING:
             raise error
         if self.in_kernel_thread:
-            self._killed = error
+            self._killed = self._outer_kill(self._killed, error)
             return
-        self._error = error
+        standing = self.condition is WOKEN and self.held_back is None and not self._leave_line()
+        self._error = self._outer_kill(self._error, error)
         self.frozen = False
         self.held_back = None
-        threads = self.home.threads  # type: ignore[union-attr]
-        frame = self.frame
-        if frame is not None:
-            queue = frame[RECORD].queue
-            if queue is not None and self in queue:
-                queue.remove(self)
-        if self.condition is PARKED or self not in threads.ready:
+        self._enter_for_end(error.frame)
+        if not standing:
             # It does not wait for its turn: a kill must not hang on an object others keep.
             self.condition = WOKEN
-            threads.make_ready(self)
+            self.home.threads.make_ready(self)  # type: ignore[union-attr]
+
+    def _leave_line(self) -> bool:
+        """Leave the line of the object it was active in; return whether it stood there."""
+        queue = self.frame[RECORD].queue
+        if queue is None or self not in queue:
+            return False
+        queue.remove(self)
+        return True
+
+    def _outer_kill(self, known: BaseException | None, error: KillThread) -> KillThread:
+        """Return which of two kills ends more of the greenlet."""
+        if type(known) is KillThread:
+            for frame in self.frames():
+                if frame is known.frame:
+                    return error
+                if frame is error.frame:
+                    return known
+        return error
+
+    def _enter_for_end(self, last: Frame) -> None:
+        """Take what is free of the objects whose threads end, up to ``last``.
+
+        In the others it runs its ``finally`` blocks beside whoever is there, and a method that
+        swallows its end may even return. It must not let go then what others hold: a guard takes
+        the object off the hot path, where nobody looks.
+        """
+        for frame in self.frames():
+            record = frame[RECORD]
+            if not frame[METHOD].preemptable and not monitor.try_enter(record, self):
+                record.kernel.guard_of(record)
+            if frame is last:
+                return
 
     def kill(self, frame: Frame, outcome: VistaError) -> None:
         """End the thread ``frame`` of this greenlet; its caller gets ``outcome``."""
@@ -271,9 +307,7 @@ class Worker(Context):
         """Hold the greenlet from now on until `thaw`; a running one stops here."""
         self.frozen = True
         if self.condition is RUNNING:
-            self.held_back = self._enter
-            frame = self.frame
-            monitor.release_chain(self, frame)
+            self._hold_back()
             self._stand_by("vista.resume")
 
     def thaw(self) -> None:
@@ -359,7 +393,7 @@ class Threads:
             else:
                 worker = item
                 if worker.frozen:
-                    worker.held_back = worker.admitted
+                    worker.admitted()
                     continue
             self.running = worker
             worker.greenlet.switch()

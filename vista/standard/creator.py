@@ -7,8 +7,17 @@ import os
 import sys
 from typing import Any
 
-from vista.api import create, delete, import_object, post, register_service, self_ref, timeout
-from vista.errors import RcError, ThreadKilled
+from vista.api import (
+    create,
+    current_user,
+    delete,
+    import_object,
+    post,
+    register_service,
+    self_ref,
+    timeout,
+)
+from vista.errors import AccessDenied, RcError, ThreadKilled
 from vista.kernel.access import AccessControlList
 from vista.kernel.current import kernel
 from vista.kernel.objects import Object
@@ -60,7 +69,14 @@ class ObjectCreator(Object, namespace="Standard"):
         return import_object(data)
 
     def shutdown(self) -> None:
-        """Stop the node: its threads are drained and ``vista FILE`` ends with exit code 0."""
+        """Stop the node: its threads are drained and ``vista FILE`` ends with exit code 0.
+
+        Raises `AccessDenied` for another than the node's own user, unless the object has an access
+        list, which then decides.
+        """
+        user = current_user()
+        if user != kernel().user and self.get_acl() is None:
+            raise AccessDenied(f"user {user!r} may not stop this node")
         kernel().request_stop("shutdown was sent to the ObjectCreator")
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from vista.api import from_object
 from vista.errors import BadValueError
 from vista.ids import Id
-from vista.kernel.current import current
 from vista.kernel.futures import Future
 from vista.kernel.kernel import Kernel
 from vista.kernel.refs import Ref
@@ -38,12 +37,7 @@ def client_or_sender(client: Target | None) -> Target:
 
 def start_thread(kernel: Kernel, user: str, function: Callable[[], Any]) -> Future:
     """Run ``function`` as a vista thread in the name of ``user``; an error of it is logged."""
-
-    def run() -> None:
-        current().user = user
-        function()
-
-    started = kernel.spawn(run)
+    started = kernel.spawn(function, user)
     started.on_done(_log_error)
     return started
 

@@ -1,0 +1,153 @@
+"""Every row of the benchmarks runs and measures work that was done. No figure is judged here."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks.erlang import subject as erlang
+from benchmarks.measure import (
+    NANOSECONDS,
+    NothingMeasuredError,
+    Result,
+    Row,
+    Subject,
+    expect,
+    measure,
+    per_second,
+    quartiles,
+    times_faster,
+    times_the_time,
+)
+from benchmarks.report import HEADINGS, as_values, cells, rst_table
+from benchmarks.rows import World, all_rows
+from benchmarks.variants import without
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.close()
+
+
+def _has(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def test_every_row_runs_with_the_least_work(world: World) -> None:
+    for row in all_rows(world):
+        if row.reference is not None and "Pykka" in row.reference.name and not _has("pykka"):
+            # Pykka comes with `make bench` only; our side of the row runs all the same.
+            row = Row(row.name, row.ours, unit=row.unit, least=row.least)
+        result = measure(row, row.least, 1)
+        figures = [*result.ours, *result.reference, *result.erlang]
+        assert figures and all(math.isfinite(figure) for figure in figures), row.name
+
+
+def test_rows_have_names_of_their_own(world: World) -> None:
+    names = [row.name for row in all_rows(world)]
+    assert len(names) == len(set(names))
+
+
+def test_work_that_was_not_done_is_no_figure() -> None:
+    with pytest.raises(NothingMeasuredError, match="expected 5, found 4"):
+        expect(4, 5)
+
+
+def test_rounds_run_the_subjects_in_alternating_order() -> None:
+    order: list[str] = []
+
+    def subject(name: str) -> Subject:
+        def run(count: int) -> float:
+            order.append(name)
+            return 1.0
+
+        return Subject(name, run)
+
+    measure(Row("row", subject("ours"), subject("reference")), 1, 3)
+    assert order == ["ours", "reference", "reference", "ours", "ours", "reference"]
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    # A machine half as fast in the second round changes no ratio.
+    assert quartiles([4.0, 8.0, 4.0], [2.0, 4.0, 2.0]) == (2.0, 2.0, 2.0)
+
+
+def _result(ours: float, reference: float, *targets: object) -> Result:
+    row = Row("row", Subject("a", float), Subject("b", float), targets=targets)  # type: ignore[arg-type]
+    return Result(row, [ours] * 3, [reference] * 3)
+
+
+@pytest.mark.parametrize(("ours", "is_met"), [(0.5e-6, True), (0.51e-6, False)])
+def test_a_target_in_times_the_reference_is_judged_by_the_ratio(ours: float, is_met: bool) -> None:
+    assert _result(ours, 1e-6, times_faster(2)).is_met is is_met
+
+
+@pytest.mark.parametrize(("ours", "is_met"), [(1.5e-6, True), (1.51e-6, False)])
+def test_a_target_in_times_the_time_allows_no_more(ours: float, is_met: bool) -> None:
+    assert _result(ours, 1e-6, times_the_time(1.5)).is_met is is_met
+
+
+def test_a_row_with_two_targets_must_reach_both() -> None:
+    assert not _result(2e-6, 1e-6, per_second(300_000), times_the_time(1.5)).is_met
+
+
+def test_the_table_says_pass_or_miss() -> None:
+    found = cells(_result(1e-6, 3e-6, times_faster(2)))
+    assert found[:7] == (
+        "row", "1,000 ns", "b", "3,000 ns", "3 (3..3)", "2 x the reference", "pass",
+    )  # fmt: skip
+    assert len(found) == len(HEADINGS) and NANOSECONDS.name in found[1]
+
+
+def test_the_page_of_the_docs_has_one_line_for_each_cell() -> None:
+    table = rst_table([_result(1e-6, 3e-6)])
+    assert table.count("   * -") == 2
+    assert table.count("     -") == 2 * (len(HEADINGS) - 1)
+
+
+def test_json_keeps_every_figure() -> None:
+    values = json.loads(json.dumps(as_values(_result(1e-6, 3e-6))))
+    assert values["vista"] == [1e-6] * 3 and values["reference"]["figures"] == [3e-6] * 3
+
+
+def test_the_command_prints_the_rows_asked_for_and_writes_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main(["--quick", "--only", "through a Ref"], tmp_path)
+    printed = capsys.readouterr().out
+    assert "the same through a Ref" in printed and "in flight" not in printed
+    [file] = tmp_path.iterdir()
+    assert [row["row"] for row in json.loads(file.read_text())["rows"]] == [
+        "the same through a Ref"
+    ]
+
+
+def test_a_variant_is_the_function_without_the_line() -> None:
+    assert without(_counting, "total += 1")(3) == 3
+    assert _counting(3) == 4
+
+
+def test_a_variant_of_a_line_that_is_not_there_is_refused() -> None:
+    with pytest.raises(NothingMeasuredError, match="not just one line"):
+        without(_counting, "total += 2")
+
+
+def _counting(total: int) -> int:
+    total += 1
+    return total
+
+
+@pytest.mark.skipif(erlang("call", "call") is None, reason="Erlang is not installed")
+@pytest.mark.parametrize("scenario", ["call", "flight", "spawn", "create"])
+def test_each_scenario_of_erlang_answers_with_a_figure(scenario: str) -> None:
+    subject = erlang(scenario, scenario)
+    assert subject is not None
+    assert subject.run(1) > 0
