@@ -33,7 +33,8 @@ def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS) -> None
     finally:
         world.close()
     if options.rst:
-        print(rst_table(results), end="")
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        print(rst_table(results, around, day), end="")
     file = _write(results, around, folder)
     if not options.rst:
         print(f"\n{_summary(results)}; every figure is in {file}")
@@ -45,9 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure vista beside named references. How to read it: benchmarks/README.md",
     )
     parser.add_argument("--quick", action="store_true", help="fewer operations and rounds")
-    parser.add_argument(
-        "--rst", action="store_true", help="print the table as docs/benchmarks.rst has it"
-    )
+    parser.add_argument("--rst", action="store_true", help="print the table as the docs include it")
     parser.add_argument(
         "--only", default="", metavar="WORDS", help="only rows with these words in their name"
     )

@@ -53,9 +53,17 @@ def text_line(row_cells: Sequence[str]) -> str:
     return " ".join(padded).rstrip()
 
 
-def rst_table(results: Sequence[Result]) -> str:
-    """Return the table in the form of ``docs/benchmarks.rst``."""
-    lines = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
+def rst_table(results: Sequence[Result], around: dict[str, Any], day: str) -> str:
+    """Return the table as ``docs/benchmarks.rst`` includes it, with a line on its circumstances.
+
+    ``around`` is what `surroundings` returns and ``day`` a date.
+    """
+    packages = [f"{name} {found}" for name, found in around["versions"].items() if found]
+    erlang = [f"Erlang/OTP {around['erlang']}"] if around["erlang"] else []
+    words = ", ".join([f"Python {around['python']}", *packages, *erlang])
+    cores = f"{around['processors']} processors, load {around['load']:.1f} at the start"
+    lines = [f"Measured {day} with {words}; {cores}.", ""]
+    lines += [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
     for row_cells in (HEADINGS, *(cells(result) for result in results)):
         for number, cell in enumerate(row_cells):
             start = "   * -" if number == 0 else "     -"

@@ -310,12 +310,28 @@ def classes() -> list[ClassRow]:
 
 
 def statistics() -> dict[str, Any]:
-    """Return what the node counts: threads, messages, objects, methods, loop lag.
+    """Return what the node counts, as a dict. Counts start with the node; times are in seconds.
 
-    ``threads_started`` counts method threads, ``methods`` has for each method its ``calls`` and, of
-    the one in 64 that is timed, ``timed_calls``, ``timed_seconds`` and ``longest_seconds``;
-    ``loop_lag_seconds`` is the mean delay of the loop's last turns and
-    ``loop_lag_longest_seconds`` the longest ever.
+    Time: ``uptime_seconds``; ``turns`` of the loop; ``loop_lag_seconds``, the mean delay of the
+    last ones, and ``loop_lag_longest_seconds``, the longest ever.
+
+    Messages: ``threads_started``, one for each method invoked; ``messages_nested``, those that ran
+    at once in their caller's greenlet; ``messages_queued``, those that stood in a queue;
+    ``messages_ready``, which can run now; ``messages_waiting``, whose object is busy.
+
+    What there is: ``threads_live``, ``workers_idle`` (greenlets kept for the next message),
+    ``timers``, ``objects``, ``objects_by_class``, ``services``.
+
+    ``methods``: for each method called, as ``Space.Class/version.method``, its ``calls`` and, of a
+    sample, ``timed_calls``, ``timed_seconds`` and ``longest_seconds``, from start to end with what
+    it waited. The sample is one nested call in 64 and one message in 16 that an idle worker takes
+    up, because a look at the clock costs a fifth of a send; counting a call costs 12 ns.
+
+    What went wrong: ``access_denied``; ``posts_failed``, whose method raised; ``posts_lost``, which
+    reached no method; ``overloads``, refused by a full queue; ``slow_methods``, which held the loop
+    longer than ``limits.slow_method_seconds``.
+
+    Standard classes add counters under the original system's names, such as ``IOtotalFileReads``.
     """
     made: dict[str, Any] = _on_kernel(lambda: copy_value(statistics_of(kernel_here())))
     return made

@@ -25,7 +25,7 @@ from benchmarks.measure import (
     times_faster,
     times_the_time,
 )
-from benchmarks.report import HEADINGS, as_values, cells, rst_table
+from benchmarks.report import HEADINGS, as_values, cells, rst_table, surroundings
 from benchmarks.rows import World, all_rows
 from benchmarks.variants import without
 
@@ -108,7 +108,8 @@ def test_the_table_says_pass_or_miss() -> None:
 
 
 def test_the_page_of_the_docs_has_one_line_for_each_cell() -> None:
-    table = rst_table([_result(1e-6, 3e-6)])
+    table = rst_table([_result(1e-6, 3e-6)], surroundings(), "2026-11-21")
+    assert table.startswith("Measured 2026-11-21 with Python 3.")
     assert table.count("   * -") == 2
     assert table.count("     -") == 2 * (len(HEADINGS) - 1)
 

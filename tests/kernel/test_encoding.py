@@ -261,7 +261,8 @@ def test_a_set_encodes_alike_however_it_was_made() -> None:
     words = [f"word {number}" for number in range(50)]
     chest = vista.create(Chest, words=set(words))
     first = chest.encode_object()
-    chest.put("words", set(words[::-1]))
+    backwards = words[::-1]
+    chest.put("words", set(backwards))
     assert chest.encode_object() == first
 
 

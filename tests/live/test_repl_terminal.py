@@ -177,7 +177,7 @@ def test_tab_completes_class_names_in_create(counter: Prompt) -> None:
 
 
 def test_tab_completes_ids_in_strings(counter: Prompt) -> None:
-    counter.enter("name = str(id_of(counter))")
+    counter.enter("name = str(id_of(counter)); delete(here())  # no other Id begins so")
     shown = counter.enter("print('begins', name[:-1])")
     begun = shown[shown.rindex("begins ") :].split()[1]
     counter.type(f'send("{begun}\t')

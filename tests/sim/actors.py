@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import vista
 from tests.sim.book import EXPECTED, Book, Ticket, Visit, book_here
-from vista.kernel.current import kernel
+from vista.kernel.current import RECORD, kernel
 
 
 class Acting(vista.Object, namespace="Storm", abstract=True):
@@ -45,6 +45,15 @@ class Acting(vista.Object, namespace="Storm", abstract=True):
         with Visit(book_here(), self, ticket, "waiting") as visit:
             self.changes += 1
             await wander_in_a_coroutine(visit, visit.book.dice.randint(0, 2))
+        return ticket[0]
+
+    def stubborn(self, ticket: Ticket) -> int:
+        with Visit(book_here(), self, ticket, "stubborn") as visit:
+            try:
+                wander(visit, 1)
+            except BaseException:
+                # It does not take its end for an answer.
+                visit.swallows_its_end()
         return ticket[0]
 
     def object_modified(self, id: vista.Id) -> None:
@@ -130,7 +139,9 @@ def _send_often(visit: Visit) -> None:
 def _post(visit: Visit) -> None:
     target, style, ticket = visit.message()
     vista.post(target, style, ticket)
-    visit.book.note_post(ticket, target)
+    if style != "waiting":
+        # A coroutine may be killed before its first step.
+        visit.book.note_post(ticket, target)
 
 
 def _post_often(visit: Visit) -> None:
@@ -195,10 +206,16 @@ def _fail(visit: Visit) -> None:
 
 
 def _any_thread(book: Book) -> vista.Id:
-    """Return the Id of a live thread, be it the calling one."""
-    home = kernel()
-    worker = book.dice.choice(home.threads.live())
-    return home.thread_ids.of(worker, book.dice.choice(worker.frames()))
+    """Return the Id of a live thread, be it the calling one.
+
+    Those from which all others come are seldom chosen, or the storm would soon be over.
+    """
+    home, dice = kernel(), book.dice
+    worker = dice.choice(home.threads.live())
+    frames = worker.frames()
+    inner = [frame for frame in frames if frame[RECORD] is not home.program]
+    chosen = inner if inner and dice.random() < 0.9 else frames
+    return home.thread_ids.of(worker, dice.choice(chosen))
 
 
 def _kill(visit: Visit) -> None:
@@ -217,11 +234,11 @@ def _suspend(visit: Visit) -> None:
 
 def _delete(visit: Visit) -> None:
     book = visit.book
-    target = book.any_actor()
+    if len(book.actors) < 3:
+        return
+    book.actors.remove(target := book.any_actor())
     with visit.away():
         vista.delete(target)
-    if target in book.actors:
-        book.actors.remove(target)
     _create(visit)
 
 

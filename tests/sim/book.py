@@ -23,7 +23,10 @@ from vista.testing import World
 
 Ticket = tuple[int, int, int]
 
-STYLES = ("plain", "plain", "plain", "touch", "keeping", "beside", "native", "waiting")
+STYLES = (
+    *("plain", "plain", "plain", "touch", "keeping", "beside"),
+    *("native", "waiting", "stubborn"),
+)
 """The methods of an actor that a storm sends; the most usual one three times."""
 
 KEEPING = frozenset({"keeping", "native"})
@@ -99,7 +102,8 @@ class Book:
         self.runs[number] = self.runs.get(number, 0) + 1
         if self.runs[number] > 1:
             self.complain(f"message {number} runs for the second time")
-        if visit.style != "beside":
+        if visit.style not in ("beside", "waiting"):
+            # A coroutine may be suspended before its first step.
             line = (sender, visit.place)
             if number <= self._last.get(line, 0):
                 self.complain(f"message {number} comes to {visit.place} after {self._last[line]}")
@@ -183,6 +187,10 @@ class Visit:
             raise
         # A thread that is killed goes without coming in again.
         self.book.come_in(self)
+
+    def swallows_its_end(self) -> None:
+        """From here on the thread may run beside others, as one that is killed does."""
+        self.book.go_out(self)
 
     def ticket_for(self, depth: int) -> Ticket:
         """Return a ticket for a message that this visit sends."""

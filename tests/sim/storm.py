@@ -7,9 +7,9 @@ from tests.sim.actors import ACTOR_CLASSES, Warden, wander
 from tests.sim.book import Book, Visit
 from vista.testing import Event, Failure, SimulatedNode, World, contradictions
 
-THREADS = 4
-STEPS = 8
-DEPTH = 2
+THREADS = 6
+STEPS = 30
+DEPTH = 3
 BLOWING_SECONDS = 100.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import threading
 from collections.abc import Iterator
@@ -137,9 +138,8 @@ class Screen:
         self.stream = os.fdopen(writing, "w", encoding="utf-8")
 
     def display(self, *arguments: object) -> vista.Ref:
-        """Create a ConsoleDisplay whose standard output this is."""
-        with contextlib.redirect_stdout(self.stream):
-            return vista.create("ConsoleDisplay", *arguments)
+        """Create a ConsoleDisplay; the fixture makes this the standard output."""
+        return vista.create("ConsoleDisplay", *arguments)
 
     def read(self, count: int) -> bytes:
         """Read exactly ``count`` bytes."""
@@ -155,10 +155,21 @@ class Screen:
 def screen() -> Iterator[Screen]:
     """A screen; its reader goes away at the end, so that no display can block."""
     made = Screen()
-    yield made
+    with contextlib.redirect_stdout(made.stream):
+        yield made
     os.close(made.reading)
     with contextlib.suppress(BrokenPipeError):
         made.stream.close()
+
+
+def test_a_display_writes_to_what_is_the_standard_output_when_it_writes(screen: Screen) -> None:
+    console = vista.create("VirtualConsole")
+    display = screen.display(console)
+    other = io.StringIO()
+    with contextlib.redirect_stdout(other):
+        console.append_text("to the other\n")
+        display.delete_yourself()
+    assert other.getvalue() == "to the other\n"
 
 
 def test_a_display_shows_what_is_added(screen: Screen) -> None:

@@ -148,8 +148,8 @@ class ClassTable:
     """The classes of one node.
 
     ``found`` keeps what names meant at the last look, valid while ``definitions`` is the number of
-    classes defined in the process. ``make_entry`` makes the entries; simulations put one there whose
-    methods are watched.
+    classes defined in the process. ``make_entry`` makes the entries; simulations put one there
+    whose methods are watched.
     """
 
     def __init__(self) -> None:

@@ -12,6 +12,7 @@ import contextvars
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
+from vista.errors import ThreadKilled
 from vista.kernel import monitor
 from vista.kernel.current import (
     METHOD,
@@ -21,9 +22,11 @@ from vista.kernel.current import (
     current,
     enter,
 )
+from vista.kernel.threads import PARKED
 
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
+    from vista.kernel.table import Record
     from vista.kernel.threads import Worker
 
 
@@ -47,15 +50,24 @@ def wait_for(worker: Worker, awaitable: Awaitable[Any], seconds: float | None) -
             return await awaitable
 
     context = CoroutineContext(worker.home, worker.frame, worker.user)
-    task = _start(worker.kernel, bounded(), context)
+    waited = bounded()
+    task = _start(worker.kernel, _hold_exit(waited), context)
     number = worker.parking + 1
-    task.add_done_callback(lambda _: worker.wake(number))
+
+    def end(_: asyncio.Task[Any]) -> None:
+        # One cancelled before its first step has awaited nothing, and Python would warn of that.
+        waited.close()
+        if asyncio.iscoroutine(awaitable):
+            awaitable.close()
+        worker.wake(number)
+
+    task.add_done_callback(end)
     try:
         worker.park("an awaitable")
     except BaseException:
         task.cancel()
         raise
-    return task.result()
+    return _outcome(task)
 
 
 def _start(
@@ -66,45 +78,70 @@ def _start(
     return kernel.hub.loop.create_task(coroutine, context=variables)
 
 
+class _Exit:
+    """A `SystemExit` or `KeyboardInterrupt` that a coroutine raised."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+async def _hold_exit(awaitable: Awaitable[Any]) -> Any:
+    """Await something; return an exit it raises, for which asyncio would stop the whole loop."""
+    try:
+        return await awaitable
+    except (SystemExit, KeyboardInterrupt) as error:
+        return _Exit(error)
+
+
+def _outcome(task: asyncio.Task[Any]) -> Any:
+    result = task.result()
+    if type(result) is _Exit:
+        raise result.error
+    return result
+
+
 class _Run(CoroutineContext):
     """One running coroutine of an ``async def`` method; holds its object while it is active."""
 
-    __slots__ = ("_admission", "_coroutine", "_keep", "_record", "_worker")
+    __slots__ = ("_admission", "_coroutine", "_keep", "_killed", "_record", "worker")
 
     def __init__(self, worker: Worker, coroutine: Coroutine[Any, Any, Any]) -> None:
         frame: Frame = worker.frame
         super().__init__(worker.home, frame, worker.user)
-        self._worker = worker
+        self.worker = worker
         self._coroutine = coroutine
         self._record = None if frame[METHOD].preemptable else frame[RECORD]
         self._keep = frame[METHOD].exclusive
+        self._killed = False
         self._admission: asyncio.Future[None] | None = None
 
     def finish(self) -> Any:
         """Run it to the end, as its worker."""
-        worker, record = self._worker, self._record
+        worker, record = self.worker, self._record
         if record is not None and record.state is worker:
             record.state = self
-        task = _start(worker.kernel, self._drive(), self)
+        task = _start(worker.kernel, _hold_exit(_Segments(self, self._coroutine)), self)
         number = worker.parking + 1
-        task.add_done_callback(self._over)
-        task.add_done_callback(lambda _: worker.wake(number))
+        task.add_done_callback(lambda _: self._end(number))
+        worker.coroutine = self._coroutine
         try:
             worker.park("its coroutine")
         except BaseException:
+            self._killed = True
             task.cancel()
             raise
-        return task.result()
+        finally:
+            worker.coroutine = None
+        if task.cancelled():
+            raise ThreadKilled(f"{self.frame[METHOD]} was cancelled")
+        return _outcome(task)
 
-    async def _drive(self) -> Any:
-        return await _Segments(self)
-
-    def _over(self, task: asyncio.Task[Any]) -> None:
-        """Let the object go when the task has ended, also one cancelled before its first step."""
+    def _end(self, number: int) -> None:
+        """Let the object go, also when the coroutine was cancelled before its first step."""
         self._coroutine.close()
-        record = self._record
-        if record is not None and record.state is self:
-            monitor.leave(record, self.frame)
+        if self._record is not None and self._record.state is self:
+            monitor.leave(self._record, self.frame)
+        self.worker.wake(number)
 
     def suspend(self) -> None:
         """Let others into the object while the coroutine awaits."""
@@ -113,42 +150,76 @@ class _Run(CoroutineContext):
             monitor.leave(record, self.frame)
 
     def activate(self) -> asyncio.Future[None] | None:
-        """Become active again; return what to await first when others are in the object."""
+        """Become active again; return what to await first when that cannot be yet."""
         record = self._record
-        if record is None or monitor.try_enter(record, self):
+        if self._frozen():
+            self._hold_back()
+        elif record is None or monitor.try_enter(record, self):
             return None
-        self._admission = self._worker.kernel.hub.loop.create_future()
-        monitor.line_up(record, self)
+        elif self._killed:
+            # It goes on beside whoever is active: a kill must not hang on an object others keep.
+            if self._stands_in(record):
+                record.queue.remove(self)
+            return None
+        elif not self._stands_in(record):
+            monitor.line_up(record, self)
+        self._admission = self.worker.kernel.hub.loop.create_future()
         return self._admission
 
-    def give_up_place(self) -> None:
-        """Leave the line of the object: a cancelled coroutine does not wait for its turn."""
-        queue = None if self._record is None else self._record.queue
-        if queue is not None and self in queue:
-            queue.remove(self)
+    def _stands_in(self, record: Record) -> bool:
+        """Whether it has a place in line: one that asyncio interrupts, by a timeout, keeps it."""
+        return record.queue is not None and self in record.queue
 
     def admitted(self) -> None:
         """Called when the object is handed to this coroutine."""
-        admission = self._admission
-        if admission is None or admission.done():
-            assert self._record is not None
-            monitor.release(self._record)
+        if self._frozen():
+            self._hold_back()
         else:
-            admission.set_result(None)
+            self._go_on()
+
+    def _frozen(self) -> bool:
+        # A worker that is not parked has been killed: it no longer waits for this coroutine.
+        worker = self.worker
+        return worker.frozen and not self._killed and worker.condition is PARKED
+
+    def _hold_back(self) -> None:
+        """Wait, frozen, for `Worker.thaw`; others may use the object meanwhile."""
+        self.worker.held_back = self._line_up
+        self.suspend()
+
+    def _line_up(self) -> None:
+        if self._record is None or monitor.try_enter(self._record, self):
+            self._go_on()
+        elif not self._stands_in(self._record):
+            monitor.line_up(self._record, self)
+
+    def _go_on(self) -> None:
+        # One that was interrupted will find that the object is its own.
+        if self._admission is not None and not self._admission.done():
+            self._admission.set_result(None)
 
 
 class _Segments:
     """An awaitable that runs the coroutine piece by piece between its awaits."""
 
-    def __init__(self, run: _Run) -> None:
+    def __init__(self, run: _Run, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._run = run
+        self._coroutine = coroutine
 
     def __await__(self) -> Generator[Any, None, Any]:
-        run, coroutine = self._run, self._run._coroutine
+        run, coroutine = self._run, self._coroutine
         error: BaseException | None = None
         while True:
+            while (admission := run.activate()) is not None:
+                try:
+                    yield from admission
+                except BaseException as raised:
+                    error = raised
             try:
-                awaited = coroutine.send(None) if error is None else coroutine.throw(error)
+                if error is None:
+                    awaited = coroutine.send(None)
+                else:
+                    awaited = coroutine.throw(error)
             except StopIteration as stop:
                 return stop.value
             error = None
@@ -157,10 +228,3 @@ class _Segments:
                 yield awaited
             except BaseException as raised:
                 error = raised
-            admission = run.activate()
-            if admission is not None:
-                try:
-                    yield from admission
-                except BaseException as raised:
-                    run.give_up_place()
-                    error = raised

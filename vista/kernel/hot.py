@@ -166,7 +166,7 @@ def work(invoker: Invoker, worker: Worker) -> None:
     """Run messages one after another, as the greenlet of ``worker``, until it is let go."""
     kernel, count = invoker.kernel, 0
     threads, ready = kernel.threads, kernel.threads.ready
-    message: Message | None = worker.message
+    message: Message | None = invoker.first_message(worker)
     # Not "while message is not None": CPython 3.11 counts only unconditional backward jumps when it
     # decides which code to specialize, and a loop that never ends would run 25 % slower for ever.
     while True:
@@ -205,7 +205,8 @@ def work(invoker: Invoker, worker: Worker) -> None:
         if ready and type(ready[0]) is tuple and (count & 15 or not threads.turn_is_over()):
             message = ready.popleft()
         else:
-            message = invoker.next_message(worker)
+            message = invoker.next_message(worker, count)
+            count = 0
 
 
 def _answer(invoker: Invoker, worker: Worker, message: Message) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
+from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import BadValueError, NoSuchObject, ThreadKilled
 from vista.ids import Id
@@ -17,22 +19,33 @@ if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
 
 
+_FORGET_MIN: Final = 64
+"""As many Ids of threads that may have ended are kept before somebody looks."""
+
+_MACHINERY: Final = ("/vista/kernel/", "/concurrent/futures/", "/threading.py", "/asyncio/")
+"""Parts of the names of files whose lines say nothing of a method."""
+
+
 class ThreadIds:
     """The Ids of the threads that somebody asked for; a thread has none before."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._known: dict[Id, tuple[Worker, Frame]] = {}
+        # By the identity of a frame that is kept in `_known`, so nothing else can have it.
+        self._ids: dict[int, Id] = {}
+        self._forget_at = _FORGET_MIN
 
     def of(self, worker: Worker, frame: Frame) -> Id:
         """Return the Id of a live thread, made at the first asking."""
-        for id, (_, known) in self._known.items():
-            if known is frame:
-                return id
-        self._forget_ended()
-        id = self._kernel.table.new_id()
-        self._known[id] = (worker, frame)
-        return id
+        known = self._ids.get(id(frame))
+        if known is not None:
+            return known
+        if len(self._known) >= self._forget_at:
+            self._forget_ended()
+        made = self._ids[id(frame)] = self._kernel.table.new_id()
+        self._known[made] = (worker, frame)
+        return made
 
     def find(self, id: Id | str) -> tuple[Worker, Frame]:
         """Return the greenlet and invocation of a live thread. Raises `NoSuchObject`."""
@@ -42,14 +55,14 @@ class ThreadIds:
             raise BadValueError(f"{id!r} is no thread Id; vista.threads() lists them")
         found = self._known.get(id)
         if found is None or not _lives(*found):
-            self._known.pop(id, None)
             raise NoSuchObject(f"no live thread {id}")
         return found
 
     def _forget_ended(self) -> None:
-        ended = [id for id, thread in self._known.items() if not _lives(*thread)]
-        for id in ended:
-            del self._known[id]
+        """Forget the threads that ended; again when there are twice as many as live now."""
+        self._known = {id: thread for id, thread in self._known.items() if _lives(*thread)}
+        self._ids = {id(frame): known for known, (_, frame) in self._known.items()}
+        self._forget_at = max(_FORGET_MIN, 2 * len(self._known))
 
 
 def _lives(worker: Worker, frame: Frame) -> bool:
@@ -104,16 +117,29 @@ def _state_of(worker: Worker) -> tuple[str, str]:
 
 
 def _stack_of(worker: Worker) -> str:
-    """Return the traceback of a parked greenlet, without the machinery around the methods."""
-    frame: FrameType | None = worker.stack
-    if frame is None:
+    """Return the traceback of a parked thread, without the machinery around the methods."""
+    if worker.coroutine is not None:
+        frames = list(_walk_coroutine(worker.coroutine))
+    elif worker.native_thread:
+        native = sys._current_frames().get(worker.native_thread)
+        frames = list(reversed(list(traceback.walk_stack(native)))) if native else []
+    elif worker.stack is not None:
+        frames = list(reversed(list(traceback.walk_stack(worker.stack))))
+    else:
         return ""
     kept = [
         line
-        for line in traceback.StackSummary.extract(traceback.walk_stack(frame))
-        if "/vista/kernel/" not in line.filename.replace("\\", "/")
+        for line in traceback.StackSummary.extract(frames)
+        if not any(part in line.filename.replace("\\", "/") for part in _MACHINERY)
     ]
-    return "".join(traceback.StackSummary.from_list(reversed(kept)).format())
+    return "".join(traceback.StackSummary.from_list(kept).format())
+
+
+def _walk_coroutine(coroutine: Any) -> Iterator[tuple[FrameType, int]]:
+    """Go from a coroutine to what it awaits, and on."""
+    while coroutine is not None and getattr(coroutine, "cr_frame", None) is not None:
+        yield coroutine.cr_frame, coroutine.cr_frame.f_lineno
+        coroutine = coroutine.cr_await
 
 
 def object_rows(kernel: Kernel) -> list[ObjectRow]:

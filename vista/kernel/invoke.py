@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import NoSuchMethod, ObjectDeleted, Overloaded, ThreadKilled
 from vista.kernel import monitor
@@ -35,6 +35,9 @@ from vista.values import copy_arguments, copy_exception, copy_value
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
 
+_UNTIMED: Final = 16
+"""Messages an idle worker takes up between two that are timed."""
+
 _log = logging.getLogger("vista.threads")
 
 Run = Callable[..., Any]
@@ -52,6 +55,7 @@ class Invoker:
         self.kernel = kernel
         self.messages_max = kernel.messages_max
         self.left = kernel.limits.sends_between_checks
+        self._untimed = _UNTIMED
 
     def bind(self, record: Record, method: MethodEntry) -> RefMethod:
         """Return what ``ref.method`` gives."""
@@ -60,16 +64,50 @@ class Invoker:
 
     # --- a worker's life -------------------------------------------------------------------
 
-    def next_message(self, worker: Worker) -> Message | None:
-        """Wait as an idle worker for a message; None when this worker is to end."""
-        worker.frame = worker.root = None
+    def first_message(self, worker: Worker) -> Message | None:
+        """Return the message with which a worker begins."""
+        if self._run_sample(worker):
+            return self.next_message(worker, 0)
+        return _taken(worker)
+
+    def next_message(self, worker: Worker, count: int) -> Message | None:
+        """Wait as an idle worker for a message; None when this worker is to end.
+
+        ``count`` messages were run since the last time, and are counted.
+        """
         threads = self.kernel.threads
-        if not threads.retire(worker):
-            return None
-        threads.rest(worker)
-        message: Message | None = worker.message
-        worker.message = None
-        return message
+        self.kernel.counters.messages_queued += count
+        while True:
+            worker.frame = worker.root = None
+            if not threads.retire(worker):
+                return None
+            threads.rest(worker)
+            if not self._run_sample(worker):
+                return _taken(worker)
+
+    def _run_sample(self, worker: Worker) -> bool:
+        """Run a worker's message here and time it, when one is due; whether it was.
+
+        Here the clock disturbs nobody. After a message from outside, what it sends is timed: else
+        posts of a program or a prompt, which idle workers never begin with, would not be.
+        """
+        self._untimed -= 1
+        if self._untimed > 0 or worker.message is None:
+            return False
+        message: Message = _taken(worker)
+        counters, ready = self.kernel.counters, self.kernel.threads.ready
+        counters.messages_queued += 1
+        if message[RECORD] is self.kernel.program:
+            self.run_special(worker, message)
+            if not ready or type(ready[0]) is not tuple:
+                return True
+            message = ready.popleft()
+            counters.messages_queued += 1
+        self._untimed = _UNTIMED
+        started = self.kernel.hub.time()
+        self.run_special(worker, message)
+        message[METHOD].note_seconds(self.kernel.hub.time() - started)
+        return True
 
     def run_special(self, worker: Worker, message: Message) -> None:
         """Run a message that is not simple: no turn to hold, a guard, or an object that is gone."""
@@ -366,6 +404,11 @@ class Invoker:
         if found is None:
             raise NoSuchMethod(record.entry.explain(method.name))
         return record, found
+
+
+def _taken(worker: Worker) -> Any:
+    message, worker.message = worker.message, None
+    return message
 
 
 def sender_of(frame: Frame | None) -> Ref | None:

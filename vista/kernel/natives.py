@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +14,35 @@ if TYPE_CHECKING:
     from vista.kernel.threads import Worker
 
 
+class _Stopped:
+    """A StopIteration that a method raised: no future takes one."""
+
+    def __init__(self, error: StopIteration) -> None:
+        self.error = error
+
+
 def run_native(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that runs ``function`` in a kernel thread and parks until it is done."""
 
     def run(instance: Any, *args: Any, **kwargs: Any) -> Any:
         worker: Worker = current()  # type: ignore[assignment]
+
+        def body() -> Any:
+            worker.native_thread = threading.get_ident()
+            try:
+                return function(instance, *args, **kwargs)
+            except StopIteration as error:
+                return _Stopped(error)
+            finally:
+                worker.native_thread = 0
+
         kernel = worker.kernel
         context = contextvars.copy_context()
         context.run(enter, NativeContext(kernel, worker.frame, worker.user))
-        started = functools.partial(function, instance, *args, **kwargs)
-        running: asyncio.Future[Any] = kernel.hub.run_native(context, started)
-        keep = not worker.frame[METHOD].preemptable
-        return worker.park_native(running, keep)
+        running: asyncio.Future[Any] = kernel.hub.run_native(context, body)
+        result = worker.park_native(running, keep=not worker.frame[METHOD].preemptable)
+        if type(result) is _Stopped:
+            raise result.error
+        return result
 
     return run

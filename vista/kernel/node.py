@@ -133,7 +133,7 @@ class Node:
             try:
                 outcome.append((None if function is None else function(), None))
             except BaseException as error:
-                outcome.append((None, error))
+                outcome.append((None, getattr(error, "outcome", error)))
                 self.kernel.request_stop("the first thread failed")
                 raise
 

@@ -55,6 +55,7 @@ class Worker(Context):
         "_killed",
         "_value",
         "condition",
+        "coroutine",
         "frozen",
         "future",
         "greenlet",
@@ -62,6 +63,7 @@ class Worker(Context):
         "in_kernel_thread",
         "left",
         "message",
+        "native_thread",
         "parking",
         "root",
         "scopes",
@@ -81,12 +83,14 @@ class Worker(Context):
         self.parking = 0
         self.why: Any = ""
         self.wants: Record | None = None
+        self.coroutine: Any = None
         self.frozen = False
         self.held_back: Callable[[], None] | None = None
         self._value: Any = None
         self._error: BaseException | None = None
         self._killed: BaseException | None = None
         self.in_kernel_thread = False
+        self.native_thread = 0
         self.greenlet = greenlet.greenlet(self._run, kernel.threads.loop_greenlet)
 
     def _run(self) -> None:

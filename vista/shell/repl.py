@@ -12,12 +12,10 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from vista.kernel import node as running
 from vista.shell import failure, show
 from vista.shell.history import writable_state_directory
 from vista.shell.script import EXIT_DONE, Script, main_module
@@ -43,24 +41,11 @@ def run_repl(
     ``rc_file`` is the name of that file, for the banner. Without a terminal on the standard input
     what comes in is run as a script, and the code is 1 when that fails.
     """
-    try:
-        with _used(node):
-            session = Session(node, namespace or {}, rc_file)
-            if not sys.stdin.isatty():
-                return Script(session.module, sys.stdout, sys.stderr).run(sys.stdin.read())
-            return _converse(session)
-    finally:
-        node.stop()
-
-
-@contextmanager
-def _used(node: Node) -> Iterator[None]:
-    """Let vista's functions in this OS thread use a node that runs already."""
-    token = running._node.set(node)
-    try:
-        yield
-    finally:
-        running._node.reset(token)
+    with node:
+        session = Session(node, namespace or {}, rc_file)
+        if not sys.stdin.isatty():
+            return Script(session.module, sys.stdout, sys.stderr).run(sys.stdin.read())
+        return _converse(session)
 
 
 def _converse(session: Session) -> int:

@@ -13,6 +13,7 @@ import logging
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import TextIO
 
 from vista.api import future, register_service, self_ref, send, wait
@@ -184,7 +185,8 @@ class ConsoleDisplay(Object, namespace="Standard"):
         self.console = console
         self.prefix = prefix
         self.at_line_start = True
-        self._writer = _Writer(sys.stdout)
+        # Looked up at each write: a prompt puts one there that keeps its line intact.
+        self._writer = _Writer(lambda: sys.stdout)
         self._hub = kernel().hub
         channel_table(kernel()).at_end(self._finish)
         send(console, "subscribe_to_updates", self_ref(self))
@@ -216,13 +218,13 @@ class ConsoleDisplay(Object, namespace="Standard"):
 
 
 class _Writer:
-    """A kernel thread that writes to a stream what is put, in order.
+    """A kernel thread that writes to the stream that ``find_stream()`` returns, in order.
 
     A daemon: a terminal that takes nothing for ever must not keep the process from ending.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, find_stream: Callable[[], TextIO]) -> None:
+        self._find_stream = find_stream
         self._changed = threading.Condition()
         self._waiting: deque[str] = deque()
         self._characters = 0
@@ -253,8 +255,9 @@ class _Writer:
     def _run(self) -> None:
         while (text := self._next()) is not None:
             try:
-                self._stream.write(text)
-                self._stream.flush()
+                stream = self._find_stream()
+                stream.write(text)
+                stream.flush()
             except (OSError, ValueError):
                 # The pipe's reader went away, or the stream was closed.
                 self._broken = True
