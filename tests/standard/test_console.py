@@ -136,9 +136,11 @@ class Screen:
     def __init__(self) -> None:
         self.reading, writing = os.pipe()
         self.stream = os.fdopen(writing, "w", encoding="utf-8")
+        self.redirected = contextlib.ExitStack()
 
     def display(self, *arguments: object) -> vista.Ref:
-        """Create a ConsoleDisplay; the fixture makes this the standard output."""
+        """Create a ConsoleDisplay; this is the standard output from here to the end of the test."""
+        self.redirected.enter_context(contextlib.redirect_stdout(self.stream))
         return vista.create("ConsoleDisplay", *arguments)
 
     def read(self, count: int) -> bytes:
@@ -155,7 +157,7 @@ class Screen:
 def screen() -> Iterator[Screen]:
     """A screen; its reader goes away at the end, so that no display can block."""
     made = Screen()
-    with contextlib.redirect_stdout(made.stream):
+    with made.redirected:
         yield made
     os.close(made.reading)
     with contextlib.suppress(BrokenPipeError):
