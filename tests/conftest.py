@@ -18,6 +18,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seeds", type=int, default=200, metavar="N", help="seeds of each simulation (200)"
     )
     group.addoption(
+        "--seeds-from", type=int, default=0, metavar="N", help="the first seed of each simulation (0)"
+    )
+    group.addoption(
         "--rounds", type=int, default=1, metavar="N", help="N times as many generated examples (1)"
     )
 
@@ -42,8 +45,9 @@ def rewrite(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def seeds(request: pytest.FixtureRequest) -> range:
-    """The seeds a simulation runs with: 0 to N - 1 of ``--seeds N``."""
-    return range(request.config.getoption("--seeds"))
+    """The seeds a simulation runs with: ``--seeds`` of them from ``--seeds-from`` on."""
+    first = request.config.getoption("--seeds-from")
+    return range(first, first + request.config.getoption("--seeds"))
 
 
 @pytest.fixture

@@ -32,8 +32,8 @@ def run_seed(scenario: Scenario, seed: int, replay: str = "") -> Trace:
 def run_seeds(scenario: Scenario, seeds: Iterable[int], replay: str = "") -> dict[int, str]:
     """Run a scenario twice for each seed and return the digest of each.
 
-    Raises `Failure` when the two traces of a seed differ, and what the scenario raises, explained as
-    `run_seed` does.
+    Raises `Failure` when the two traces of a seed differ, and what the scenario raises; both with
+    the notes of `run_seed`.
 
     >>> run_seeds(scenario, range(200), "pytest tests/sim --seeds-from {seed} --seeds 1")
     """

@@ -13,7 +13,7 @@ from vista.kernel.classes import ClassEntry
 from vista.kernel.current import METHOD, RECORD, Frame, current
 from vista.kernel.methods import MethodEntry
 from vista.kernel.objects import Object
-from vista.kernel.threads import Worker
+from vista.kernel.threads import KillThread, Worker
 from vista.kernel.timers import Timer, Timers
 from vista.testing.trace import Event
 
@@ -113,8 +113,8 @@ class _TracedWorker(Worker):
             self._tracer.note("woken", self.frame, "" if error is None else type(error).__name__)
         return woken
 
-    def throw(self, error: BaseException) -> None:
-        self._tracer.note("thrown", self.frame, type(error).__name__)
+    def throw(self, error: KillThread) -> None:
+        self._tracer.note("thrown", self.frame, type(error.outcome).__name__)
         super().throw(error)
 
 
