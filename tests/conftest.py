@@ -18,7 +18,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seeds", type=int, default=200, metavar="N", help="seeds of each simulation (200)"
     )
     group.addoption(
-        "--seeds-from", type=int, default=0, metavar="N", help="the first seed of each simulation (0)"
+        "--seeds-from",
+        type=int,
+        default=0,
+        metavar="N",
+        help="the first seed of each (0)",
     )
     group.addoption(
         "--rounds", type=int, default=1, metavar="N", help="N times as many generated examples (1)"

@@ -37,6 +37,14 @@ def _on_kernel(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return kernel_here().from_outside(context, function, args, kwargs)
 
 
+def _in_flight(function: Callable[..., Any], *args: Any) -> Any:
+    """As `_on_kernel`, for what waits for nothing: a coroutine may do that too."""
+    context = current()
+    if context.home is not None and context.home.on_loop():
+        return function(*args)
+    return _on_kernel(function, *args)
+
+
 # --- objects and messages ------------------------------------------------------------------
 
 
@@ -93,7 +101,7 @@ def post(target: Any, method: str, /, *args: Any, **kwargs: Any) -> None:
         if call is not None:
             call.post(*args, **kwargs)
             return
-    _on_kernel(_post, target, method, args, kwargs)
+    _in_flight(_post, target, method, args, kwargs)
 
 
 def _post(target: Any, method: str, args: Any, kwargs: Any) -> None:
@@ -102,7 +110,7 @@ def _post(target: Any, method: str, args: Any, kwargs: Any) -> None:
 
 def future(target: Any, method: str, /, *args: Any, **kwargs: Any) -> Future:
     """Send a message and return a `Future` of its result at once."""
-    made: Future = _on_kernel(_future, target, method, args, kwargs)
+    made: Future = _in_flight(_future, target, method, args, kwargs)
     return made
 
 

@@ -18,10 +18,10 @@ VAGUE_NAMES = frozenset("base common helper helpers manager managers misc util u
 # driver of the loop.
 BROAD_EXCEPT_HOMES = (
     "vista.kernel.coroutines",
+    "vista.kernel.creation",
     "vista.kernel.hot",
     "vista.kernel.hub",
     "vista.kernel.invoke",
-    "vista.kernel.kernel",
 )
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

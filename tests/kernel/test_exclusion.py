@@ -1,4 +1,4 @@
-"""Mutual exclusion: one active thread per object, let go while it waits; `@exclusive` and others."""
+"""Mutual exclusion: one active thread per object, which lets others in while it waits."""
 
 from __future__ import annotations
 
@@ -484,7 +484,9 @@ def test_an_async_method_lets_others_in_at_an_await(node: vista.Node) -> None:
     assert kiosk.look() == ["one in", "other", "one out"]
 
 
-def test_a_message_that_came_while_an_async_method_was_active_runs_at_its_await(node: vista.Node) -> None:
+def test_a_message_that_came_while_an_async_method_was_active_runs_at_its_await(
+    node: vista.Node,
+) -> None:
     # Both messages are there before the coroutine takes its first step.
     kiosk = vista.create(Kiosk)
     serving, visiting = kiosk.serve.future("one"), kiosk.visit.future("other")

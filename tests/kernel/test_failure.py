@@ -1,4 +1,4 @@
-"""How a call ends: a result, the exception of the method, or one named error; and the node works on."""
+"""How a call ends: by a result, the exception of the method or one named error, once."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ EVERY_OBJECT_ANSWERS = (
 )
 
 
-class Lamp(Object, namespace="Local", version=3):
+class Lantern(Object, namespace="Local", version=3):
     """A lamp.
 
     It has more to say below.
@@ -73,18 +73,18 @@ class Lamp(Object, namespace="Local", version=3):
 
 
 def test_class_of_gives_name_space_name_and_version() -> None:
-    lamp = vista.create(Lamp)
-    assert lamp.class_of() == vista.class_of(lamp) == ClassName("Local", "Lamp", 3)
+    lamp = vista.create(Lantern)
+    assert lamp.class_of() == vista.class_of(lamp) == ClassName("Local", "Lantern", 3)
 
 
 def test_class_of_takes_an_id_and_a_service_name() -> None:
-    lamp = vista.create(Lamp)
+    lamp = vista.create(Lantern)
     vista.register_service("lamp", lamp)
     assert vista.class_of(vista.id_of(lamp)) == vista.class_of("lamp") == lamp.class_of()
 
 
 def test_a_class_name_reads_as_text() -> None:
-    assert str(vista.class_of(vista.create(Lamp))) == "Local.Lamp version 3"
+    assert str(vista.class_of(vista.create(Lantern))) == "Local.Lantern version 3"
 
 
 # --- methods -----------------------------------------------------------------------------------
@@ -96,13 +96,13 @@ def test_every_object_answers(name: str) -> None:
 
 
 def test_methods_are_listed_with_signature_and_docstring() -> None:
-    row = vista.create(Lamp).methods()["dim"]
+    row = vista.create(Lantern).methods()["dim"]
     assert row.signature == "(by: int, *, slowly: bool = False) -> int"
     assert row.doc == "Make it darker."
 
 
 def test_methods_are_listed_with_their_marks() -> None:
-    methods = vista.create(Lamp).methods()
+    methods = vista.create(Lantern).methods()
     marks = {name: methods[name].flags for name in ("dim", "clean", "measure", "watch")}
     assert marks == {
         "dim": (),
@@ -113,21 +113,21 @@ def test_methods_are_listed_with_their_marks() -> None:
 
 
 def test_hooks_are_not_listed_among_the_methods() -> None:
-    assert not {"create", "delete"} & set(vista.create(Lamp).methods())
+    assert not {"create", "delete"} & set(vista.create(Lantern).methods())
 
 
 def test_methods_are_listed_in_alphabetical_order() -> None:
-    names = list(vista.create(Lamp).methods())
+    names = list(vista.create(Lantern).methods())
     assert names == sorted(names)
 
 
 def test_a_ref_completes_its_messages() -> None:
-    lamp = vista.create(Lamp)
+    lamp = vista.create(Lantern)
     assert dir(lamp) == list(lamp.methods())
 
 
 def test_a_function_of_a_ref_carries_name_and_docstring() -> None:
-    dim = vista.create(Lamp).dim
+    dim = vista.create(Lantern).dim
     assert (dim.__name__, dim.__doc__) == ("dim", "Make it darker.")
 
 
@@ -135,29 +135,29 @@ def test_a_function_of_a_ref_carries_name_and_docstring() -> None:
 
 
 def test_describe_says_what_the_object_is() -> None:
-    lamp = vista.create(Lamp)
+    lamp = vista.create(Lantern)
     vista.register_service("lamp/1", lamp)
     described = lamp.describe()
     assert described["id"] == vista.id_of(lamp)
-    assert described["class"] == ClassName("Local", "Lamp", 3)
+    assert described["class"] == ClassName("Local", "Lantern", 3)
     assert described["doc"].startswith("A lamp.")
     assert described["services"] == ["lamp/1"]
     assert "dim" in described["methods"]
 
 
 def test_describe_names_the_base_classes_nearest_first() -> None:
-    class Middle(Lamp):
+    class Middle(Lantern):
         pass
 
     class Bottom(Middle):
         pass
 
-    assert vista.create(Bottom).describe()["bases"] == ["Middle", "Lamp", "Object"]
+    assert vista.create(Bottom).describe()["bases"] == ["Middle", "Lantern", "Object"]
 
 
 def test_describe_tells_watchers_and_access_list() -> None:
     acl = vista.AccessControlList.of("allow * *")
-    lamp, watcher = vista.create(Lamp, acl=acl), vista.create(Object)
+    lamp, watcher = vista.create(Lantern, acl=acl), vista.create(Object)
     lamp.add_notify_when_modified(watcher, "some service")
     described = lamp.describe()
     assert described["acl"] == acl
@@ -171,15 +171,15 @@ def test_describe_tells_the_meta_object() -> None:
         ) -> Any:
             return vista.send(target, name, *args)
 
-    lamp, meta = vista.create(Lamp), vista.create(Through)
+    lamp, meta = vista.create(Lantern), vista.create(Through)
     assert lamp.describe()["meta"] is None
     lamp.set_meta(meta)
     assert lamp.describe()["meta"] == vista.id_of(meta)
 
 
 def test_an_object_may_describe_itself_from_inside() -> None:
-    name = ClassName("Local", "Lamp", 3)
-    assert vista.create(Lamp).describe_twice() == [name, name]
+    name = ClassName("Local", "Lantern", 3)
+    assert vista.create(Lantern).describe_twice() == [name, name]
 
 
 def test_a_busy_object_can_be_looked_at() -> None:
@@ -206,7 +206,7 @@ def test_a_busy_object_can_be_looked_at() -> None:
 
 
 def test_describe_instance_variables_gives_the_types() -> None:
-    assert vista.create(Lamp).describe_instance_variables() == {
+    assert vista.create(Lantern).describe_instance_variables() == {
         "colour": "str",
         "history": "list",
         "lock": "object",
@@ -215,13 +215,13 @@ def test_describe_instance_variables_gives_the_types() -> None:
 
 
 def test_extract_gives_the_variables_named() -> None:
-    lamp = vista.create(Lamp, 40)
+    lamp = vista.create(Lantern, 40)
     lamp.dim(10)
     assert lamp.extract_instance_variables("watts", "history") == {"watts": 30, "history": [10]}
 
 
 def test_extract_gives_every_variable_when_none_is_named() -> None:
-    assert list(vista.create(Lamp).extract_instance_variables()) == [
+    assert list(vista.create(Lantern).extract_instance_variables()) == [
         "colour",
         "history",
         "lock",
@@ -230,19 +230,19 @@ def test_extract_gives_every_variable_when_none_is_named() -> None:
 
 
 def test_what_is_no_value_stands_as_its_text() -> None:
-    found = vista.create(Lamp).extract_instance_variables("lock")
+    found = vista.create(Lantern).extract_instance_variables("lock")
     assert found["lock"].startswith("<object object at")
 
 
 def test_extract_gives_copies() -> None:
-    lamp = vista.create(Lamp)
+    lamp = vista.create(Lantern)
     lamp.extract_instance_variables()["history"].append(99)
     assert lamp.extract_instance_variables("history") == {"history": []}
 
 
 def test_an_unknown_variable_names_those_there_are() -> None:
     with pytest.raises(BadValueError, match="'volts'; there are colour, history, lock, watts"):
-        vista.create(Lamp).extract_instance_variables("volts")
+        vista.create(Lantern).extract_instance_variables("volts")
 
 
 def test_an_unknown_variable_of_an_object_without_any() -> None:
@@ -290,10 +290,10 @@ def test_an_object_among_the_variables_stands_as_its_ref() -> None:
 
 
 def test_the_row_of_an_object() -> None:
-    lamp = vista.create(Lamp)
+    lamp = vista.create(Lantern)
     vista.register_service("lamp/a", lamp)
     [row] = [row for row in vista.objects() if row.id == vista.id_of(lamp)]
-    assert (row.class_name, row.services, row.threads) == ("Local.Lamp", ("lamp/a",), 0)
+    assert (row.class_name, row.services, row.threads) == ("Local.Lantern", ("lamp/a",), 0)
 
 
 def test_the_row_of_an_object_counts_threads_and_waiting_messages() -> None:
@@ -317,17 +317,17 @@ def test_the_row_of_an_object_counts_threads_and_waiting_messages() -> None:
 
 
 def test_the_row_of_a_class() -> None:
-    vista.create(Lamp)
-    [row] = [row for row in vista.classes() if row.name == "Lamp"]
+    vista.create(Lantern)
+    [row] = [row for row in vista.classes() if row.name == "Lantern"]
     assert (row.namespace, row.version, row.objects) == ("Local", 3, 1)
     assert (row.module, row.summary) == (__name__, "A lamp.")
 
 
 def test_the_row_of_a_service() -> None:
-    lamp = vista.create(Lamp)
+    lamp = vista.create(Lantern)
     vista.register_service("lamp/z", lamp)
     [row] = [row for row in vista.services() if row.name == "lamp/z"]
-    assert (row.object, row.class_name) == (vista.id_of(lamp), "Local.Lamp")
+    assert (row.object, row.class_name) == (vista.id_of(lamp), "Local.Lantern")
 
 
 def test_rows_can_be_sent() -> None:

@@ -14,7 +14,7 @@ from vista.kernel.statistics import Counters
 pytestmark = pytest.mark.usefixtures("node")
 
 
-class Busy(Object):
+class BusyBee(Object):
     """Is called in many ways."""
 
     def work(self) -> int:
@@ -36,16 +36,16 @@ class Busy(Object):
 
 
 def figures(method: str) -> dict[str, Any]:
-    """Return the figures of a method of `Busy`."""
-    found: dict[str, Any] = vista.statistics()["methods"][f"Local.Busy/0.{method}"]
+    """Return the figures of a method of `BusyBee`."""
+    found: dict[str, Any] = vista.statistics()["methods"][f"Local.BusyBee/0.{method}"]
     return found
 
 
 def test_every_key_is_explained_where_the_user_looks() -> None:
-    vista.create(Busy).work()
+    vista.create(BusyBee).work()
     statistics = vista.statistics()
     words = vista.statistics.__doc__ or ""
-    keys = [*statistics, *statistics["methods"]["Local.Busy/0.work"]]
+    keys = [*statistics, *statistics["methods"]["Local.BusyBee/0.work"]]
     assert [key for key in keys if f"``{key}``" not in words] == []
 
 
@@ -61,23 +61,23 @@ def test_statistics_are_a_value_that_can_be_sent() -> None:
 
 
 def test_calls_of_a_method_are_counted_whatever_the_way() -> None:
-    busy = vista.create(Busy)
+    busy = vista.create(BusyBee)
     busy.work()
     busy.work.future().result()
     busy.work.post()
-    vista.create(Busy).work_many(busy, 10)
+    vista.create(BusyBee).work_many(busy, 10)
     until(lambda: figures("work")["calls"] == 13)
 
 
 def test_calls_are_counted_for_all_objects_of_a_class_together() -> None:
     for _ in range(4):
-        vista.create(Busy).work()
+        vista.create(BusyBee).work()
     assert figures("work")["calls"] == 4
 
 
 def test_a_method_that_raises_is_counted() -> None:
     with pytest.raises(RuntimeError):
-        vista.create(Busy).fail()
+        vista.create(BusyBee).fail()
     assert figures("fail")["calls"] == 1
 
 
@@ -107,19 +107,19 @@ def test_versions_of_a_class_are_counted_apart() -> None:
 
 
 def test_a_method_that_was_never_called_is_not_listed() -> None:
-    vista.create(Busy).work()
-    assert "Local.Busy/0.fail" not in vista.statistics()["methods"]
+    vista.create(BusyBee).work()
+    assert "Local.BusyBee/0.fail" not in vista.statistics()["methods"]
 
 
 def test_a_sample_of_nested_calls_is_timed() -> None:
-    vista.create(Busy).work_many(vista.create(Busy), 2_000)
+    vista.create(BusyBee).work_many(vista.create(BusyBee), 2_000)
     timed = figures("work")
     assert 0 < timed["timed_calls"] < timed["calls"]
     assert 0 <= timed["longest_seconds"] <= timed["timed_seconds"]
 
 
 def test_a_sample_of_posts_is_timed() -> None:
-    busy = vista.create(Busy)
+    busy = vista.create(BusyBee)
     for _ in range(200):
         busy.work.post()
     until(lambda: figures("work")["calls"] == 200)
@@ -130,14 +130,14 @@ def test_a_sample_of_posts_is_timed() -> None:
 
 
 def test_each_method_invoked_is_a_thread_started() -> None:
-    busy, other = vista.create(Busy), vista.create(Busy)
+    busy, other = vista.create(BusyBee), vista.create(BusyBee)
     before = vista.statistics()["threads_started"]
     busy.work_many(other, 100)
     assert vista.statistics()["threads_started"] == before + 101
 
 
 def test_messages_that_stood_in_a_queue_are_counted() -> None:
-    busy, other = vista.create(Busy), vista.create(Busy)
+    busy, other = vista.create(BusyBee), vista.create(BusyBee)
     before = vista.statistics()["messages_queued"]
     busy.post_many(other, 100)
     until(lambda: figures("work")["calls"] == 100)
@@ -145,7 +145,7 @@ def test_messages_that_stood_in_a_queue_are_counted() -> None:
 
 
 def test_messages_that_ran_nested_are_counted(real_node: vista.Node) -> None:
-    busy, other = vista.create(Busy), vista.create(Busy)
+    busy, other = vista.create(BusyBee), vista.create(BusyBee)
     before = vista.statistics()
     busy.work_many(other, 1_000)
     after = vista.statistics()
@@ -154,7 +154,7 @@ def test_messages_that_ran_nested_are_counted(real_node: vista.Node) -> None:
 
 
 def test_messages_for_a_busy_object_are_waiting() -> None:
-    gate, busy = vista.create(Gate), vista.create(Busy)
+    gate, busy = vista.create(Gate), vista.create(BusyBee)
     holding = busy.hold.future(gate)
     until(lambda: gate.count() == 1)
     for _ in range(3):
@@ -199,14 +199,14 @@ def test_uptime_and_turns_go_on() -> None:
 
 
 def test_objects_are_counted_by_class() -> None:
-    made = [vista.create(Busy) for _ in range(3)]
+    made = [vista.create(BusyBee) for _ in range(3)]
     vista.delete(made[0])
-    assert vista.statistics()["objects_by_class"]["Local.Busy"] == 2
+    assert vista.statistics()["objects_by_class"]["Local.BusyBee"] == 2
 
 
 def test_a_class_without_objects_is_not_listed() -> None:
-    vista.delete(vista.create(Busy))
-    assert "Local.Busy" not in vista.statistics()["objects_by_class"]
+    vista.delete(vista.create(BusyBee))
+    assert "Local.BusyBee" not in vista.statistics()["objects_by_class"]
 
 
 def test_an_object_whose_create_fails_is_not_counted() -> None:
@@ -220,13 +220,13 @@ def test_an_object_whose_create_fails_is_not_counted() -> None:
 
 
 def test_the_number_of_objects_is_the_number_of_rows() -> None:
-    vista.create(Busy)
+    vista.create(BusyBee)
     assert vista.statistics()["objects"] == len(vista.objects())
 
 
 def test_services_are_counted() -> None:
     before = vista.statistics()["services"]
-    vista.register_service("busy", vista.create(Busy))
+    vista.register_service("busy", vista.create(BusyBee))
     assert vista.statistics()["services"] == before + 1
 
 
@@ -234,13 +234,13 @@ def test_services_are_counted() -> None:
 
 
 def test_posts_whose_method_raises_are_counted() -> None:
-    busy = vista.create(Busy)
+    busy = vista.create(BusyBee)
     busy.fail.post()
     until(lambda: vista.statistics()["posts_failed"] == 1)
 
 
 def test_posts_that_reach_nobody_are_counted() -> None:
-    busy = vista.create(Busy)
+    busy = vista.create(BusyBee)
     vista.delete(busy)
     busy.work.post()
     until(lambda: vista.statistics()["posts_lost"] == 1)
@@ -248,7 +248,7 @@ def test_posts_that_reach_nobody_are_counted() -> None:
 
 def test_messages_that_a_full_queue_refused_are_counted(make_node: Any) -> None:
     make_node(mailbox_messages_max=5)
-    gate, busy = vista.create(Gate), vista.create(Busy)
+    gate, busy = vista.create(Gate), vista.create(BusyBee)
     holding = busy.hold.future(gate)
     until(lambda: gate.count() == 1)
     for _ in range(5):
@@ -261,9 +261,9 @@ def test_messages_that_a_full_queue_refused_are_counted(make_node: Any) -> None:
 
 
 def test_nodes_count_apart() -> None:
-    vista.create(Busy).work()
+    vista.create(BusyBee).work()
     with vista.Node("other", limits=Limits()):
-        assert "Local.Busy/0.work" not in vista.statistics()["methods"]
+        assert "Local.BusyBee/0.work" not in vista.statistics()["methods"]
 
 
 # --- the counters themselves -------------------------------------------------------------------

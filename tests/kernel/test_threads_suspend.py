@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -53,7 +52,7 @@ class Worker(vista.Object):
     async def be_busy(self) -> None:
         while "stop" not in self.entries:
             self.entries.append("tick")
-            await asyncio.sleep(0.001)
+            await vista.aio.sleep(0.001)
 
     @vista.preemptable
     def note(self, text: str) -> None:
@@ -99,9 +98,7 @@ def test_a_suspended_thread_stays_until_it_is_resumed(worker: vista.Ref, gate: v
     assert waiting.result() == "passed"
 
 
-def test_a_thread_resumed_before_its_wait_ends_waits_on(
-    worker: vista.Ref, gate: vista.Ref
-) -> None:
+def test_a_thread_resumed_before_its_wait_ends_waits_on(worker: vista.Ref, gate: vista.Ref) -> None:
     waiting = worker.wait_at.future(gate)
     until(lambda: gate.count() == 1)
     vista.resume(suspend("wait_at"))
@@ -198,9 +195,7 @@ def test_a_thread_in_the_ready_queue_is_suspended_and_lets_others_in(
     assert running.result() == "stopped"
 
 
-def test_suspending_a_called_thread_suspends_its_caller(
-    worker: vista.Ref, gate: vista.Ref
-) -> None:
+def test_suspending_a_called_thread_suspends_its_caller(worker: vista.Ref, gate: vista.Ref) -> None:
     other = vista.create(Worker)
     calling = other.call.future(worker, "wait_at", gate)
     until(lambda: gate.count() == 1)
@@ -233,9 +228,7 @@ def test_a_suspended_native_method_is_held_when_it_returns(
     assert blocking.result() == "native result"
 
 
-def test_a_suspended_async_method_is_held_at_its_await(
-    worker: vista.Ref, gate: vista.Ref
-) -> None:
+def test_a_suspended_async_method_is_held_at_its_await(worker: vista.Ref, gate: vista.Ref) -> None:
     serving = worker.serve.future(gate)
     until(lambda: gate.count() == 1)
     thread = suspend("serve")

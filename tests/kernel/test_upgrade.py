@@ -71,7 +71,7 @@ class Till(Object, version=2):  # type: ignore[no-redef]
 NewTill = Till
 
 
-class Hooked(Object, version=0):
+class Morphing(Object, version=0):
     """To be taken over by a hook."""
 
     def create(self) -> None:
@@ -81,10 +81,10 @@ class Hooked(Object, version=0):
         return self.items
 
 
-OldHooked = Hooked
+OldHooked = Morphing
 
 
-class Hooked(Object, version=1):  # type: ignore[no-redef]
+class Morphing(Object, version=1):  # type: ignore[no-redef]
     """Takes over by a hook."""
 
     def upgraded_from(self, version: int, state: dict[str, Any]) -> None:
@@ -95,10 +95,10 @@ class Hooked(Object, version=1):  # type: ignore[no-redef]
         return [self.came_from, self.items]
 
 
-NewHooked = Hooked
+NewHooked = Morphing
 
 
-class Hooked(Object, version=2):  # type: ignore[no-redef]
+class Morphing(Object, version=2):  # type: ignore[no-redef]
     """Spoils what it is given and fails."""
 
     def upgraded_from(self, version: int, state: dict[str, Any]) -> None:
@@ -352,7 +352,7 @@ def test_an_upgrade_that_changes_variables_is_a_modification() -> None:
 
 
 def test_the_meta_object_stays() -> None:
-    till, meta = vista.create(OldTill), vista.create(Recorder)
+    till, meta = vista.create(OldTill), vista.create(Chronicler)
     till.set_meta(meta)
     assert meta.pass_on(till, "upgrade").version == 2
     assert till.version() == ["version", []]
@@ -710,7 +710,7 @@ class Watching(Object):
         return self.gone
 
 
-class Recorder(Object):
+class Chronicler(Object):
     """A meta object that answers with what it was to forward."""
 
     def forward_method_invocation(

@@ -198,7 +198,7 @@ def _sleep(visit: Visit) -> None:
 
 def _wait(visit: Visit) -> None:
     with visit.away():
-        vista.wait(asyncio.sleep(visit.book.dice.choice((0, 0.05))))
+        vista.wait(vista.aio.sleep(visit.book.dice.choice((0, 0.05))))
 
 
 def _fail(visit: Visit) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 import pytest
 
 from vista.testing import World, run_seeds
 
-Simulate = Callable[[Callable[[World], None]], dict[int, str]]
+
+class Simulate(Protocol):
+    """Runs a scenario twice for each seed, or for one seed in ``every``; see `simulate`."""
+
+    def __call__(self, scenario: Callable[[World], object], every: int = 1) -> dict[int, str]: ...
 
 
 @pytest.fixture
@@ -23,7 +28,7 @@ def simulate(request: pytest.FixtureRequest, seeds: range, quiet: None) -> Simul
     """Run a scenario twice for each seed and return the digests of the traces."""
     replay = f"pytest {request.node.nodeid} --seeds-from {{seed}} --seeds 1"
 
-    def run(scenario: Callable[[World], None]) -> dict[int, str]:
-        return run_seeds(scenario, seeds, replay)
+    def run(scenario: Callable[[World], object], every: int = 1) -> dict[int, str]:
+        return run_seeds(scenario, seeds[::every], replay)
 
     return run

@@ -243,7 +243,8 @@ def test_sleepers_wake_after_their_time_and_in_its_order(simulate: Simulate) -> 
         mixed = world.hub.random.sample(times, len(times))
         sleepers = [node.spawn(sleep, world, seconds, woken) for seconds in mixed]
         world.run_until_idle()
-        [sleeper.result() for sleeper in sleepers]
+        for sleeper in sleepers:
+            sleeper.result()
         expect([value for value in woken if value >= 0.5] == times[2:], f"woke as {woken}")
         world.check_rest()
 
@@ -283,17 +284,18 @@ def test_a_timeout_ends_the_whole_chain_of_calls_in_time(simulate: Simulate) -> 
         near, far = node.call(vista.create, Sleeper), node.call(vista.create, Sleeper)
         seconds = node.call(call_in_time, world, near, far)
         expect(1.0 <= seconds < 1.1, f"it ended after {seconds} s")
-        world.run_until_idle(59.0)
-        expect((near.read(), far.read()) == (0, 0), "a thread of the chain went on")
+        world.pass_time(0.1)
         world.check_rest()
+        world.run_until_idle()
+        expect((near.read(), far.read()) == (0, 0), "a thread of the chain went on")
 
     simulate(scenario)
 
 
 # --- fairness ------------------------------------------------------------------------------
 
-LATE_SECONDS_MAX = 0.02
-"""A turn of the loop is over after 5 ms; a few passes of the simulated loop come on top."""
+LATE_SECONDS_MAX = 0.03
+"""Two turns of 5 ms, if chance puts the busy thread first, and passes of the simulated loop."""
 
 
 class Busy(vista.Object, namespace="Simulation"):
@@ -306,6 +308,7 @@ class Busy(vista.Object, namespace="Simulation"):
         self.count += 1
 
     def go_on(self, left: int) -> None:
+        self.count += 1
         if left:
             vista.self_ref(self).go_on.post(left - 1)
 
@@ -325,7 +328,7 @@ def _tick(world: World, busy: Any) -> int:
 def test_a_thread_that_sends_without_end_does_not_hold_up_timers(simulate: Simulate) -> None:
     def send_on_and_on(world: World, busy: vista.Ref) -> None:
         end = world.time + 0.2
-        for _ in range(2000):
+        for _ in range(600):
             if world.time > end:
                 return
             busy.touch()
@@ -333,7 +336,6 @@ def test_a_thread_that_sends_without_end_does_not_hold_up_timers(simulate: Simul
     def scenario(world: World) -> None:
         node = world.node()
         busy = node.call(vista.create, Busy)
-        world.trace.events.clear()
         sending = node.spawn(send_on_and_on, world, busy)
         ticking = node.spawn(_tick, world, sending)
         world.run_until_idle()
@@ -343,15 +345,16 @@ def test_a_thread_that_sends_without_end_does_not_hold_up_timers(simulate: Simul
 
 
 def test_posts_that_bring_about_posts_do_not_hold_up_timers(simulate: Simulate) -> None:
+    def wait_meanwhile(busy: vista.Ref) -> int:
+        # A turn of the loop takes 1,024 at most, and a timer may come after the second.
+        busy.go_on.post(2500)
+        vista.sleep(0.0)
+        count: int = busy._record.instance.count
+        return count
+
     def scenario(world: World) -> None:
         node = world.node()
-        busy = node.call(vista.create, Busy)
-        for _ in range(3):
-            busy.go_on.post(500)
-        waiting = node.kernel.hub.loop.create_future()
-        world.hub.loop.call_later(0.1, waiting.set_result, None)
-        ticking = node.spawn(_tick, world, waiting)
-        world.run_until_idle()
-        expect(ticking.result() >= 3, f"{ticking.result()} ticks in 100 ms")
+        count = node.call(wait_meanwhile, node.call(vista.create, Busy))
+        expect(count < 2200, f"a timer due at once came after {count} posts")
 
-    simulate(scenario)
+    simulate(scenario, every=10)

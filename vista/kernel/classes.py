@@ -18,7 +18,7 @@ from vista.errors import ClassDefinitionError, NoSuchClass
 from vista.kernel.coroutines import run_coroutine
 from vista.kernel.methods import LIFECYCLE, MethodEntry, functions_of
 from vista.kernel.natives import run_native
-from vista.kernel.objects import ClassName, Object, is_abstract, refuse_init
+from vista.kernel.objects import DEFINITIONS, ClassName, Object, is_abstract, refuse_init
 
 ClassSpecifier = str | type[Object] | Sequence[Any] | ClassName
 """How a class may be named: see `ClassTable.resolve`."""
@@ -203,8 +203,9 @@ class ClassTable:
                 raise ClassDefinitionError(
                     f"{known.full_name} is abstract: it is there for others to inherit from"
                 )
+            self.found[name] = known
             return known
-        if Object._definitions != self.definitions:
+        if DEFINITIONS.count != self.definitions:
             self._discover()
         key: Any = name if isinstance(name, str) else parts_of(name)
         entry = self.found.get(key)
@@ -241,7 +242,7 @@ class ClassTable:
 
     def _discover(self) -> None:
         """Take in the classes that were defined since the last look."""
-        self.definitions = Object._definitions
+        self.definitions = DEFINITIONS.count
         waiting: list[type[Object]] = [Object]
         while waiting:
             cls = waiting.pop(0)

@@ -54,7 +54,8 @@ def wait_for(worker: Worker, awaitable: Awaitable[Any], seconds: float | None) -
     task = _start(worker.kernel, _hold_exit(waited), context)
     number = worker.parking + 1
 
-    def end(_: asyncio.Task[Any]) -> None:
+    def end(task: asyncio.Task[Any]) -> None:
+        _take_note(task)
         # One cancelled before its first step has awaited nothing, and Python would warn of that.
         waited.close()
         if asyncio.iscoroutine(awaitable):
@@ -65,6 +66,7 @@ def wait_for(worker: Worker, awaitable: Awaitable[Any], seconds: float | None) -
     try:
         worker.park("an awaitable")
     except BaseException:
+        worker.void(number)
         task.cancel()
         raise
     return _outcome(task)
@@ -76,6 +78,12 @@ def _start(
     variables = contextvars.copy_context()
     variables.run(enter, context)
     return kernel.hub.loop.create_task(coroutine, context=variables)
+
+
+def _take_note(task: asyncio.Task[Any]) -> None:
+    """Look at a task's error: if the thread was killed nobody else does, and asyncio complains."""
+    if not task.cancelled():
+        task.exception()
 
 
 class _Exit:
@@ -122,11 +130,12 @@ class _Run(CoroutineContext):
             record.state = self
         task = _start(worker.kernel, _hold_exit(_Segments(self, self._coroutine)), self)
         number = worker.parking + 1
-        task.add_done_callback(lambda _: self._end(number))
+        task.add_done_callback(lambda task: self._end(task, number))
         worker.coroutine = self._coroutine
         try:
             worker.park("its coroutine")
         except BaseException:
+            worker.void(number)
             self._killed = True
             task.cancel()
             raise
@@ -136,8 +145,9 @@ class _Run(CoroutineContext):
             raise ThreadKilled(f"{self.frame[METHOD]} was cancelled")
         return _outcome(task)
 
-    def _end(self, number: int) -> None:
+    def _end(self, task: asyncio.Task[Any], number: int) -> None:
         """Let the object go, also when the coroutine was cancelled before its first step."""
+        _take_note(task)
         self._coroutine.close()
         if self._record is not None and self._record.state is self:
             monitor.leave(self._record, self.frame)
@@ -216,10 +226,7 @@ class _Segments:
                 except BaseException as raised:
                     error = raised
             try:
-                if error is None:
-                    awaited = coroutine.send(None)
-                else:
-                    awaited = coroutine.throw(error)
+                awaited = coroutine.send(None) if error is None else coroutine.throw(error)
             except StopIteration as stop:
                 return stop.value
             error = None

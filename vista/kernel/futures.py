@@ -7,12 +7,15 @@ other OS thread blocks; a coroutine awaits it.
 from __future__ import annotations
 
 import asyncio
+import contextvars
+import functools
 import threading
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from vista.errors import CallTimeout, ThreadKilled, WrongContextError
-from vista.kernel.current import current
+from vista.errors import CallError, CallTimeout, ThreadKilled, WrongContextError
+from vista.kernel import monitor
+from vista.kernel.current import Context, CoroutineContext, current, enter
 from vista.kernel.scopes import outside_due
 
 if TYPE_CHECKING:
@@ -105,17 +108,20 @@ class Future:
                 self._waiters = [self._waiters]
             self._waiters.append(callback)
 
-    def abandon(self, text: str = "its caller gave up") -> None:
-        """End the call for its caller and cancel the thread that was to answer."""
+    def abandon(self, error: CallError | None = None) -> None:
+        """End the call for its caller and cancel the thread that was to answer.
+
+        ``error`` is what the call ends with, by default `ThreadKilled`.
+        """
         if self._done:
             return
         worker = self.worker
-        error = ThreadKilled(f"{self.words} was cancelled: {text}")
-        self.fail(error)
+        killed = ThreadKilled(f"{self.words} was cancelled: its caller gave up")
+        self.fail(killed if error is None else error)
         if worker is not None:
             frames = worker.frames()
             if frames:
-                worker.kill(frames[-1], error)
+                worker.kill(frames[-1], killed)
 
     # --- for its holder, from anywhere -----------------------------------------------------
 
@@ -124,11 +130,23 @@ class Future:
         self._on_loop(self.abandon)
 
     def add_done_callback(self, callback: Callable[[Future], Any]) -> None:
-        """Have ``callback(future)`` called on the node's loop when the call ends."""
-        self._on_loop(lambda: self.on_done(callback))
+        """Have ``callback(future)`` called on the node's loop when the call ends.
+
+        It is called soon after, as a coroutine is: it may post and start calls in flight but not
+        wait. What it raises is logged.
+        """
+        kernel = self.kernel
+        context = contextvars.copy_context()
+        user = current().user or kernel.user
+        context.run(enter, CoroutineContext(kernel, None, user))
+
+        def soon(future: Future) -> None:
+            kernel.hub.loop.call_soon(callback, future, context=context)
+
+        self._on_loop(lambda: self.on_done(soon))
 
     def _on_loop(self, action: Callable[[], Any]) -> None:
-        if current().home is self.kernel or self.kernel.on_loop():
+        if self.kernel.on_loop():
             action()
         else:
             self.kernel.hub.loop.call_soon_threadsafe(action)
@@ -140,51 +158,55 @@ class Future:
         ``vista.timeout`` or ``limits.call_seconds`` from its start. Raises `CallTimeout` at the
         bound; a call that passed its own bound is cancelled, one whose wait passed goes on.
         """
-        self._wait(timeout)
+        late = None if self._done else self._wait(timeout)
+        if late is not None:
+            raise late
         if self._error is not None:
             raise self._error
         return self._value
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait as `result` does and return the call's error, or None for a result."""
-        self._wait(timeout)
-        return self._error
+        """Wait as `result` does and return the call's error, or None for a result.
 
-    def _wait(self, timeout: float | None) -> None:
-        if self._done:
-            return
+        Raises `CallTimeout` when ``timeout`` is over before the call ends.
+        """
+        late = None if self._done else self._wait(timeout)
+        return self._error if late is None else late
+
+    def _wait(self, timeout: float | None) -> CallTimeout | None:
+        """Wait for the end; return the error of a call whose own time is over before that."""
         context = current()
         if context.kernel is self.kernel:
-            wait_parked(context, self, timeout)  # type: ignore[arg-type]
-        elif self.kernel.on_loop():
-            raise WrongContextError("inside a coroutine write: await future")
-        else:
-            self._block(timeout)
+            return wait_parked(context, self, timeout)  # type: ignore[arg-type]
+        refuse_to_block(context, self)
+        return self._block(timeout)
 
-    def _block(self, timeout: float | None) -> None:
+    def _block(self, timeout: float | None) -> CallTimeout | None:
         """Block an OS thread that is not the loop's."""
         ended = threading.Event()
-        self.add_done_callback(lambda _: ended.set())
-        own = self.created + self.kernel.limits.call_seconds
-        due = outside_due()
-        if due is not None:
-            own = due
-        left = max(0.0, own - self.kernel.hub.time())
+        self._on_loop(lambda: self.on_done(lambda _: ended.set()))
+        left = max(0.0, self.due_outside() - self.kernel.hub.time())
         try:
             if self.kernel.hub.block(ended, left if timeout is None else min(left, timeout)):
-                return
+                return None
         except BaseException:
             # Ctrl-C at a prompt: nobody waits any longer, so the thread ends.
             self.cancel()
             raise
-        self._give_up(timeout is not None and timeout < left)
+        return self.give_up(timeout is not None and timeout < left)
 
-    def _give_up(self, only_the_wait: bool) -> None:
-        """Raise `CallTimeout`; the call itself goes on if only the wait had its bound."""
+    def due_outside(self) -> float:
+        """When the call must have ended for code that is in no vista thread."""
+        due = outside_due()
+        return self.created + self.kernel.limits.call_seconds if due is None else due
+
+    def give_up(self, only_the_wait: bool) -> CallTimeout:
+        """Cancel a call whose time is over and return the error; raise it if only the wait's is."""
         error = CallTimeout(f"{self.words} did not answer in time")
-        if not only_the_wait:
-            self._on_loop(lambda: self.abandon("its time was over"))
-        raise error
+        if only_the_wait:
+            raise error
+        self._on_loop(lambda: self.abandon(error))
+        return error
 
     def __await__(self) -> Generator[Any, None, Any]:
         """Wait in a coroutine, on the node's loop or on any other."""
@@ -198,12 +220,12 @@ class Future:
                 else:
                     loop.call_soon_threadsafe(_set_once, ended)
 
-            self.add_done_callback(note)
-            left = self.created + self.kernel.limits.call_seconds - self.kernel.hub.time()
+            self._on_loop(lambda: self.on_done(note))
+            left = self.due_outside() - self.kernel.hub.time()
             try:
-                yield from _within(loop, ended, left).__await__()
+                yield from _within(ended, left).__await__()
             except TimeoutError:
-                self._give_up(False)
+                raise self.give_up(False) from None
             except BaseException:
                 self.cancel()
                 raise
@@ -229,33 +251,46 @@ def _set_once(ended: asyncio.Future[None]) -> None:
         ended.set_result(None)
 
 
-async def _within(
-    loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None], left: float
-) -> None:
+async def _within(ended: asyncio.Future[None], left: float) -> None:
     async with asyncio.timeout(left):
         await ended
 
 
-def wait_parked(worker: Worker, future: Future, timeout: float | None = None) -> None:
-    """Park a vista thread until ``future`` ends, within the bounds that apply to it."""
+def refuse_to_block(context: Context, future: Future) -> None:
+    """Raise `WrongContextError` where blocking would stop a whole node."""
+    if future.kernel.on_loop():
+        raise WrongContextError("inside a coroutine write: await future")
+    if context.home is not None and context.home.on_loop():
+        raise WrongContextError("this future belongs to another node of this process")
+
+
+def wait_parked(worker: Worker, future: Future, timeout: float | None = None) -> CallTimeout | None:
+    """Park a vista thread until ``future`` ends, within the bounds that apply to it.
+
+    Returns the error of a call whose own time is over, and raises it when only ``timeout`` is.
+    """
     kernel = future.kernel
     own = worker.deadline(worker.frame, future.created)
     due = own if timeout is None else min(own, kernel.hub.time() + timeout)
-    number = worker.parking + 1
-    if future._waiters is None:
-        future._waiters = (worker, number)
-    else:
-        future.on_done(lambda _: worker.wake(number))
+    waiter = worker, number = (worker, worker.parking + 1)
     timer = kernel.timers.call_at(due, lambda: worker.wake(number))
     try:
+        monitor.refuse_endless(worker.frame, kernel.limits.chain_calls_max)
+        if future._waiters is None:
+            future._waiters = waiter
+        else:
+            future.on_done(lambda _: worker.wake(number))
         worker.park(lambda: f"the answer of {future.words}", wants=future.record)
     except BaseException:
+        worker.void(number)
         future.abandon()
         raise
     finally:
         timer.cancel()
-    if not future._done:
-        future._give_up(due < own)
+        if future._waiters is waiter:
+            # Whoever looks again and again leaves nothing behind.
+            future._waiters = None
+    return None if future._done else future.give_up(due < own)
 
 
 def gather(
@@ -265,34 +300,57 @@ def gather(
 
     ``timeout`` bounds the wait in seconds. The first error is raised as soon as it is there and
     the other calls go on, as with ``asyncio.gather``; with ``return_exceptions`` errors stand in
-    the list instead.
+    the list instead, also the `CallTimeout` of a call that has not ended in time.
     """
     waiting = [future for future in futures if not future._done]
     if waiting:
         context = current()
-        if context.kernel is waiting[0].kernel:
-            _park_for_all(context, waiting, timeout, return_exceptions)  # type: ignore[arg-type]
-        else:
-            time = waiting[0].kernel.hub.time
-            due = None if timeout is None else time() + timeout
+        if any(future.kernel is not context.kernel for future in waiting):
             for future in waiting:
-                left = None if due is None else max(0.0, due - time())
-                if future.exception(left) is not None and not return_exceptions:
-                    break
+                refuse_to_block(context, future)
+            _block_for_all(waiting, timeout, return_exceptions)
+        else:
+            _park_for_all(context, waiting, timeout, return_exceptions)  # type: ignore[arg-type]
+    errors = [_error_of(future) for future in futures]
     if return_exceptions:
-        return [future._value if future._error is None else future._error for future in futures]
-    for future in futures:
-        if future._error is not None:
-            raise future._error
+        pairs = zip(futures, errors, strict=True)
+        return [future._value if error is None else error for future, error in pairs]
+    # One that has ended says more than one that is late.
+    for future, error in zip(futures, errors, strict=True):
+        if error is not None and future._done:
+            raise error
+    for error in errors:
+        if error is not None:
+            raise error
     return [future._value for future in futures]
+
+
+def _error_of(future: Future) -> BaseException | None:
+    if future._done:
+        return future._error
+    return CallTimeout(f"{future.words} did not answer in time")
+
+
+def _expire(waiting: list[Future], dues: list[float], now: float) -> list[Future]:
+    """Give up the calls whose own time is over; return those that are still to be waited for."""
+    left = []
+    for future, due in zip(waiting, dues, strict=True):
+        if future._done:
+            continue
+        if due <= now:
+            future.give_up(False)
+        else:
+            left.append(future)
+    return left
 
 
 def _park_for_all(
     worker: Worker, waiting: list[Future], timeout: float | None, return_exceptions: bool
 ) -> None:
-    kernel = waiting[0].kernel
-    number = worker.parking + 1
-    left = len(waiting)
+    kernel = worker.kernel
+    frame, time = worker.frame, kernel.hub.time
+    number, left = worker.parking + 1, len(waiting)
+    end = None if timeout is None else time() + timeout
 
     def note(future: Future) -> None:
         nonlocal left
@@ -300,25 +358,55 @@ def _park_for_all(
         if left == 0 or (future._error is not None and not return_exceptions):
             worker.wake(number)
 
-    own = min(worker.deadline(worker.frame, future.created) for future in waiting)
-    due = own if timeout is None else min(own, kernel.hub.time() + timeout)
+    monitor.refuse_endless(frame, kernel.limits.chain_calls_max)
     for future in waiting:
-        if future._waiters is None:
-            future._waiters = note
-        else:
-            future.on_done(note)
-    timer = kernel.timers.call_at(due, lambda: worker.wake(number))
-    try:
-        worker.park(lambda: f"the answers of {left} calls")
-    except BaseException:
-        for future in waiting:
-            future.abandon()
-        raise
-    finally:
-        timer.cancel()
-    late = [future for future in waiting if not future._done]
-    if late and (return_exceptions or all(future._error is None for future in waiting)):
-        for future in late[1:]:
-            if due >= own:
-                future.abandon("its time was over")
-        late[0]._give_up(due < own)
+        future.on_done(note)
+    pending = waiting
+    while pending and (return_exceptions or all(future._error is None for future in waiting)):
+        dues = [worker.deadline(frame, future.created) for future in pending]
+        first = min(dues) if end is None else min(*dues, end)
+        number = worker.parking + 1
+        timer = kernel.timers.call_at(first, functools.partial(worker.wake, number))
+        try:
+            worker.park(lambda: f"the answers of {left} calls")
+        except BaseException:
+            worker.void(number)
+            for future in pending:
+                future.abandon()
+            raise
+        finally:
+            timer.cancel()
+        now = time()
+        pending = _expire(pending, dues, now)
+        if end is not None and now >= end:
+            return
+
+
+def _block_for_all(waiting: list[Future], timeout: float | None, return_exceptions: bool) -> None:
+    hub = waiting[0].kernel.hub
+    ended, count = threading.Event(), len(waiting)
+    done: list[Future] = []
+    end = None if timeout is None else hub.time() + timeout
+
+    def note(future: Future) -> None:
+        # The futures may be of several nodes; appending is one step for all OS threads.
+        done.append(future)
+        if len(done) >= count or (future._error is not None and not return_exceptions):
+            ended.set()
+
+    for future in waiting:
+        future._on_loop(functools.partial(future.on_done, note))
+    pending = waiting
+    while pending and not ended.is_set():
+        dues = [future.due_outside() for future in pending]
+        first = min(dues) if end is None else min(*dues, end)
+        try:
+            hub.block(ended, max(0.0, first - hub.time()))
+        except BaseException:
+            for future in pending:
+                future.cancel()
+            raise
+        now = hub.time()
+        pending = _expire(pending, dues, now)
+        if end is not None and now >= end:
+            return

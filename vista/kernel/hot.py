@@ -75,7 +75,13 @@ class RefMethod:
             if type(result) not in ATOMS:
                 result = copy_value(result, "result")
         except BaseException as error:
-            outcome = record.kernel.invoker.failed(worker, frame, error, True)
+            try:
+                outcome = record.kernel.invoker.failed(worker, frame, error, True)
+            except RecursionError as full:
+                # Not one Python frame is left: the object is let go when there is room again.
+                outcome = full
+                worker.owed = (record, frame, worker.owed)
+                worker.frame = parent
         else:
             worker.frame = parent
             if record.queue is None:
@@ -94,7 +100,10 @@ class RefMethod:
         kernel = record.kernel
         worker: Any = current()
         if worker.kernel is not kernel:
-            kernel.from_outside(worker, self.post, args, kwargs)
+            if worker.home is kernel and kernel.on_loop():
+                kernel.invoker.post_beside(worker, record, self._method, args, kwargs)
+            else:
+                kernel.from_outside(worker, self.post, args, kwargs)
             return
         if kwargs:
             args, kwargs = copy_arguments(args, kwargs)
@@ -107,8 +116,8 @@ class RefMethod:
         if run is None:
             kernel.invoker.deliver(message)
         elif record.state is kernel:
-            record.state = QUEUED
             kernel.threads.ready.append(message)
+            record.state = QUEUED
         elif (
             (queue := record.queue) is not None
             and record.idle is kernel
@@ -123,7 +132,7 @@ class RefMethod:
         record, method = self._record, self._method
         kernel = record.kernel
         worker: Any = current()
-        if worker.kernel is not kernel and worker.home is not kernel:
+        if worker.kernel is not kernel and not (worker.home is kernel and kernel.on_loop()):
             made: Future = kernel.from_outside(worker, self.future, args, kwargs)
             return made
         if args and (type(args[0]) not in ATOMS or len(args) > 1):
@@ -131,11 +140,14 @@ class RefMethod:
         if kwargs:
             kwargs = copy_arguments((), kwargs)[1]
         pending = Future(kernel, record, method.name)
+        if worker.kernel is not kernel:
+            # A coroutine may run long after the last turn of the loop.
+            pending.created = kernel.hub.time()
         frame, user, run = worker.frame, worker.user, self._run
         message = (record, method, frame, kernel.now, args, kwargs, pending, user, run)
         if run is not None and record.state is worker.kernel:
-            record.state = QUEUED
             kernel.threads.ready.append(message)
+            record.state = QUEUED
         else:
             kernel.invoker.deliver(message)
         return pending

@@ -78,6 +78,8 @@ class Invoker:
         threads = self.kernel.threads
         self.kernel.counters.messages_queued += count
         while True:
+            if worker.owed is not None:
+                monitor.settle_owed(worker)
             worker.frame = worker.root = None
             if not threads.retire(worker):
                 return None
@@ -197,7 +199,7 @@ class Invoker:
         """Call a method with arguments that are the callee's own already."""
         deep = timed = False
         if worker.left <= 0:
-            deep = self._check(worker)
+            deep = self.check(worker)
             timed = True
         if record.idle is GONE:
             record, method = self._follow(record, method)
@@ -250,6 +252,7 @@ class Invoker:
         if hold:
             record.state = worker
         method.calls += 1
+        outcome: BaseException | None = None
         try:
             if record.guard is not None:
                 result = self._guarded(record, method, args, kwargs, frame)
@@ -258,10 +261,18 @@ class Invoker:
                 if type(result) not in ATOMS:
                     result = copy_value(result, "result")
         except BaseException as error:
-            outcome = self.failed(worker, frame, error, hold)
-        else:
-            self._returned(worker, frame, hold)
-            return result
+            outcome = error
+        try:
+            if outcome is None:
+                self._returned(worker, frame, hold)
+                return result
+            outcome = self.failed(worker, frame, outcome, hold)
+        except RecursionError as full:
+            # Not one Python frame is left: the object is let go when there is room again.
+            outcome = full
+            if hold:
+                worker.owed = (record, frame, worker.owed)
+            worker.frame = parent
         raise outcome
 
     def _returned(self, worker: Worker, frame: Frame, hold: bool) -> None:
@@ -302,7 +313,7 @@ class Invoker:
                 record.guard.note_changes(record, frame)
             record.guard.thread_ended(record, frame)
 
-    def _check(self, worker: Worker) -> bool:
+    def check(self, worker: Worker) -> bool:
         """Give way if the loop's turn has come; return whether the greenlet is nested too deep."""
         worker.left = self.left
         if self.kernel.threads.turn_is_over():
@@ -311,15 +322,7 @@ class Invoker:
         depth = len(worker.frames())
         if depth < limits.nested_calls_max:
             return False
-        chain, frame = depth, worker.root[PARENT]
-        while frame is not None:
-            chain += 1
-            frame = frame[PARENT]
-        if chain >= limits.chain_calls_max:
-            raise Overloaded(
-                f"a chain of {chain} calls wait for one another (limit chain_calls_max); "
-                f"does {worker.frame[METHOD]} call itself without end?"
-            )
+        monitor.refuse_endless(worker.frame, limits.chain_calls_max)
         return True
 
     def message(
@@ -335,6 +338,19 @@ class Invoker:
         run = run_of(record, method)
         now, user = self.kernel.now, context.user or self.kernel.user
         return (record, method, context.frame, now, args, kwargs, future, user, run)
+
+    def post_beside(
+        self,
+        context: Context,
+        record: Record,
+        method: MethodEntry,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Post a message from a coroutine: it stands beside the turns of the loop."""
+        args, kwargs = copy_arguments(args, kwargs)
+        message = self.message(context, record, method, args, kwargs, None)
+        self.deliver((*message[:PARENT], None, *message[PARENT + 1 :]))
 
     # --- queues ----------------------------------------------------------------------------
 

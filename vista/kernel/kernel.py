@@ -10,6 +10,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 from vista.errors import (
@@ -25,26 +26,24 @@ from vista.errors import (
 )
 from vista.ids import NODE_BYTES, Id
 from vista.kernel import encoding, monitor, upgrade
-from vista.kernel.access import AccessControlList, checked_acl
+from vista.kernel.access import AccessControlList
 from vista.kernel.classes import ClassEntry, ClassSpecifier, ClassTable, parts_of
+from vista.kernel.creation import create_object
 from vista.kernel.current import (
-    METHOD,
-    RECORD,
     Context,
-    CoroutineContext,
     Frame,
     current,
 )
 from vista.kernel.deletion import remove
 from vista.kernel.futures import Errand, Future
 from vista.kernel.guard import Guard, administer, unanswered
-from vista.kernel.hot import ATOMS, work
+from vista.kernel.hot import work
 from vista.kernel.hub import Hub
 from vista.kernel.inspection import ThreadIds
 from vista.kernel.invoke import Invoker, Message
 from vista.kernel.methods import LIFECYCLE, MethodEntry, message_name
 from vista.kernel.objects import ClassName, Object
-from vista.kernel.refs import Ref, keep_call, make_ref, set_record
+from vista.kernel.refs import Ref, keep_call, make_ref
 from vista.kernel.scopes import outside_due
 from vista.kernel.services import ServiceTable
 from vista.kernel.statistics import Counters
@@ -54,7 +53,6 @@ from vista.kernel.timers import Timers
 from vista.kernel.unknown import missing_call
 from vista.limits import Limits
 from vista.records import find_record
-from vista.values import copy_arguments
 from vista.wire.codec import Codec
 
 CREATOR: Final = "ObjectCreator"
@@ -112,78 +110,7 @@ class Kernel:
 
     # --- objects ---------------------------------------------------------------------------
 
-    def create(
-        self,
-        specifier: ClassSpecifier,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        acl: AccessControlList | None = None,
-    ) -> Ref:
-        """Make an object, in a vista thread of this kernel, and return its Ref.
-
-        When ``create`` fails nothing of the object is left.
-        """
-        if acl is not None:
-            acl = checked_acl(acl)
-        classes = self.classes
-        entry = classes.found.get(specifier) if type(specifier) is str else None
-        if entry is None or Object._definitions != classes.definitions:
-            entry = self.find_class(specifier)
-        table = self.table
-        key = table.new_key()
-        instance: Any = _new(entry.cls)
-        instance._record = record = Record(self, key, entry, instance)
-        table.records[key] = record
-        record.ref = ref = _new(Ref)
-        set_record(ref, record)
-        entry.created += 1
-        if acl is not None or self.default_acl is not None:
-            self.guard_of(record).acl = acl if acl is not None else self.default_acl
-        hook = entry.create
-        if hook is not None:
-            self._run_create(record, hook, args, kwargs)
-        elif args or kwargs:
-            remove(self, record)
-            raise TypeError(f"{entry.name}.create() takes no arguments")
-        return ref
-
-    def _run_create(
-        self, record: Record, hook: MethodEntry, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        """Run the create hook of a new object, nested in the calling thread."""
-        worker: Any = current()
-        parent = worker.frame
-        worker.frame = frame = (record, hook, parent, self.now)
-        record.state = worker
-        hook.calls += 1
-        try:
-            for value in args:
-                if type(value) not in ATOMS:
-                    args = copy_arguments(args, kwargs)[0]
-                    break
-            if kwargs:
-                hook.run(record.instance, *args, **copy_arguments((), kwargs)[1])
-            else:
-                hook.run(record.instance, *args)
-        except BaseException as error:
-            remove(self, record)
-            outcome: BaseException | None = self.invoker.failed(worker, frame, error, True)
-        else:
-            outcome = None
-        if outcome is not None:
-            raise outcome
-        worker.frame = parent
-        if record.queue is None:
-            record.state = record.idle
-        else:
-            monitor.finish(record, frame)
-        if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
-            worker.reenter(parent)
-        worker.left -= 1
-        if worker.left <= 0:
-            worker.left = self.limits.sends_between_checks
-            if self.threads.turn_is_over():
-                worker.give_way()
+    create = create_object
 
     def make_creator(self) -> Ref:
         """Return the node's ObjectCreator, made with the node; its Id names the node everywhere."""
@@ -374,7 +301,7 @@ class Kernel:
             return function(*args, **kwargs)
         if isinstance(context, Worker):
             raise WrongContextError("this Ref belongs to another node of this process")
-        if isinstance(context, CoroutineContext) or self.on_loop():
+        if self.on_loop() or (context.home is not None and context.home.on_loop()):
             raise WrongContextError(
                 "a coroutine cannot wait by itself: write await vista.aio.send(...), "
                 "vista.aio.create(...) or await a future"
@@ -390,15 +317,21 @@ class Kernel:
 
         The result is not copied.
         """
+        monitor.refuse_endless(context.frame, self.limits.chain_calls_max)
         bound = outside_due()
 
         def run() -> None:
             worker: Any = current()
             if bound is not None:
                 worker.scopes = [(worker.frame, bound)]
-            future.outcome = function()
+            try:
+                future.outcome = function()
+            finally:
+                worker.scopes = None
 
         future = Errand(self, None, getattr(function, "__name__", "call"))
+        # Outside of the turns of the loop nobody keeps the kernel's time up to date.
+        future.created = self.hub.time()
         acting = user or context.user or self.user
         message = self._errand(context.frame, run, future, acting)
         if self.on_loop():
@@ -450,7 +383,7 @@ class Kernel:
         """Park the calling vista thread for ``seconds``."""
         worker: Any = current()
         number = worker.parking + 1
-        timer = self.timers.call_later(seconds, lambda: worker.wake(number))
+        timer = self.timers.call_later(seconds, partial(worker.wake, number))
         try:
             worker.park("sleep")
         finally:

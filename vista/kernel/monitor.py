@@ -11,14 +11,18 @@ call that comes back into an object of its own chain finds it held by its own `W
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from vista.errors import DeadlockError
+from vista.errors import DeadlockError, Overloaded
 from vista.kernel.current import METHOD, PARENT, RECORD, Frame, current
 from vista.kernel.table import GONE, QUEUED, Record
 
 if TYPE_CHECKING:
     from vista.kernel.threads import Worker
+
+
+_ROOM_FRAMES: Final = 40
+"""Python frames that ending a thread may take: handing the object over, telling watchers."""
 
 
 def release(record: Record) -> None:
@@ -67,8 +71,8 @@ def line_up(record: Record, waiter: Any) -> None:
 def release_chain(worker: Worker, innermost: Frame, *, keep: bool = False) -> None:
     """Release what the frames of a parking greenlet hold, from ``innermost`` outwards.
 
-    Objects that an exclusive method keeps stay held, and with ``keep`` that of ``innermost``. Frames
-    of preemptable methods hold nothing: if their object is held, then by a frame further out.
+    Objects that an exclusive method keeps stay held, and with ``keep`` that of ``innermost``.
+    Frames of preemptable methods hold nothing: if their object is held, then by one further out.
     """
     root, frame = worker.root, innermost
     kept: list[Record] | None = None
@@ -98,12 +102,52 @@ def finish(record: Record, frame: Frame) -> None:
     A method that swallowed its own end may return without holding its object: others keep it.
     """
     guard = record.guard
-    if record.state is current():
+    worker: Any = current()
+    if (record.queue or guard is not None) and not has_room():
+        worker.owed = (record, frame, worker.owed)
+        return
+    if record.state is worker:
         leave(record, frame)
     elif guard is not None:
         guard.note_changes(record, frame)
     if guard is not None:
         guard.thread_ended(record, frame)
+
+
+def has_room(frames: int = _ROOM_FRAMES) -> bool:
+    """Return whether so many Python frames are left for what must not stop half way."""
+    try:
+        _descend(frames)
+    except RecursionError:
+        return False
+    return True
+
+
+def _descend(frames: int) -> None:
+    if frames:
+        _descend(frames - 1)
+
+
+def release_owed(worker: Worker) -> None:
+    """Release what threads that ended with no frame left for it hold still."""
+    owed, frames = worker.owed, None
+    while owed is not None:
+        record, frame, owed = owed
+        frames = frames or worker.frames()
+        # One that its greenlet is in again is released with the others.
+        if record.state is worker and not any(live[RECORD] is record for live in frames):
+            leave(record, frame)
+
+
+def settle_owed(worker: Worker) -> None:
+    """End the threads that had no frame left for it, when their greenlet has come back."""
+    owed, worker.owed = worker.owed, None
+    while owed is not None:
+        record, frame, owed = owed
+        if frame[METHOD] is record.entry.create:
+            record.kernel.remove_record(record)
+        else:
+            finish(record, frame)
 
 
 def exclusive_holder(frame: Frame | None, record: Record) -> Frame | None:
@@ -113,6 +157,19 @@ def exclusive_holder(frame: Frame | None, record: Record) -> Frame | None:
             return frame
         frame = frame[PARENT]
     return None
+
+
+def refuse_endless(frame: Frame | None, calls_max: int) -> None:
+    """Raise `Overloaded` when more than ``calls_max`` calls wait for one another up to ``frame``."""
+    count, innermost = 0, frame
+    while frame is not None:
+        count += 1
+        frame = frame[PARENT]
+    if count >= calls_max and innermost is not None:
+        raise Overloaded(
+            f"a chain of {count} calls wait for one another (limit chain_calls_max); "
+            f"does {innermost[METHOD]} call itself without end?"
+        )
 
 
 def refuse_deadlock(frame: Frame | None, record: Record, method: str) -> None:

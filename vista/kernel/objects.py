@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from vista.errors import BadValueError, ClassDefinitionError
 from vista.kernel.access import AccessControlList, checked_acl
@@ -29,6 +29,19 @@ class ClassName:
 
     def __str__(self) -> str:
         return f"{self.namespace}.{self.name} version {self.version}"
+
+
+class Definitions:
+    """How many object classes were defined in this process, so that tables know to look again."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+DEFINITIONS: Final = Definitions()
+"""The one of this process, as Python's own list of subclasses is."""
 
 
 class Object(Referable):
@@ -59,8 +72,6 @@ class Object(Referable):
     __slots__ = ("__weakref__", "_record")
 
     _record: Record
-    _definitions: ClassVar[int] = 0
-    """How many classes were defined in this process, so that tables know when to look again."""
     __vista_class__: ClassVar[ClassName] = ClassName("Standard", "Object", 1)
 
     def __init_subclass__(
@@ -82,7 +93,7 @@ class Object(Referable):
             cls.__vista_abstract__ = True  # type: ignore[attr-defined]
         # Last: a class that was refused must have no name of its own.
         cls.__vista_class__ = ClassName(namespace, cls.__name__, version)
-        Object._definitions += 1
+        DEFINITIONS.count += 1
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         raise ClassDefinitionError(

@@ -33,6 +33,13 @@ RUNNING: Final = "running"
 PARKED: Final = "parked"
 WOKEN: Final = "woken"
 
+STAYING: Final = ""
+"""What a worker that leaves for the loop lets go: nothing, it does not leave."""
+STANDING: Final = "stands by"
+"""Nothing: it waits for its turn in an object or in the ready queue."""
+KEEPING: Final = "keeps the innermost object"
+RELEASING: Final = "releases its objects"
+
 
 class KillThread(BaseException):
     """Thrown into a greenlet to end the thread ``frame`` and all that is nested in it.
@@ -61,12 +68,15 @@ class Worker(Context):
         "greenlet",
         "held_back",
         "in_kernel_thread",
+        "leaving",
         "left",
         "message",
         "native_thread",
+        "owed",
         "parking",
         "root",
         "scopes",
+        "timer",
         "wants",
         "why",
     )
@@ -81,6 +91,9 @@ class Worker(Context):
         self.scopes: list[tuple[Frame, float]] | None = None
         self.condition = WOKEN
         self.parking = 0
+        self.leaving = STAYING
+        self.timer: Timer | None = None
+        self.owed: Any = None
         self.why: Any = ""
         self.wants: Record | None = None
         self.coroutine: Any = None
@@ -107,26 +120,45 @@ class Worker(Context):
         frames are released, the innermost one only unless ``keep``. The earliest bound on a call
         of the chain is watched meanwhile.
         """
-        threads = self.home.threads  # type: ignore[union-attr]
         self.parking += 1
-        self.condition = PARKED
-        self.why = why
         self.wants = wants
-        frame = self.frame
-        monitor.release_chain(self, frame, keep=keep)
-        timer = self._watch_deadline()
-        threads.parked[self] = None
-        threads.loop_greenlet.switch()
-        threads.parked.pop(self, None)
-        if timer is not None:
-            timer.cancel()
-        self.condition = RUNNING
-        self.wants = None
+        self._leave(PARKED, why, KEEPING if keep else RELEASING)
         value, error = self._value, self._error
         self._value = self._error = None
         if error is not None:
             raise error
         return value
+
+    def _leave(self, condition: str, why: Any, leaving: str) -> None:
+        """Let the loop run until it comes back here; `settle` does there what is to be done.
+
+        Methods that recurse without end come here too. So this takes one frame and sets words, and
+        when not even that is left, nothing has happened.
+        """
+        threads = self.home.threads  # type: ignore[union-attr]
+        self.condition = condition
+        self.why = why
+        self.leaving = leaving
+        threads.parked[self] = None
+        try:
+            threads.loop_greenlet.switch()
+        finally:
+            self.condition = RUNNING
+            self.leaving = STAYING
+            self.wants = None
+            del threads.parked[self]
+
+    def settle(self) -> None:
+        """On the loop, when the greenlet has left: release its objects and watch its bounds."""
+        leaving, self.leaving = self.leaving, STAYING
+        if leaving is not STANDING:
+            monitor.release_chain(self, self.frame, keep=leaving is KEEPING)
+            monitor.release_owed(self)
+        self.timer = self._watch_deadline()
+
+    def void(self, parking: int) -> None:
+        """Make nothing of what would wake wait number ``parking``, should it never have begun."""
+        self.parking = max(self.parking, parking)
 
     def wake(self, parking: int, value: Any = None, error: BaseException | None = None) -> bool:
         """End the wait number ``parking`` with a value or an error; whether it still lasted."""
@@ -169,29 +201,19 @@ class Worker(Context):
         record = frame[RECORD]
         if not monitor.try_enter(record, self):
             monitor.line_up(record, self)
-            self._stand_by(f"its turn in {record.entry.name}")
+            self._stand_by(f"its turn in {record.entry.name}", STANDING)
 
-    def _stand_by(self, why: str) -> None:
+    def _stand_by(self, why: str, leaving: str) -> None:
         """Let the loop run; whoever takes this worker from a queue resumes it."""
-        threads = self.home.threads  # type: ignore[union-attr]
-        self.condition = WOKEN
-        self.why = why
-        timer = self._watch_deadline()
-        threads.parked[self] = None
-        threads.loop_greenlet.switch()
-        threads.parked.pop(self, None)
-        if timer is not None:
-            timer.cancel()
-        self.condition = RUNNING
+        self._leave(WOKEN, why, leaving)
         error, self._error = self._error, None
         if error is not None:
             raise error
 
     def give_way(self) -> None:
         """Let other threads, timers and I/O run; the innermost object stays held."""
-        monitor.release_chain(self, self.frame, keep=True)
-        self.admitted()
-        self._stand_by("the processor")
+        self.home.threads.ready.append(self)  # type: ignore[union-attr]
+        self._stand_by("the processor", KEEPING)
 
     def park_native(self, running: asyncio.Future[Any], keep: bool) -> Any:
         """Wait for a kernel thread. A kill takes effect when it returns, not before.
@@ -203,6 +225,9 @@ class Worker(Context):
         self.in_kernel_thread = True
         try:
             self.park("its kernel thread", keep=keep)
+        except BaseException:
+            self.void(number)
+            raise
         finally:
             self.in_kernel_thread = False
         killed, self._killed = self._killed, None
@@ -311,8 +336,8 @@ class Worker(Context):
         """Hold the greenlet from now on until `thaw`; a running one stops here."""
         self.frozen = True
         if self.condition is RUNNING:
-            self._hold_back()
-            self._stand_by("vista.resume")
+            self.held_back = self._enter
+            self._stand_by("vista.resume", RELEASING)
 
     def thaw(self) -> None:
         """Let a frozen greenlet go on."""
@@ -389,6 +414,16 @@ class Threads:
         self.turn_end = now + kernel.limits.turn_seconds
         self.checks_left = 64
         kernel.hub.order(ready)
+        try:
+            self._run_ready(time)
+        finally:
+            # Also after a mistake of vista's own, which the loop logs: the others go on.
+            self.running = None
+            if ready:
+                self.schedule()
+
+    def _run_ready(self, time: Callable[[], float]) -> None:
+        kernel, ready = self.kernel, self.ready
         while ready:
             item = ready.popleft()
             if type(item) is tuple:
@@ -399,14 +434,16 @@ class Threads:
                 if worker.frozen:
                     worker.admitted()
                     continue
+                if worker.timer is not None:
+                    worker.timer.cancel()
+                    worker.timer = None
             self.running = worker
             worker.greenlet.switch()
+            if worker.leaving:
+                worker.settle()
             self.checks_left -= 1
             if self.checks_left <= 0 or time() >= self.turn_end:
-                break
-        self.running = None
-        if ready:
-            self.schedule()
+                return
 
     def turn_is_over(self) -> bool:
         """Whether the loop must have its turn: by the clock, or by the number of looks at it."""

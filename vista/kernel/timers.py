@@ -8,6 +8,7 @@ when they are the majority.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import heapq
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from vista.kernel.hub import Hub
 
 _CANCELLED_MIN = 256
+_DELAY_MAX = 86_400.0
 
 
 class Timer:
@@ -35,7 +37,9 @@ class Timer:
         """Forget the callback; harmless when it has run."""
         if self.callback is not None:
             self.callback = None
-            self._timers.note_cancelled()
+            self._timers.count_cancelled += 1
+            if self._timers.count_cancelled > _CANCELLED_MIN:
+                self._timers.sweep()
 
 
 class Timers:
@@ -45,12 +49,15 @@ class Timers:
         self._hub = hub
         self._heap: list[Timer] = []
         self._number = 0
-        self._cancelled = 0
+        self.count_cancelled = 0
         self._handle: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
+        self._disordered = False
+        # Callbacks are nobody's code; the thread that happened to arm the timer is not theirs.
+        self._context = contextvars.Context()
 
     def __len__(self) -> int:
-        return len(self._heap) - self._cancelled
+        return len(self._heap) - self.count_cancelled
 
     def call_later(self, seconds: float, callback: Callable[[], Any]) -> Timer:
         """Call ``callback()`` on the loop after ``seconds``; return the timer to cancel it."""
@@ -58,48 +65,65 @@ class Timers:
 
     def call_at(self, due: float, callback: Callable[[], Any]) -> Timer:
         """Call ``callback()`` on the loop at ``due``, in the hub's seconds."""
+        if self._disordered:
+            self._rebuild()
         self._number += 1
         timer = Timer(self, due, self._number, callback)
-        heapq.heappush(self._heap, timer)
-        if self._heap[0] is timer:
-            self._arm()
+        try:
+            heapq.heappush(self._heap, timer)
+            if self._heap[0] is timer:
+                self._arm()
+        except RecursionError:
+            # A method that recurses without end came to its last frame here.
+            timer.callback = None
+            self._disordered = True
+            raise
         return timer
 
-    def note_cancelled(self) -> None:
-        """Count a cancelled entry and drop them all when they are the majority."""
-        self._cancelled += 1
-        if self._cancelled > _CANCELLED_MIN and self._cancelled * 2 > len(self._heap):
-            self._heap = [timer for timer in self._heap if timer.callback is not None]
-            heapq.heapify(self._heap)
-            self._cancelled = 0
+    def sweep(self) -> None:
+        """Drop the cancelled entries when they are the majority."""
+        if self.count_cancelled * 2 > len(self._heap):
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        heap = [timer for timer in self._heap if timer.callback is not None]
+        heapq.heapify(heap)
+        self._heap = heap
+        self.count_cancelled = 0
+        self._disordered = False
 
     def _arm(self) -> None:
         """Have the loop wake for the earliest entry."""
         if not self._heap:
             return
         due = self._heap[0].due
-        if self._handle is not None:
-            if self._armed_for <= due:
-                return
-            self._handle.cancel()
-        delay = max(0.0, due - self._hub.time())
+        known = self._handle
+        if known is not None and self._armed_for <= due:
+            return
+        # A loop refuses an endless delay; one that is over too early is armed again.
+        delay = min(max(0.0, due - self._hub.time()), _DELAY_MAX)
+        self._handle = self._hub.loop.call_later(delay, self._run, context=self._context)
         self._armed_for = due
-        self._handle = self._hub.loop.call_later(delay, self._run)
+        if known is not None:
+            known.cancel()
 
     def _run(self) -> None:
         self._handle = None
+        if self._disordered:
+            self._rebuild()
         now = self._hub.time()
-        heap = self._heap
-        # The loop may call a clock's tick early.
-        while heap and heap[0].due <= now + 1e-6:
-            timer = heapq.heappop(heap)
-            callback, timer.callback = timer.callback, None
-            if callback is None:
-                self._cancelled -= 1
-            else:
-                callback()
-            heap = self._heap
-        self._arm()
+        try:
+            # The loop may call a clock's tick early. A callback may replace the heap.
+            while self._heap and self._heap[0].due <= now + 1e-6:
+                timer = heapq.heappop(self._heap)
+                callback, timer.callback = timer.callback, None
+                if callback is None:
+                    self.count_cancelled -= 1
+                else:
+                    callback()
+        finally:
+            # A callback that raises must not stop the others.
+            self._arm()
 
     def close(self) -> None:
         """Forget every timer."""
@@ -107,4 +131,4 @@ class Timers:
             self._handle.cancel()
             self._handle = None
         self._heap.clear()
-        self._cancelled = 0
+        self.count_cancelled = 0

@@ -8,6 +8,7 @@ there: a class list needs no event loop and a boot no prompt.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from vista.kernel.futures import Future
     from vista.kernel.node import Node
     from vista.kernel.rows import ClassRow
+
+COLLECT_AFTER_OBJECTS = 10_000
+"""New containers between two runs of Python's cyclic collector; its default is 700, a few hundred
+messages. Making many objects is 20 to 40 % faster with this; a program that makes a node by itself
+keeps the setting it has."""
 
 DONE = 0
 FAILED = 1
@@ -252,6 +258,7 @@ def _make_node(options: argparse.Namespace, arguments: list[str]) -> Node:
     from vista.kernel.node import Node
 
     start_logging(options.log_level, as_json=options.log_json)
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 10, 10)
     return Node(options.name, settings={"arguments": arguments})
 
 

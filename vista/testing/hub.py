@@ -11,13 +11,15 @@ threads run, which calls are queued though they could run nested, and all random
 from __future__ import annotations
 
 import asyncio
+import itertools
+import operator
 import random
 import selectors
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from vista.errors import WrongContextError
 from vista.kernel.current import RECORD
@@ -33,6 +35,9 @@ START: Final = 1_000_000_000.0
 
 _PERMUTED_MAX: Final = 64
 """How many of the ready threads are put in another order in one turn."""
+
+
+_NOTHING_OUTSIDE: Final = "there are no sockets, pipes and processes in a simulated world"
 
 
 class SimulatedHub:
@@ -55,6 +60,7 @@ class SimulatedHub:
         self.kernels: list[Kernel] = []
         self.now = 0.0
         self.errors: list[BaseException] = []
+        self._ordered: dict[int, list[Any]] = {}
         self._look_seconds = self.dice.choice((1e-6, 2e-5, 4e-4))
         self._pass_seconds = self.dice.choice((1e-6, 1e-4, 2e-3))
         self._spread_chance = self.dice.choice((0.0, 0.1, 0.5))
@@ -82,25 +88,20 @@ class SimulatedHub:
         return self._entropy.randbytes(count)
 
     def order(self, ready: deque[Any]) -> None:
-        """Put what is ready into an order the seed draws.
+        """Put what became ready since the last turn into an order the seed draws.
 
-        Messages to one object keep theirs: an object has one message at most in line, but
-        messages that need no exclusion stand here as well, and they arrive as they were sent.
+        What was there before goes first, so that chance starves nobody. Messages to one object
+        keep their order: an object has one message at most in line, but messages that need no
+        exclusion stand here as well, and they arrive as they were sent.
         """
-        count = min(len(ready), _PERMUTED_MAX)
-        if count < 2 or self._orderly:
-            return
-        items = [ready.popleft() for _ in range(count)]
-        self.dice.shuffle(places := list(range(count)))
-        places_of: dict[int, list[int]] = {}
-        for place, item in zip(places, items, strict=True):
-            places_of.setdefault(_line_of(item), []).append(place)
-        for line in places_of.values():
-            line.sort(reverse=True)
-        placed: list[Any] = [None] * count
-        for item in items:
-            placed[places_of[_line_of(item)].pop()] = item
-        ready.extendleft(reversed(placed))
+        known = self._ordered.get(id(ready), [])
+        left = _still_there(known, ready)
+        count = min(len(ready), left + _PERMUTED_MAX)
+        if count - left > 1 and not self._orderly:
+            items = [ready.popleft() for _ in range(count)]
+            items[left:] = _shuffled(items[left:], self.dice)
+            ready.extendleft(reversed(items))
+        self._ordered[id(ready)] = list(itertools.islice(ready, count))
 
     def spread(self) -> bool:
         """Now and then a call that could run nested is queued, so that others come first."""
@@ -191,6 +192,32 @@ class SimulatedHub:
         self.loop.stop()
 
 
+def _still_there(known: list[Any], ready: deque[Any]) -> int:
+    """Count those at the head of ``ready`` that were at the end of ``known``."""
+    if ready:
+        for start, item in enumerate(known):
+            if item is ready[0]:
+                rest = known[start:]
+                if len(rest) <= len(ready) and all(map(operator.is_, rest, ready)):
+                    return len(rest)
+    return 0
+
+
+def _shuffled(items: list[Any], dice: random.Random) -> list[Any]:
+    """Return items in another order, in which those of one line keep theirs."""
+    places = list(range(len(items)))
+    dice.shuffle(places)
+    places_of: dict[int, list[int]] = {}
+    for place, item in zip(places, items, strict=True):
+        places_of.setdefault(_line_of(item), []).append(place)
+    for line in places_of.values():
+        line.sort(reverse=True)
+    placed: list[Any] = [None] * len(items)
+    for item in items:
+        placed[places_of[_line_of(item)].pop()] = item
+    return placed
+
+
 def _line_of(item: Any) -> int:
     """Tell apart the lines of those that must keep their order: one line per object called."""
     return id(item[RECORD]) if type(item) is tuple else id(item)
@@ -216,6 +243,15 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         # Only one OS thread of the world moves at a time, so there is no loop to be woken.
         return self.call_soon(callback, *args, context=context)
 
+    async def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        # Else asyncio would open real ones and leave them open when the selector refuses them.
+        raise WrongContextError(_NOTHING_OUTSIDE)
+
+    create_connection = create_server = create_datagram_endpoint = _refuse
+    create_unix_connection = create_unix_server = _refuse
+    connect_read_pipe = connect_write_pipe = _refuse
+    subprocess_exec = subprocess_shell = _refuse
+
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, function: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
@@ -232,7 +268,7 @@ class _VirtualSelector(selectors.BaseSelector):
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         if self.sealed:
-            raise WrongContextError("there are no sockets and pipes in a simulated world")
+            raise WrongContextError(_NOTHING_OUTSIDE)
         number = fileobj if isinstance(fileobj, int) else fileobj.fileno()
         key = selectors.SelectorKey(fileobj, number, events, data)
         self._keys[fileobj] = key

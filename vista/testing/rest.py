@@ -22,6 +22,9 @@ def unrest(kernel: Kernel) -> list[str]:
         )
         if count
     ]
+    for worker in kernel.threads.idle:
+        if worker.frame is not None or worker.scopes:
+            found.append(f"an idle worker keeps {worker.frame or worker.scopes!r}")
     for record in (kernel.program, *kernel.table.records.values()):
         if record.state is not record.idle:
             found.append(f"{record} is {record.state!r}")
