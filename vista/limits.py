@@ -6,6 +6,7 @@ one; `Limits.validate` checks how they relate and is called by the node that get
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from vista.errors import BadValueError
@@ -67,8 +68,11 @@ class Limits:
     def validate(self) -> None:
         """Check each bound and how they relate. Raises `BadValueError` naming the first mistake."""
         for field in fields(self):
-            if getattr(self, field.name) <= 0:
-                raise BadValueError(f"limit {field.name} must be positive")
+            value = getattr(self, field.name)
+            if type(value) not in (int, float) or not 0 < value < math.inf:
+                raise BadValueError(f"limit {field.name} must be a positive number, not {value!r}")
+            if type(value) is float and not field.name.endswith("_seconds"):
+                raise BadValueError(f"limit {field.name} must be a whole number, not {value!r}")
         if self.chain_calls_max < self.nested_calls_max:
             raise BadValueError("limit chain_calls_max must be at least nested_calls_max")
         if self.nested_calls_max + self.sends_between_checks > 200:

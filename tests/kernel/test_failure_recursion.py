@@ -141,9 +141,7 @@ def test_recursion_that_sends_to_a_watched_object_leaves_it_free(diver: vista.Re
 
 
 @pytest.mark.parametrize("frames", range(1, 40))
-def test_a_send_with_hardly_a_frame_left_fails_or_works(
-    real_node: vista.Node, frames: int
-) -> None:
+def test_a_send_with_hardly_a_frame_left_fails_or_works(real_node: vista.Node, frames: int) -> None:
     diver, counter = vista.create(Diver), vista.create(Counter)
     assert diver.sending_at_the_bottom(counter, frames) in ("no room", "done")
     assert vista.gather(counter.increment.future(), diver.answer.future())[1] == 42

@@ -96,7 +96,8 @@ class Invoker:
         self._untimed -= 1
         if self._untimed > 0 or worker.message is None:
             return False
-        message: Message = _taken(worker)
+        message = worker.message
+        worker.message = None
         counters, ready = self.kernel.counters, self.kernel.threads.ready
         counters.messages_queued += 1
         if message[RECORD] is self.kernel.program:
@@ -422,8 +423,9 @@ class Invoker:
         return record, found
 
 
-def _taken(worker: Worker) -> Any:
-    message, worker.message = worker.message, None
+def _taken(worker: Worker) -> Message | None:
+    message: Message | None = worker.message
+    worker.message = None
     return message
 
 

@@ -235,7 +235,7 @@ class Kernel:
             return ObjectDeleted(f"object {ref._id} was deleted")
         return NoSuchObject(f"no object {ref._id}")
 
-    def bind(self, ref: Ref, name: str) -> Callable[..., Any]:
+    def bind(self, ref: Ref, name: str) -> Any:
         """Return the function behind ``ref.name``; it is kept in the Ref if it stays right."""
         record = ref._record
         if record.idle is GONE:

@@ -160,7 +160,7 @@ def exclusive_holder(frame: Frame | None, record: Record) -> Frame | None:
 
 
 def refuse_endless(frame: Frame | None, calls_max: int) -> None:
-    """Raise `Overloaded` when more than ``calls_max`` calls wait for one another up to ``frame``."""
+    """Raise `Overloaded` when ``calls_max`` calls or more wait for one another up to ``frame``."""
     count, innermost = 0, frame
     while frame is not None:
         count += 1

@@ -10,6 +10,7 @@ from vista.ids import Id
 from vista.values import Reference
 
 if TYPE_CHECKING:
+    from vista.kernel.hot import RefMethod
     from vista.kernel.kernel import Kernel
 
 
@@ -45,10 +46,11 @@ class Ref(Reference):
     def __reference_parts__(self) -> tuple[Any, ...]:
         return (self._id,)
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> RefMethod:
         if name.startswith("_"):
             raise AttributeError(f"{name!r} is no message: names of messages have no underscore")
-        return self._kernel.bind(self, name)
+        method: RefMethod = self._kernel.bind(self, name)
+        return method
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError("an object changes only by messages to it; a Ref has no variables")
