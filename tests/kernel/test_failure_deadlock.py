@@ -291,4 +291,5 @@ def test_an_async_method_that_keeps_two_objects_in_turn_is_no_deadlock(keeper: v
 
     servers = [vista.create(Server) for _ in range(3)]
     calls = [server.serve.future(keeper) for server in servers for _ in range(2)]
-    assert sorted(sum(vista.gather(*calls), [])) == list(range(1, 19))
+    served = [number for numbers in vista.gather(*calls) for number in numbers]
+    assert sorted(served) == list(range(1, 19))
