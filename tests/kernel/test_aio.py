@@ -184,5 +184,5 @@ def test_aio_in_a_plain_method_says_what_to_write(node: vista.Node) -> None:
     def plain() -> None:
         vista.aio.send(counter, "increment").send(None)
 
-    with pytest.raises(WrongContextError, match="vista.send"):
+    with pytest.raises(WrongContextError, match=r"vista\.send"):
         node.call(plain)
