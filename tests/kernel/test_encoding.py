@@ -368,6 +368,24 @@ def test_an_encode_hook_that_returns_no_variables_is_told_so(answer: Any) -> Non
         vista.create(Wrong, answer).encode_object()
 
 
+def test_the_order_in_which_the_encode_hook_names_variables_does_not_matter() -> None:
+    class Turning(Object):
+        def create(self) -> None:
+            self.turned = False
+
+        def turn(self) -> None:
+            self.turned = not self.turned
+
+        def encode(self) -> dict[str, Any]:
+            names = ("a", "b", "c")
+            return dict.fromkeys(reversed(names) if self.turned else names, 1)
+
+    turning = vista.create(Turning)
+    first = turning.encode_object()
+    turning.turn()
+    assert turning.encode_object() == first
+
+
 def test_an_encode_hook_that_raises_raises_at_the_caller() -> None:
     class Failing(Object):
         def encode(self) -> Any:
@@ -506,6 +524,19 @@ def test_a_variable_for_which_a_class_has_no_place_is_refused_and_leaves_nothing
 def test_an_import_runs_no_property_of_the_class() -> None:
     data = altered(vista.create(Chest), state={"trap": 5}, id=bytes(ID_BYTES))
     assert vista.import_object(data).extract_instance_variables() == {"trap": 5}
+
+
+def test_an_import_runs_no_setattr_of_the_class() -> None:
+    class Strict(Object):
+        __slots__ = ("__dict__", "x")
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name != "_record":
+                raise RuntimeError(f"{name} set")
+            super().__setattr__(name, value)
+
+    data = altered(vista.create(Strict), state={"x": 1, "y": 2}, id=bytes(ID_BYTES))
+    assert vista.import_object(data).extract_instance_variables() == {"x": 1, "y": 2}
 
 
 def test_a_variable_with_the_name_of_a_method_does_not_take_its_place() -> None:

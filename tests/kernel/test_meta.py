@@ -340,6 +340,40 @@ def test_the_object_lets_others_in_while_its_meta_object_waits() -> None:
     assert waiting.result() == 1
 
 
+def test_a_message_is_forwarded_although_the_object_is_kept_by_another_thread() -> None:
+    class Keeper(Object):
+        @vista.exclusive
+        def keep(self, gate: Any) -> None:
+            gate.pass_through()
+
+        def look(self) -> str:
+            return "looked"
+
+    class Noting(Object):
+        def create(self) -> None:
+            self.names: list[str] = []
+
+        def forward_method_invocation(
+            self, target: Any, name: str, args: list[Any], sender: Any
+        ) -> Any:
+            self.names.append(name)
+            return vista.send(target, name, *args)
+
+        @vista.preemptable
+        def get_names(self) -> list[str]:
+            return self.names
+
+    gate, keeper, meta = vista.create(Gate), vista.create(Keeper), vista.create(Noting)
+    keeper.set_meta(meta)
+    keeping = keeper.keep.future(gate)
+    until(lambda: gate.count() == 1)
+    looking = keeper.look.future()
+    until(lambda: meta.get_names() == ["keep", "look"])
+    assert not looking.done()
+    gate.open()
+    assert (keeping.result(), looking.result()) == (None, "looked")
+
+
 # --- mistakes ----------------------------------------------------------------------------------
 
 

@@ -213,6 +213,17 @@ def test_a_change_made_while_nobody_watched_does_not_count_later() -> None:
     assert settled(watcher) == []
 
 
+def test_a_suspended_change_from_before_the_watcher_came_back_does_not_count() -> None:
+    (subject, watcher, _), gate = watched(), vista.create(Gate)
+    changing = subject.set_and_wait.future(1, gate)
+    until(lambda: gate.count() == 1)
+    subject.remove_notify_when_modified(watcher)
+    subject.add_notify_when_modified(watcher)
+    gate.open()
+    changing.result()
+    assert settled(watcher) == []
+
+
 def test_an_object_without_variables_can_be_watched() -> None:
     plain, watcher = vista.create(Object), vista.create(Watcher)
     plain.add_notify_when_modified(watcher)
@@ -368,6 +379,16 @@ def test_a_change_by_the_thread_that_deletes_is_not_told_after_the_deletion() ->
     subject, watcher, _ = watched()
     subject.set_and_delete(1)
     until(lambda: watcher.get_notes() == [["deleted", vista.id_of(subject)]])
+    assert settled(watcher) == [["deleted", vista.id_of(subject)]]
+
+
+def test_a_suspended_change_is_not_told_after_the_deletion() -> None:
+    (subject, watcher, _), gate = watched(), vista.create(Gate)
+    changing = subject.set_and_wait.future(1, gate)
+    until(lambda: gate.count() == 1)
+    vista.delete(subject)
+    assert isinstance(changing.exception(), vista.ObjectDeleted)
+    until(lambda: len(watcher.get_notes()) >= 1)
     assert settled(watcher) == [["deleted", vista.id_of(subject)]]
 
 

@@ -358,6 +358,18 @@ def test_the_meta_object_stays() -> None:
     assert till.version() == ["version", []]
 
 
+def test_a_message_on_its_way_to_the_meta_object_gets_there() -> None:
+    class Actor(Object):
+        def run(self, till: Any, meta: Any) -> None:
+            till.add.post(1)
+            meta.pass_on(till, "upgrade")
+
+    till, meta = vista.create(OldTill), vista.create(Recorder)
+    till.set_meta(meta)
+    vista.create(Actor).run(till, meta)
+    until(lambda: meta.get_seen() == [["add", [1]]])
+
+
 def test_objects_are_counted_under_their_version() -> None:
     till = vista.create(OldTill)
     till.upgrade()
@@ -518,6 +530,8 @@ def test_two_upgrades_at_once_both_succeed() -> None:
     gate.open()
     assert [future.result().version for future in both] == [2, 2]
     assert (waiting.result(), till.version()) == (1, 2)
+    rows = {row.version: row.objects for row in vista.classes() if row.name == "Till"}
+    assert rows == {1: 0, 2: 1}
 
 
 def test_an_object_cannot_wait_for_its_own_upgrade() -> None:
@@ -632,10 +646,9 @@ def test_nobody_gets_into_the_object_while_its_hook_waits() -> None:
     upgrading = slow.upgrade.future()
     until(lambda: gate.count() == 1)
     slow.set.post(7)
-    getting = slow.get.future()
     gate.open()
     assert upgrading.result().version == 1
-    assert getting.result() == 7
+    assert slow.get() == 7
 
 
 def test_a_hook_whose_time_is_over_leaves_the_old_version_intact() -> None:
@@ -713,10 +726,17 @@ class Watching(Object):
 class Chronicler(Object):
     """A meta object that answers with what it was to forward."""
 
+    def create(self) -> None:
+        self.seen: list[Any] = []
+
     def forward_method_invocation(
         self, target: vista.Ref, name: str, args: list[Any], sender: vista.Ref | None
     ) -> Any:
+        self.seen.append([name, args])
         return [name, args]
+
+    def get_seen(self) -> list[Any]:
+        return self.seen
 
     def pass_on(self, target: vista.Ref, name: str, *args: Any) -> Any:
         return vista.send(target, name, *args)

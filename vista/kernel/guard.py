@@ -38,7 +38,7 @@ class Guard:
         self.watchers: dict[Any, None] = {}
         self.meta: Any = None
         self._prints: dict[str, Any] = {}
-        self._changed: list[Frame] = []
+        self._changed: dict[int, Frame] = {}
 
     # --- access ----------------------------------------------------------------------------
 
@@ -104,16 +104,12 @@ class Guard:
         prints = _fingerprint(record)
         if prints != self._prints:
             self._prints = prints
-            if not any(known is frame for known in self._changed):
-                self._changed.append(frame)
+            self._changed[id(frame)] = frame
 
     def thread_ended(self, record: Record, frame: Frame) -> None:
         """Tell the watchers if the thread that ended changed variables."""
-        for number, known in enumerate(self._changed):
-            if known is frame:
-                del self._changed[number]
-                self.tell(record, "object_modified")
-                return
+        if self._changed.pop(id(frame), None) is not None:
+            self.tell(record, "object_modified")
 
     def object_deleted(self, record: Record) -> None:
         """Tell the watchers that the object is gone; they hear nothing of it after that."""
