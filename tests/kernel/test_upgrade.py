@@ -364,7 +364,7 @@ def test_a_message_on_its_way_to_the_meta_object_gets_there() -> None:
             till.add.post(1)
             meta.pass_on(till, "upgrade")
 
-    till, meta = vista.create(OldTill), vista.create(Recorder)
+    till, meta = vista.create(OldTill), vista.create(Chronicler)
     till.set_meta(meta)
     vista.create(Actor).run(till, meta)
     until(lambda: meta.get_seen() == [["add", [1]]])
