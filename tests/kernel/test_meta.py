@@ -429,6 +429,23 @@ def test_the_access_list_of_the_object_is_asked_before_the_meta_object(node: vis
     assert meta.get_seen() == []
 
 
+@pytest.mark.parametrize("method", ["delete_yourself", "upgrade"])
+def test_an_object_in_charge_of_itself_lends_nobody_its_rights(
+    node: vista.Node, method: str
+) -> None:
+    class Open(Object):
+        def forward_method_invocation(
+            self, target: Any, name: str, args: list[Any], sender: Any
+        ) -> Any:
+            return vista.send(target, name, *args)
+
+    open_to_all = vista.create(Open)
+    open_to_all.set_meta(open_to_all)
+    with pytest.raises(vista.AccessDenied, match=method):
+        node.call(lambda: vista.send(open_to_all, method), user="bob")
+    assert open_to_all.class_of().name == "Open"
+
+
 def test_another_user_may_not_set_the_meta_object(node: vista.Node) -> None:
     counter, meta = vista.create(Counter), vista.create(Recorder)
     with pytest.raises(vista.AccessDenied, match="set_meta"):

@@ -358,6 +358,38 @@ def test_the_meta_object_stays() -> None:
     assert till.version() == ["version", []]
 
 
+def test_an_upgrade_passes_through_the_meta_object() -> None:
+    class Passing(Object):
+        def forward_method_invocation(
+            self, target: Any, name: str, args: list[Any], sender: Any
+        ) -> Any:
+            return vista.send(target, name, *args)
+
+    till = vista.create(OldTill)
+    till.set_meta(vista.create(Passing))
+    assert till.upgrade().version == 2
+    assert till.version() == 2
+
+
+def test_an_upgrade_does_not_wait_for_messages_that_the_meta_object_keeps() -> None:
+    class Keeping(Object):
+        def forward_method_invocation(
+            self, target: Any, name: str, args: list[Any], sender: Any
+        ) -> Any:
+            if name == "add":
+                vista.send("keeping gate", "pass_through")
+            return vista.send(target, name, *args)
+
+    till, gate = vista.create(OldTill), vista.create(Gate)
+    vista.register_service("keeping gate", gate)
+    till.set_meta(vista.create(Keeping))
+    adding = till.add.future(1)
+    until(lambda: gate.count() == 1)
+    assert till.upgrade().version == 2
+    gate.open()
+    assert adding.result() == 100
+
+
 def test_a_message_on_its_way_to_the_meta_object_gets_there() -> None:
     class Actor(Object):
         def run(self, till: Any, meta: Any) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any
 
 from vista.errors import ThreadKilled
-from vista.kernel import monitor
+from vista.kernel import deadlock, monitor
 from vista.kernel.current import (
     METHOD,
     RECORD,
@@ -64,7 +64,7 @@ def wait_for(worker: Worker, awaitable: Awaitable[Any], seconds: float | None) -
 
     task.add_done_callback(end)
     try:
-        worker.park("an awaitable")
+        worker.park("an awaitable", wants=context.wants)
     except BaseException:
         worker.void(number)
         task.cancel()
@@ -111,13 +111,13 @@ def _outcome(task: asyncio.Task[Any]) -> Any:
 class _Run(CoroutineContext):
     """One running coroutine of an ``async def`` method; holds its object while it is active."""
 
-    __slots__ = ("_admission", "_coroutine", "_keep", "_killed", "_record", "worker")
+    __slots__ = ("_admission", "_keep", "_killed", "_record", "coroutine", "worker")
 
     def __init__(self, worker: Worker, coroutine: Coroutine[Any, Any, Any]) -> None:
         frame: Frame = worker.frame
         super().__init__(worker.home, frame, worker.user)
         self.worker = worker
-        self._coroutine = coroutine
+        self.coroutine = coroutine
         self._record = None if frame[METHOD].preemptable else frame[RECORD]
         self._keep = frame[METHOD].exclusive
         self._killed = False
@@ -128,12 +128,12 @@ class _Run(CoroutineContext):
         worker, record = self.worker, self._record
         if record is not None and record.state is worker:
             record.state = self
-        task = _start(worker.kernel, _hold_exit(_Segments(self, self._coroutine)), self)
+        task = _start(worker.kernel, _hold_exit(_Segments(self, self.coroutine)), self)
         number = worker.parking + 1
         task.add_done_callback(lambda task: self._end(task, number))
-        worker.coroutine = self._coroutine
+        worker.coroutine = self
         try:
-            worker.park("its coroutine")
+            worker.park("its coroutine", wants=self.wants)
         except BaseException:
             worker.void(number)
             self._killed = True
@@ -148,7 +148,7 @@ class _Run(CoroutineContext):
     def _end(self, task: asyncio.Task[Any], number: int) -> None:
         """Let the object go, also when the coroutine was cancelled before its first step."""
         _take_note(task)
-        self._coroutine.close()
+        self.coroutine.close()
         if self._record is not None and self._record.state is self:
             monitor.leave(self._record, self.frame)
         self.worker.wake(number)
@@ -172,13 +172,26 @@ class _Run(CoroutineContext):
                 record.queue.remove(self)
             return None
         elif not self._stands_in(record):
-            monitor.line_up(record, self)
+            self._stand_in(record)
         self._admission = self.worker.kernel.hub.loop.create_future()
         return self._admission
 
     def _stands_in(self, record: Record) -> bool:
         """Whether it has a place in line: one that asyncio interrupts, by a timeout, keeps it."""
         return record.queue is not None and self in record.queue
+
+    def _stand_in(self, record: Record) -> None:
+        monitor.line_up(record, self)
+        deadlock.break_ring(self.frame, record)
+
+    def lined_up_for(self) -> Record | None:
+        """Return the object in whose line it stands, if it does."""
+        record = self._record
+        return record if record is not None and self._stands_in(record) else None
+
+    def frames(self) -> list[Frame]:
+        """Return the invocation it runs."""
+        return [self.frame]
 
     def admitted(self) -> None:
         """Called when the object is handed to this coroutine."""
@@ -201,7 +214,7 @@ class _Run(CoroutineContext):
         if self._record is None or monitor.try_enter(self._record, self):
             self._go_on()
         elif not self._stands_in(self._record):
-            monitor.line_up(self._record, self)
+            self._stand_in(self._record)
 
     def _go_on(self) -> None:
         # One that was interrupted will find that the object is its own.

@@ -52,13 +52,26 @@ class Context:
         self.user = user
 
 
-class CoroutineContext(Context):
+class BesideContext(Context):
+    """The context of code that runs beside the greenlet of its thread, which waits for it.
+
+    ``wants`` are the calls in flight that it waits for, or tasks it started do.
+    """
+
+    __slots__ = ("wants",)
+
+    def __init__(self, home: Kernel | None, frame: Frame | None, user: str) -> None:
+        super().__init__(home, frame, user)
+        self.wants: list[Any] = []
+
+
+class CoroutineContext(BesideContext):
     """The context of a coroutine on the node's loop: it must not block, only ``await``."""
 
     __slots__ = ()
 
 
-class NativeContext(Context):
+class NativeContext(BesideContext):
     """The context of a ``@native`` method in its kernel thread: there ``send`` blocks."""
 
     __slots__ = ()

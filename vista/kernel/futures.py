@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from vista.errors import CallError, CallTimeout, ThreadKilled, WrongContextError
-from vista.kernel import monitor
-from vista.kernel.current import Context, CoroutineContext, current, enter
+from vista.kernel import deadlock, monitor
+from vista.kernel.current import BesideContext, Context, CoroutineContext, current, enter
 from vista.kernel.scopes import outside_due
 
 if TYPE_CHECKING:
@@ -185,7 +185,15 @@ class Future:
         if context.kernel is self.kernel:
             return wait_parked(context, self, timeout)  # type: ignore[arg-type]
         refuse_to_block(context, self)
-        return self._block(timeout)
+        if not isinstance(context, BesideContext) or context.home is not self.kernel:
+            return self._block(timeout)
+        if timeout is None:
+            self.kernel.from_outside(context, deadlock.refuse_ring, (context.frame, (self,)), {})
+        context.wants.append(self)
+        try:
+            return self._block(timeout)
+        finally:
+            context.wants.remove(self)
 
     def _block(self, timeout: float | None) -> CallTimeout | None:
         """Block an OS thread that is not the loop's."""
@@ -228,13 +236,21 @@ class Future:
 
             self._on_loop(lambda: self.on_done(note))
             left = self.due_outside() - self.kernel.hub.time()
+            context = current()
+            wants = context.wants if isinstance(context, BesideContext) else []
+            wants.append(self)
             try:
+                if context.home is self.kernel and self.kernel.on_loop():
+                    monitor.refuse_endless(context.frame, self.kernel.limits.chain_calls_max)
+                    deadlock.refuse_ring(context.frame, (self,))
                 yield from _within(ended, left).__await__()
             except TimeoutError:
                 raise self.give_up(False) from None
             except BaseException:
                 self.cancel()
                 raise
+            finally:
+                wants.remove(self)
         if self._error is not None:
             raise self._error
         return self._value
@@ -298,8 +314,10 @@ def wait_parked(worker: Worker, future: Future, timeout: float | None = None) ->
     timer = kernel.timers.call_at(due, waker)
     try:
         monitor.refuse_endless(worker.frame, kernel.limits.chain_calls_max)
+        if timeout is None:
+            deadlock.refuse_ring(worker.frame, (future,))
         future.on_done(waker)
-        worker.park(future.waited_for, wants=future.record)
+        worker.park(future.waited_for, wants=(future,))
     except BaseException:
         worker.void(waker.number)
         future.abandon()
@@ -385,7 +403,9 @@ def _park_for_all(
         number = worker.parking + 1
         timer = kernel.timers.call_at(first, functools.partial(worker.wake, number))
         try:
-            worker.park(lambda: f"the answers of {left} calls")
+            if timeout is None:
+                deadlock.refuse_ring(frame, pending)
+            worker.park(lambda: f"the answers of {left} calls", wants=pending)
         except BaseException:
             worker.void(number)
             for future in pending:

@@ -170,6 +170,9 @@ def _forwarding(method: MethodEntry, meta: Any) -> MethodEntry:
     """Return the method that hands a message to the meta object; it takes no turn in the object."""
 
     def run(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        if method.name in ADMINISTERING:
+            # Here the sender is known; an object in charge of itself would be taken for it below.
+            administer(instance._record, method.name)
         parent = current().frame[PARENT]
         sender = None if parent is None else parent[RECORD].ref
         named = (kwargs,) if kwargs else ()

@@ -119,7 +119,7 @@ def _state_of(worker: Worker) -> tuple[str, str]:
 def _stack_of(worker: Worker) -> str:
     """Return the traceback of a parked thread, without the machinery around the methods."""
     if worker.coroutine is not None:
-        frames = list(_walk_coroutine(worker.coroutine))
+        frames = list(_walk_coroutine(worker.coroutine.coroutine))
     elif worker.native_thread:
         native = sys._current_frames().get(worker.native_thread)
         frames = list(reversed(list(traceback.walk_stack(native)))) if native else []

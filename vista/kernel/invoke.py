@@ -13,7 +13,7 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import NoSuchMethod, ObjectDeleted, Overloaded, ThreadKilled
-from vista.kernel import monitor
+from vista.kernel import deadlock, monitor
 from vista.kernel.current import (
     FUTURE,
     METHOD,
@@ -207,7 +207,7 @@ class Invoker:
         if record.guard is not None:
             method = record.guard.in_charge(method, worker.frame)
         if not method.preemptable:
-            monitor.refuse_deadlock(worker.frame, record, method.name)
+            deadlock.refuse_own(worker.frame, record, method.name)
         if (
             deep
             or method.native

@@ -30,6 +30,7 @@ from vista.kernel.access import AccessControlList
 from vista.kernel.classes import ClassEntry, ClassSpecifier, ClassTable, parts_of
 from vista.kernel.creation import create_object
 from vista.kernel.current import (
+    BesideContext,
     Context,
     Frame,
     current,
@@ -307,7 +308,13 @@ class Kernel:
                 "vista.aio.create(...) or await a future"
             )
         future = self.call_in_flight(context, lambda: function(*args, **kwargs), user)
-        self._block(future)
+        if isinstance(context, BesideContext):
+            context.wants.append(future)
+        try:
+            self._block(future)
+        finally:
+            if isinstance(context, BesideContext):
+                context.wants.remove(future)
         return future.outcome
 
     def call_in_flight(

@@ -169,30 +169,6 @@ def _as_written(annotation: Any) -> Any:
     return _Annotation(annotation) if isinstance(annotation, str) else annotation
 
 
-def signature_text(signature: inspect.Signature) -> str:
-    """Return a signature as its author wrote it: ``(by: int = 1) -> int``.
-
-    Annotations that are kept as texts stand without quotes.
-    """
-    parameters = [
-        parameter.replace(annotation=_unquoted(parameter.annotation))
-        for parameter in signature.parameters.values()
-    ]
-    result = _unquoted(signature.return_annotation)
-    return str(signature.replace(parameters=parameters, return_annotation=result))
-
-
-class _Unquoted(str):
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
-def _unquoted(annotation: Any) -> Any:
-    return _Unquoted(annotation) if isinstance(annotation, str) else annotation
-
-
 def functions_of(cls: type) -> dict[str, FunctionType]:
     """Return the plain functions of a class by message name, base classes included.
 

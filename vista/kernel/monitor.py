@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from vista.errors import DeadlockError, Overloaded
+from vista.errors import Overloaded
 from vista.kernel.current import METHOD, PARENT, RECORD, Frame, current
 from vista.kernel.table import GONE, QUEUED, Record
 
@@ -150,15 +150,6 @@ def settle_owed(worker: Worker) -> None:
             finish(record, frame)
 
 
-def exclusive_holder(frame: Frame | None, record: Record) -> Frame | None:
-    """Return the frame in the chain from ``frame`` outwards that keeps ``record`` exclusively."""
-    while frame is not None:
-        if frame[RECORD] is record and frame[METHOD].exclusive:
-            return frame
-        frame = frame[PARENT]
-    return None
-
-
 def refuse_endless(frame: Frame | None, calls_max: int) -> None:
     """Raise `Overloaded` when ``calls_max`` calls or more wait for one another up to ``frame``."""
     count, innermost = 0, frame
@@ -170,53 +161,3 @@ def refuse_endless(frame: Frame | None, calls_max: int) -> None:
             f"a chain of {count} calls wait for one another (limit chain_calls_max); "
             f"does {innermost[METHOD]} call itself without end?"
         )
-
-
-def refuse_deadlock(frame: Frame | None, record: Record, method: str) -> None:
-    """Raise `DeadlockError` if a call of ``method`` would wait for its own chain.
-
-    ``frame`` is the caller's. Either its own chain keeps ``record`` exclusively, or whoever keeps
-    it waits, through any number of exclusive objects, for something this chain keeps.
-    """
-    if frame is None:
-        return
-    if exclusive_holder(frame, record) is not None:
-        raise DeadlockError(
-            f"{record.entry.name}.{method} would wait for its own caller: "
-            f"{_chain_words(frame)} -> {record.entry.name}.{method}, and "
-            f"{record.entry.name} is kept by an exclusive method of this chain"
-        )
-    through: list[str] = []
-    wanted: Record | None = record
-    for _ in range(64):
-        holder = None if wanted is None else _exclusive_waiter(wanted)
-        if holder is None or wanted is None:
-            return
-        wanted = holder.wants
-        if wanted is None:
-            return
-        through.append(f"which waits for {wanted.entry.name}")
-        if exclusive_holder(frame, wanted) is not None:
-            raise DeadlockError(
-                f"{_chain_words(frame)} -> {record.entry.name}.{method} would wait for ever: "
-                f"{record.entry.name} is kept by another thread, {', '.join(through)}, "
-                f"which this chain keeps"
-            )
-
-
-def _exclusive_waiter(record: Record) -> Any:
-    """Return the parked greenlet that keeps ``record`` by an exclusive method, if one does."""
-    holder = record.state
-    if not hasattr(holder, "wants"):
-        return None
-    return holder if exclusive_holder(holder.frame, record) is not None else None
-
-
-def _chain_words(frame: Frame | None) -> str:
-    words: list[str] = []
-    while frame is not None:
-        words.append(f"{frame[RECORD].entry.name}.{frame[METHOD].name}")
-        frame = frame[PARENT]
-    if len(words) > 12:
-        words[6:-6] = [f"({len(words) - 12} more)"]
-    return " -> ".join(reversed(words))

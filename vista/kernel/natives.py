@@ -37,10 +37,12 @@ def run_native(function: Callable[..., Any]) -> Callable[..., Any]:
                 worker.native_thread = 0
 
         kernel = worker.kernel
-        context = contextvars.copy_context()
-        context.run(enter, NativeContext(kernel, worker.frame, worker.user))
-        running: asyncio.Future[Any] = kernel.hub.run_native(context, body)
-        result = worker.park_native(running, keep=not worker.frame[METHOD].preemptable)
+        variables = contextvars.copy_context()
+        context = NativeContext(kernel, worker.frame, worker.user)
+        variables.run(enter, context)
+        running: asyncio.Future[Any] = kernel.hub.run_native(variables, body)
+        keep = not worker.frame[METHOD].preemptable
+        result = worker.park_native(running, keep, context.wants)
         if type(result) is _Stopped:
             raise result.error
         return result

@@ -9,7 +9,7 @@ from vista.errors import BadValueError, ClassDefinitionError
 from vista.kernel.access import AccessControlList, checked_acl
 from vista.kernel.encoding import encode_record, variables_of
 from vista.kernel.guard import administer, described
-from vista.kernel.methods import functions_of, preemptable, signature_text
+from vista.kernel.methods import functions_of, preemptable
 from vista.kernel.rows import MethodRow
 from vista.records import record
 from vista.values import Referable, Reference, copy_value
@@ -61,9 +61,11 @@ class Object(Referable):
     be left out. With several base classes call ``super().create(...)``. Do not call the class:
     ``vista.create("Counter", 5)`` makes an object and returns its `Ref`.
 
-    Optional hooks: ``handle_unknown_message(name, args, kwargs)`` answers what no method does;
-    ``upgraded_from(version, state)`` takes over from an older version; ``encode()`` and
-    ``object_imported()`` see to encoding.
+    Optional hooks: ``handle_unknown_message(name, args, kwargs)`` answers what no method does, the
+    name in snake_case; ``upgraded_from(version, state)`` takes over from another version;
+    ``encode()`` and ``object_imported()`` see to encoding.
+
+    Only plain methods are messages: properties, static and class methods are for the class itself.
 
     Class keywords: ``namespace`` (default ``Local``), ``version`` (an int, default 0) and
     ``abstract`` (True for a class that only others inherit from).
@@ -116,7 +118,10 @@ class Object(Referable):
             """Set the object up; run once by the runtime. This one does nothing."""
 
     def delete(self) -> None:
-        """Tidy up; run once by the runtime before the object goes. This one does nothing."""
+        """Tidy up; run once by the runtime before the object goes. This one does nothing.
+
+        When it raises, the object goes all the same and whoever deleted it gets the error.
+        """
 
     # --- deletion, access, meta ------------------------------------------------------------
 
@@ -193,7 +198,7 @@ class Object(Referable):
     def methods(self) -> dict[str, MethodRow]:
         """Return what the object answers: message names with signature, docstring and marks."""
         return {
-            name: MethodRow(name, signature_text(method.signature), method.doc, method.flags)
+            name: MethodRow(name, str(method.signature), method.doc, method.flags)
             for name, method in sorted(self._record.entry.methods.items())
         }
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 import greenlet
 
 from vista.errors import CallTimeout, ThreadKilled, VistaError
-from vista.kernel import monitor
+from vista.kernel import deadlock, monitor
 from vista.kernel.current import METHOD, PARENT, RECORD, STARTED, Context, Frame, enter
 from vista.kernel.timers import Timer
 
@@ -95,7 +95,7 @@ class Worker(Context):
         self.timer: Timer | None = None
         self.owed: Any = None
         self.why: Any = ""
-        self.wants: Record | None = None
+        self.wants: Sequence[Future] = ()
         self.coroutine: Any = None
         self.frozen = False
         self.held_back: Callable[[], None] | None = None
@@ -113,12 +113,12 @@ class Worker(Context):
 
     # --- parking ---------------------------------------------------------------------------
 
-    def park(self, why: Any, *, keep: bool = False, wants: Record | None = None) -> Any:
+    def park(self, why: Any, *, keep: bool = False, wants: Sequence[Future] = ()) -> Any:
         """Wait until `wake` is called; return its value or raise its error.
 
-        ``why`` says for what: a str, or a callable that makes one. Objects of the greenlet's
-        frames are released, the innermost one only unless ``keep``. The earliest bound on a call
-        of the chain is watched meanwhile.
+        ``why`` says for what: a str, or a callable that makes one; ``wants`` are the calls it
+        waits for, if it does. Objects of the greenlet's frames are released, the innermost one only
+        unless ``keep``. The earliest bound on a call of the chain is watched meanwhile.
         """
         self.parking += 1
         self.wants = wants
@@ -145,7 +145,7 @@ class Worker(Context):
         finally:
             self.condition = RUNNING
             self.leaving = STAYING
-            self.wants = None
+            self.wants = ()
             del threads.parked[self]
 
     def settle(self) -> None:
@@ -181,6 +181,7 @@ class Worker(Context):
             self.admitted()
         else:
             monitor.line_up(record, self)
+            deadlock.break_ring(frame, record)
 
     def admitted(self) -> None:
         """Stand in the ready queue; the object is held."""
@@ -201,6 +202,7 @@ class Worker(Context):
         record = frame[RECORD]
         if not monitor.try_enter(record, self):
             monitor.line_up(record, self)
+            deadlock.break_ring(frame, record)
             self._stand_by(f"its turn in {record.entry.name}", STANDING)
 
     def _stand_by(self, why: str, leaving: str) -> None:
@@ -215,16 +217,17 @@ class Worker(Context):
         self.home.threads.ready.append(self)  # type: ignore[union-attr]
         self._stand_by("the processor", KEEPING)
 
-    def park_native(self, running: asyncio.Future[Any], keep: bool) -> Any:
+    def park_native(self, running: asyncio.Future[Any], keep: bool, wants: Sequence[Future]) -> Any:
         """Wait for a kernel thread. A kill takes effect when it returns, not before.
 
-        The kernel thread works on the object, which must not be let go under its hands.
+        The kernel thread works on the object, which must not be let go under its hands. ``wants``
+        are the calls that it waits for itself.
         """
         number = self.parking + 1
         running.add_done_callback(lambda _: self.wake(number))
         self.in_kernel_thread = True
         try:
-            self.park("its kernel thread", keep=keep)
+            self.park("its kernel thread", keep=keep, wants=wants)
         except BaseException:
             self.void(number)
             raise
@@ -295,6 +298,16 @@ class Worker(Context):
             # It does not wait for its turn: a kill must not hang on an object others keep.
             self.condition = WOKEN
             self.home.threads.make_ready(self)  # type: ignore[union-attr]
+
+    def lined_up_for(self) -> Record | None:
+        """Return the object in whose line it stands to go back into it, if it does."""
+        if self.coroutine is not None:
+            stands: Record | None = self.coroutine.lined_up_for()
+            return stands
+        if self.condition is not WOKEN:
+            return None
+        record: Record = self.frame[RECORD]
+        return record if record.queue is not None and self in record.queue else None
 
     def _leave_line(self) -> bool:
         """Leave the line of the object it was active in; return whether it stood there."""

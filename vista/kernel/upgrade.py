@@ -64,7 +64,7 @@ def _refuse_own_chain(record: Record) -> None:
     if frame[METHOD].name == "upgrade":
         frame = frame[PARENT]
     while frame is not None:
-        if frame[RECORD] is record:
+        if frame[RECORD] is record and not frame[METHOD].forwards:
             raise ObjectBusy(
                 f"{record}.{frame[METHOD].name} waits for the upgrade and would go on in the old "
                 'version; write vista.post(self, "upgrade")'
@@ -73,12 +73,14 @@ def _refuse_own_chain(record: Record) -> None:
 
 
 def _others(kernel: Kernel, record: Record) -> list[str]:
-    """Name the threads in the object that are no upgrades."""
+    """Name the threads in the object that are no upgrades nor on their way to a meta object."""
     return [
         frame[METHOD].name
         for worker in kernel.threads.live()
         for frame in worker.frames()
-        if frame[RECORD] is record and frame[METHOD].name != "upgrade"
+        if frame[RECORD] is record
+        and frame[METHOD].name != "upgrade"
+        and not frame[METHOD].forwards
     ]
 
 
