@@ -10,13 +10,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from vista.errors import WrongContextError
+from vista.errors import CallTimeout, WrongContextError
 from vista.kernel.classes import ClassSpecifier
 from vista.kernel.current import current
 from vista.kernel.futures import Future
 from vista.kernel.kernel import Kernel
 from vista.kernel.node import kernel_here
 from vista.kernel.refs import Ref
+from vista.kernel.scopes import outside_due
 
 
 async def send(target: Any, method: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -42,7 +43,11 @@ async def delete(target: Any) -> None:
 
 async def sleep(seconds: float) -> None:
     """Wait ``seconds`` on the clock of the node's world; see `vista.sleep`."""
-    await asyncio.sleep(seconds)
+    due = outside_due()
+    left = seconds if due is None else due - kernel_here().hub.time()
+    await asyncio.sleep(min(seconds, max(left, 0.0)))
+    if seconds > left:
+        raise CallTimeout("the time of the enclosing timeout is over")
 
 
 async def wait_for_service(name: str, timeout: float | None = None) -> Ref:

@@ -338,7 +338,7 @@ def gather(
     the list instead, also the `CallTimeout` of a call that has not ended in time.
     """
     waiting = [future for future in futures if not future._done]
-    if waiting:
+    if waiting and (return_exceptions or all(future._error is None for future in futures)):
         context = current()
         if any(future.kernel is not context.kernel for future in waiting):
             for future in waiting:

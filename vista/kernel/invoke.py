@@ -28,7 +28,7 @@ from vista.kernel.futures import Future, wait_parked
 from vista.kernel.hot import ATOMS, RefMethod, SpecialMethod
 from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import Ref
-from vista.kernel.table import GONE, QUEUED, Record
+from vista.kernel.table import GONE, PASSING, QUEUED, Record
 from vista.kernel.threads import KillThread, Worker
 from vista.values import copy_arguments, copy_exception, copy_value
 
@@ -118,6 +118,8 @@ class Invoker:
         if record.idle is GONE:
             self._deliver_gone(message)
             return
+        if record.state is PASSING and method.preemptable:
+            monitor.release(record)
         if future is not None:
             if future._done:
                 if not method.preemptable:
@@ -374,11 +376,14 @@ class Invoker:
             self._deliver_gone(message)
         elif method.preemptable:
             if len(threads.ready) >= self.messages_max:
+                self.kernel.counters.overloads += 1
                 raise Overloaded(f"{len(threads.ready)} messages wait to be run on this node")
             threads.make_ready(message)
+            if record.state is record.idle:
+                record.state = PASSING
         elif record.state is record.idle:
-            record.state = QUEUED
             threads.make_ready(message)
+            record.state = QUEUED
         else:
             queue = record.queue
             if queue is not None and len(queue) >= self.messages_max:

@@ -8,6 +8,7 @@ The table maps Ids to records, many to one. The hot path tests one word of the r
 the kernel            idle, nothing queued, nothing to check: a call may run at once
 a `Context`           held by that thread (`Worker` or coroutine)
 `QUEUED`              its next message stands in the kernel's ready queue
+`PASSING`             idle, but a preemptable message stands there and must come first
 `GUARDED`             idle, but an access list, a watcher or a meta object to be asked
 `GONE`                deleted, or replaced by the record in ``successor``
 ====================  ==============================================================
@@ -46,6 +47,8 @@ class State:
 
 QUEUED: Final = State("QUEUED")
 """The next message for the object stands in the kernel's ready queue."""
+PASSING: Final = State("PASSING")
+"""A preemptable message stands in the ready queue; what its sender sends next comes after it."""
 GUARDED: Final = State("GUARDED")
 """Idle, with a guard: access list, watchers or a meta object."""
 GONE: Final = State("GONE")

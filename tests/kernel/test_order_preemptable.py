@@ -1,0 +1,139 @@
+"""Order with preemptable messages: they stand in no line, and nothing overtakes them either."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import vista
+from tests.kernel.cast import Gate, runs, until
+
+
+class Ledger(vista.Object):
+    """Is written by messages of every kind."""
+
+    def create(self) -> None:
+        self.entries: list[Any] = []
+
+    def write(self, entry: Any) -> None:
+        self.entries.append(entry)
+
+    @vista.preemptable
+    def jot(self, entry: Any) -> None:
+        self.entries.append(entry)
+
+    @vista.preemptable
+    async def jot_async(self, entry: Any) -> None:
+        self.entries.append(entry)
+
+    async def write_async(self, entry: Any) -> None:
+        self.entries.append(entry)
+
+    @vista.native
+    def write_natively(self, entry: Any) -> None:
+        self.entries.append(entry)
+
+    @vista.exclusive
+    def keep(self, gate: vista.Ref) -> None:
+        gate.pass_through()
+
+    @vista.preemptable
+    def read(self) -> list[Any]:
+        return self.entries
+
+
+@pytest.fixture
+def ledger(node: vista.Node) -> vista.Ref:
+    return vista.create(Ledger)
+
+
+@pytest.mark.parametrize("second", ["write", "write_async", "write_natively", "jot"])
+@pytest.mark.parametrize("style", ["call", "post", "future"])
+def test_nothing_overtakes_a_preemptable_post_of_the_same_sender(
+    node: vista.Node, ledger: vista.Ref, second: str, style: str
+) -> None:
+    def send_both() -> None:
+        ledger.jot.post(1)
+        if style == "call":
+            vista.send(ledger, second, 2)
+        elif style == "post":
+            vista.post(ledger, second, 2)
+        else:
+            vista.future(ledger, second, 2).result()
+
+    node.call(send_both)
+    until(lambda: ledger.read() == [1, 2])
+
+
+@pytest.mark.parametrize("style", ["call", "post", "future"])
+def test_a_preemptable_message_does_not_overtake_what_is_ready_to_run(
+    node: vista.Node, ledger: vista.Ref, style: str
+) -> None:
+    def send_both() -> None:
+        ledger.write.post(1)
+        if style == "call":
+            ledger.jot(2)
+        elif style == "post":
+            ledger.jot.post(2)
+        else:
+            ledger.jot.future(2).result()
+
+    node.call(send_both)
+    until(lambda: ledger.read() == [1, 2])
+
+
+def test_a_long_row_of_both_kinds_arrives_in_order(node: vista.Node, ledger: vista.Ref) -> None:
+    def send_many() -> None:
+        for number in range(50):
+            (ledger.jot if number % 3 else ledger.write).post(number)
+            if not number % 5:
+                ledger.write(number + 1000)
+
+    node.call(send_many)
+    until(lambda: len(ledger.read()) == 60)
+    # Those that take turns keep their order, and so do those that do not.
+    entries = ledger.read()
+    for kind in (lambda number: number % 3, lambda number: not number % 3):
+        mine = [number for number in entries if number < 1000 and kind(number)]
+        assert mine == sorted(mine)
+
+
+def test_a_preemptable_post_that_was_cancelled_holds_nobody_up(ledger: vista.Ref) -> None:
+    call = ledger.jot.future(1)
+    call.cancel()
+    ledger.write(2)
+    assert ledger.read()[-1] == 2
+
+
+def test_a_preemptable_message_does_not_wait_for_a_kept_object(ledger: vista.Ref) -> None:
+    gate = vista.create(Gate)
+    keeping = ledger.keep.future(gate)
+    until(lambda: gate.count() == 1)
+    ledger.jot.post(1)
+    until(lambda: ledger.read() == [1])
+    gate.open()
+    keeping.result()
+
+
+def test_an_object_with_a_guard_keeps_the_order_too(node: vista.Node, ledger: vista.Ref) -> None:
+    ledger.add_notify_when_modified("Nobody")
+
+    def send_both() -> None:
+        ledger.jot.post(1)
+        ledger.write(2)
+
+    node.call(send_both)
+    until(lambda: ledger.read() == [1, 2])
+
+
+def test_deleting_with_a_preemptable_message_under_way_harms_nobody(
+    node: vista.Node, ledger: vista.Ref
+) -> None:
+    def post_and_delete() -> None:
+        ledger.jot.post(1)
+        ledger.delete_yourself()
+
+    node.call(post_and_delete)
+    until(lambda: not runs("jot"))
+    assert vista.id_of(ledger) not in {row.id for row in vista.objects()}
