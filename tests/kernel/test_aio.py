@@ -125,7 +125,7 @@ class Waiter(vista.Object):
 
 def test_wait_awaits_in_a_plain_method(node: vista.Node) -> None:
     async def answer() -> int:
-        await asyncio.sleep(0.001)
+        await vista.aio.sleep(0.001)
         return 42
 
     assert node.call(lambda: vista.wait(answer())) == 42
