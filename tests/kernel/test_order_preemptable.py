@@ -23,10 +23,6 @@ class Ledger(vista.Object):
     def jot(self, entry: Any) -> None:
         self.entries.append(entry)
 
-    @vista.preemptable
-    async def jot_async(self, entry: Any) -> None:
-        self.entries.append(entry)
-
     async def write_async(self, entry: Any) -> None:
         self.entries.append(entry)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import DeadlockError
 from vista.kernel.current import METHOD, PARENT, RECORD, Frame
-from vista.kernel.table import Record
+from vista.kernel.table import QUEUED, Record
 
 if TYPE_CHECKING:
     from vista.kernel.futures import Future
@@ -50,8 +50,13 @@ def refuse_own(frame: Frame | None, record: Record, name: str) -> None:
 
 def refuse_ring(frame: Frame | None, futures: Iterable[Future]) -> None:
     """Raise `DeadlockError` if ``frame`` would wait for ever for one of these calls."""
+    search: _Search | None = None
     for future in futures:
-        search = _Search(frame)
+        record = future.record
+        if future.worker is None and (record is None or record.state is QUEUED):
+            # It is about to run; who makes it wait then will look for himself.
+            continue
+        search = search or _Search(frame)
         if search.leads_back(future):
             raise DeadlockError(
                 f"{_chain_words(frame)} -> {future.words} would wait for ever: {search.text}"

@@ -7,6 +7,7 @@ other OS thread blocks; a coroutine awaits it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import threading
@@ -155,7 +156,7 @@ class Future:
         if self.kernel.on_loop():
             action()
         else:
-            self.kernel.hub.loop.call_soon_threadsafe(action)
+            self.kernel.call_soon(action)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait for the end of the call and return its result or raise its error.
@@ -232,7 +233,9 @@ class Future:
                 if loop is self.kernel.hub.loop:
                     _set_once(ended)
                 else:
-                    loop.call_soon_threadsafe(_set_once, ended)
+                    # That loop may be gone by then, and with it whoever waited.
+                    with contextlib.suppress(RuntimeError):
+                        loop.call_soon_threadsafe(_set_once, ended)
 
             self._on_loop(lambda: self.on_done(note))
             left = self.due_outside() - self.kernel.hub.time()

@@ -286,6 +286,17 @@ class Kernel:
         """Return whether the calling OS thread is the one that runs the loop."""
         return threading.get_ident() == self.loop_thread
 
+    def call_soon(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Have the loop call something, from any OS thread.
+
+        Raises `WrongContextError` when the node has stopped.
+        """
+        try:
+            self.hub.loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError as error:
+            # How every loop says that it is closed.
+            raise WrongContextError("the node has stopped") from error
+
     def from_outside(
         self,
         context: Context,
@@ -344,7 +355,7 @@ class Kernel:
         if self.on_loop():
             self.threads.make_ready(message)
         else:
-            self.hub.loop.call_soon_threadsafe(self.threads.make_ready, message)
+            self.call_soon(self.threads.make_ready, message)
         return future
 
     def spawn(self, function: Callable[[], Any], user: str | None = None) -> Future:
@@ -373,7 +384,7 @@ class Kernel:
     def _block(self, future: Future) -> None:
         """Block this OS thread until a future ends, however long its own calls may take."""
         ended = threading.Event()
-        self.hub.loop.call_soon_threadsafe(future.on_done, lambda _: ended.set())
+        self.call_soon(future.on_done, lambda _: ended.set())
         try:
             if not self.hub.block(ended, None):
                 raise WrongContextError("the node has stopped")

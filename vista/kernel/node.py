@@ -54,6 +54,8 @@ class Node:
         settings: dict[str, Any] | None = None,
     ) -> None:
         limits = limits or Limits()
+        # Before there is a loop to close.
+        limits.validate()
         self.name = name or "node"
         self._owns_hub = hub is None
         hub = hub or AsyncioHub(native_threads_max=limits.native_threads_max)
