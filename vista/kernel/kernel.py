@@ -318,22 +318,27 @@ class Kernel:
                 "a coroutine cannot wait by itself: write await vista.aio.send(...), "
                 "vista.aio.create(...) or await a future"
             )
-        future = self.call_in_flight(context, lambda: function(*args, **kwargs), user)
+        ended = threading.Event()
+        future = self.call_in_flight(context, lambda: function(*args, **kwargs), user, ended)
         if isinstance(context, BesideContext):
             context.wants.append(future)
         try:
-            self._block(future)
+            self._block(future, ended)
         finally:
             if isinstance(context, BesideContext):
                 context.wants.remove(future)
         return future.outcome
 
     def call_in_flight(
-        self, context: Context, function: Callable[[], Any], user: str | None = None
+        self,
+        context: Context,
+        function: Callable[[], Any],
+        user: str | None = None,
+        ended: threading.Event | None = None,
     ) -> Errand:
         """Start ``function`` as a vista thread for code in ``context`` and return its future.
 
-        The result is not copied.
+        The result is not copied. ``ended`` is set at its end.
         """
         monitor.refuse_endless(context.frame, self.limits.chain_calls_max)
         bound = outside_due()
@@ -350,6 +355,10 @@ class Kernel:
         future = Errand(self, None, getattr(function, "__name__", "call"))
         # Outside of the turns of the loop nobody keeps the kernel's time up to date.
         future.created = self.hub.time()
+        if ended is not None:
+            # While nobody else knows the future. Later the loop would have to do it, and if what
+            # the function started holds the loop, its caller would hear of the end only after that.
+            future.on_done(lambda _: ended.set())
         acting = user or context.user or self.user
         message = self._errand(context.frame, run, future, acting)
         if self.on_loop():
@@ -381,10 +390,8 @@ class Kernel:
         """Run messages as the greenlet of ``worker``."""
         work(self.invoker, worker)
 
-    def _block(self, future: Future) -> None:
+    def _block(self, future: Future, ended: threading.Event) -> None:
         """Block this OS thread until a future ends, however long its own calls may take."""
-        ended = threading.Event()
-        self.call_soon(future.on_done, lambda _: ended.set())
         try:
             if not self.hub.block(ended, None):
                 raise WrongContextError("the node has stopped")
