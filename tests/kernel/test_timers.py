@@ -132,6 +132,7 @@ def test_a_callback_is_nobodys_code(node: vista.Node) -> None:
     class Starter(vista.Object):
         def start(self) -> None:
             start()
+            vista.sleep(0.01)
 
     class Asker(vista.Object):
         def ask(self, target: vista.Ref) -> None:

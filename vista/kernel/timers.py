@@ -16,7 +16,6 @@ from typing import Any
 from vista.kernel.hub import Hub
 
 _CANCELLED_MIN = 256
-_DELAY_MAX = 86_400.0
 
 
 class Timer:
@@ -100,8 +99,7 @@ class Timers:
         known = self._handle
         if known is not None and self._armed_for <= due:
             return
-        # A loop refuses an endless delay; one that is over too early is armed again.
-        delay = min(max(0.0, due - self._hub.time()), _DELAY_MAX)
+        delay = max(0.0, due - self._hub.time())
         self._handle = self._hub.loop.call_later(delay, self._run, context=self._context)
         self._armed_for = due
         if known is not None:

@@ -7,6 +7,7 @@ runs there, so they do nothing but hand on, or end the process.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import signal
@@ -33,6 +34,7 @@ class StopSignals:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.received: signal.Signals | None = None
+        self._arrivals = itertools.count()
 
     def install(self) -> None:
         """Take over SIGTERM and SIGINT of this process."""
@@ -40,7 +42,8 @@ class StopSignals:
             signal.signal(number, self._handle)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        # One step, for a signal may interrupt the handler of another before it has noted anything.
+        if next(self._arrivals) > 0:
             # Nothing is flushed or joined: whoever asks twice has waited long enough.
             os._exit(KILLED_BY_SIGNAL + number)
         self.received = signal.Signals(number)
