@@ -233,8 +233,10 @@ def test_a_ring_through_an_object_that_keeps_nothing_is_found(keeper: vista.Ref)
     assert not any(isinstance(end, CallTimeout) for end in ends)
 
 
-def test_a_ring_through_a_thread_in_another_greenlet_is_found(keeper: vista.Ref) -> None:
-    other, between = vista.create(Keeper), vista.create(Keeper)
+def test_a_ring_through_a_thread_in_another_greenlet_is_found(virtual_node: vista.Node) -> None:
+    # In simulated time only: when a kernel thread of the system closes the ring in the very moment
+    # in which it is looked for, it may go unseen, and the bound on the calls ends it.
+    keeper, other, between = vista.create(Keeper), vista.create(Keeper), vista.create(Keeper)
     gates = [vista.create(Gate), vista.create(Gate)]
     calls = [
         keeper.keep_then_call.future(gates[0], between, "call_natively", other, "increment"),
