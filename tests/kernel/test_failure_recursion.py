@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import vista
-from tests.kernel.cast import Counter, until
-from vista.errors import Overloaded
+from tests.kernel.cast import Counter, Gate, until
+from vista.errors import CallTimeout, Overloaded
 
 
 class Diver(vista.Object):
@@ -40,22 +42,44 @@ class Diver(vista.Object):
     def sending_at_the_bottom(self, target: vista.Ref, frames: int) -> str:
         """Send with ``frames`` left and go on with what came of it."""
         try:
-            self._descend(target, frames)
+            self._descend(target.increment, frames)
         except RecursionError:
             return "no room"
         return "done"
 
-    def _descend(self, target: vista.Ref, frames: int) -> None:
+    def waiting_at_the_bottom(self, first: vista.Ref, second: vista.Ref, frames: int) -> Any:
+        """Wait with ``frames`` left, then at another gate."""
+        call = first.pass_through.future()
+        with contextlib.suppress(RecursionError):
+            self._descend(call.result, frames)
+        return second.pass_through("second")
+
+    def gathering_at_the_bottom(self, first: vista.Ref, second: vista.Ref, frames: int) -> Any:
+        """Gather with ``frames`` left, then wait at another gate."""
+        call = first.pass_through.future()
+        with contextlib.suppress(RecursionError):
+            self._descend(lambda: vista.gather(call), frames)
+        return second.pass_through("second")
+
+    def sleeping_at_the_bottom(self, frames: int) -> str:
+        """Sleep with ``frames`` left, too few, and then with enough."""
+        try:
+            self._descend(lambda: vista.sleep(1000), frames)
+        except RecursionError:
+            vista.sleep(0.001)
+        return "woken"
+
+    def _descend(self, action: Callable[[], Any], frames: int) -> None:
         limit, here, frame = sys.getrecursionlimit(), 0, sys._getframe()
         while frame is not None:
             frame, here = frame.f_back, here + 1
-        self._go_down(limit - here - frames, target)
+        self._go_down(limit - here - frames, action)
 
-    def _go_down(self, steps: int, target: vista.Ref) -> None:
+    def _go_down(self, steps: int, action: Callable[[], Any]) -> None:
         if steps > 0:
-            self._go_down(steps - 1, target)
+            self._go_down(steps - 1, action)
         else:
-            target.increment()
+            action()
 
     def by_sends(self) -> None:
         vista.self_ref(self).by_sends()
@@ -145,6 +169,32 @@ def test_a_send_with_hardly_a_frame_left_fails_or_works(real_node: vista.Node, f
     diver, counter = vista.create(Diver), vista.create(Counter)
     assert diver.sending_at_the_bottom(counter, frames) in ("no room", "done")
     assert vista.gather(counter.increment.future(), diver.answer.future())[1] == 42
+
+
+@pytest.mark.parametrize("style", ["waiting_at_the_bottom", "gathering_at_the_bottom"])
+@pytest.mark.parametrize("frames", range(1, 30))
+def test_a_wait_with_hardly_a_frame_left_disturbs_no_later_wait(
+    real_node: vista.Node, frames: int, style: str
+) -> None:
+    diver, first, second = vista.create(Diver), vista.create(Gate), vista.create(Gate)
+    waiting = vista.future(diver, style, first, second, frames)
+    until(lambda: first.count() + second.count() >= 1)
+    first.open()
+    until(lambda: second.count() == 1)
+    vista.sleep(0.001)
+    assert not waiting.done()
+    second.open()
+    assert waiting.result() == "second"
+
+
+@pytest.mark.parametrize("frames", range(1, 15))
+def test_a_sleep_with_hardly_a_frame_left_leaves_no_timer(
+    real_node: vista.Node, frames: int
+) -> None:
+    sleeping = vista.create(Diver).sleeping_at_the_bottom.future(frames)
+    with contextlib.suppress(CallTimeout):
+        assert sleeping.result(timeout=0.5) == "woken"
+    sleeping.cancel()
 
 
 @pytest.mark.parametrize("method", ["by_sends", "by_futures", "by_aio", "by_preemptable_sends"])

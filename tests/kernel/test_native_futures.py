@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -116,6 +117,32 @@ def test_posts_of_a_native_method_arrive_in_order(native: vista.Ref) -> None:
 
 def test_a_native_method_cancels_a_call(native: vista.Ref) -> None:
     assert native.cancel(vista.create(Gate)) == "ThreadKilled"
+
+
+def test_what_a_native_method_cancels_ends_though_nothing_else_wakes_the_loop(
+    real_node: vista.Node,
+) -> None:
+    ended = threading.Event()
+
+    class Sleeper(vista.Object):
+        def sleep(self) -> None:
+            try:
+                vista.sleep(1000)
+            finally:
+                ended.set()
+
+        @vista.native
+        @vista.preemptable
+        def cancel(self) -> bool:
+            sleeping = vista.self_ref(self).sleep.future()
+            vista.send(self, "touch")
+            sleeping.cancel()
+            return ended.wait(5)
+
+        def touch(self) -> None:
+            """Come after the sleep has begun."""
+
+    assert vista.create(Sleeper).cancel()
 
 
 def test_a_callback_added_by_a_native_method_is_called_on_the_loop(native: vista.Ref) -> None:

@@ -66,7 +66,7 @@ def wait_for(worker: Worker, awaitable: Awaitable[Any], seconds: float | None) -
     try:
         worker.park("an awaitable", wants=context.wants)
     except BaseException:
-        worker.void(number)
+        number = 0
         task.cancel()
         raise
     return _outcome(task)
@@ -135,7 +135,7 @@ class _Run(CoroutineContext):
         try:
             worker.park("its coroutine", wants=self.wants)
         except BaseException:
-            worker.void(number)
+            number = 0
             self._killed = True
             task.cancel()
             raise

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
     from vista.kernel.table import Record
     from vista.kernel.threads import Worker
+    from vista.kernel.timers import Timer
 
 
 class Future:
@@ -322,7 +323,8 @@ def wait_parked(worker: Worker, future: Future, timeout: float | None = None) ->
         future.on_done(waker)
         worker.park(future.waited_for, wants=(future,))
     except BaseException:
-        worker.void(waker.number)
+        # Should the wait not even have begun, this must not end another one.
+        waker.number = 0
         future.abandon()
         raise
     finally:
@@ -387,7 +389,7 @@ def _park_for_all(
 ) -> None:
     kernel = worker.kernel
     frame, time = worker.frame, kernel.hub.time
-    number, left = worker.parking + 1, len(waiting)
+    number, left = 0, len(waiting)
     end = None if timeout is None else time() + timeout
 
     def note(future: Future) -> None:
@@ -401,21 +403,24 @@ def _park_for_all(
         future.on_done(note)
     pending = waiting
     while pending and (return_exceptions or all(future._error is None for future in waiting)):
-        dues = [worker.deadline(frame, future.created) for future in pending]
-        first = min(dues) if end is None else min(*dues, end)
-        number = worker.parking + 1
-        timer = kernel.timers.call_at(first, functools.partial(worker.wake, number))
+        timer: Timer | None = None
         try:
+            dues = [worker.deadline(frame, future.created) for future in pending]
+            first = min(dues) if end is None else min(*dues, end)
+            number = worker.parking + 1
+            timer = kernel.timers.call_at(first, functools.partial(worker.wake, number))
             if timeout is None:
                 deadlock.refuse_ring(frame, pending)
             worker.park(lambda: f"the answers of {left} calls", wants=pending)
         except BaseException:
-            worker.void(number)
+            # Should the wait not even have begun, its notes must not end another one.
+            number = 0
             for future in pending:
                 future.abandon()
             raise
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
         now = time()
         pending = _expire(pending, dues, now)
         if end is not None and now >= end:

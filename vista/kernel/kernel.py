@@ -320,8 +320,6 @@ class Kernel:
             )
         ended = threading.Event()
         future = self.call_in_flight(context, lambda: function(*args, **kwargs), user, ended)
-        if isinstance(context, BesideContext):
-            context.wants.append(future)
         try:
             self._block(future, ended)
         finally:
@@ -355,6 +353,9 @@ class Kernel:
         future = Errand(self, None, getattr(function, "__name__", "call"))
         # Outside of the turns of the loop nobody keeps the kernel's time up to date.
         future.created = self.hub.time()
+        if ended is not None and isinstance(context, BesideContext):
+            # Before anybody who looks for a ring of waits could miss it.
+            context.wants.append(future)
         if ended is not None:
             # While nobody else knows the future. Later the loop would have to do it, and if what
             # the function started holds the loop, its caller would hear of the end only after that.

@@ -156,10 +156,6 @@ class Worker(Context):
             monitor.release_owed(self)
         self.timer = self._watch_deadline()
 
-    def void(self, parking: int) -> None:
-        """Make nothing of what would wake wait number ``parking``, should it never have begun."""
-        self.parking = max(self.parking, parking)
-
     def wake(self, parking: int, value: Any = None, error: BaseException | None = None) -> bool:
         """End the wait number ``parking`` with a value or an error; whether it still lasted."""
         if self.condition is not PARKED or self.parking != parking:
@@ -229,7 +225,7 @@ class Worker(Context):
         try:
             self.park("its kernel thread", keep=keep, wants=wants)
         except BaseException:
-            self.void(number)
+            number = 0
             raise
         finally:
             self.in_kernel_thread = False
