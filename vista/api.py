@@ -82,7 +82,7 @@ def send(target: Any, method: str, /, *args: Any, **kwargs: Any) -> Any:
     if type(target) is Ref:
         call = target.__dict__.get(method)
         if call is not None:
-            return call(*args, **kwargs)
+            return call(*args, **kwargs) if kwargs else call(*args)
     return _on_kernel(_send, target, method, args, kwargs)
 
 

@@ -22,6 +22,8 @@
     |   |-- ClassDefinitionError  a class cannot be an object class as written
     |   |-- ServiceTaken          the service name belongs to another object
     |   |-- ObjectBusy            threads of the object did not finish in time
+    |   |-- PeerAddressError      a peer's address that cannot be used
+    |   |-- KeyFileError          a key file that cannot be used as it is
     |   `-- BadValueError         an argument is outside what the function takes (a ValueError)
     |-- RcError                   a mistake in an rc file, with file, line and column
     |-- ProtocolError
@@ -114,6 +116,14 @@ class ServiceTaken(UsageError):
 
 class ObjectBusy(UsageError):
     """Threads of the object did not finish in time for what was asked of it."""
+
+
+class PeerAddressError(UsageError):
+    """The address of a peer cannot be used: malformed, taken, or not of this machine."""
+
+
+class KeyFileError(UsageError):
+    """A key file or list of peers cannot be used as it is; the text says what mends it."""
 
 
 class BadValueError(UsageError, ValueError):

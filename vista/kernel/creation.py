@@ -23,7 +23,6 @@ from vista.values import copy_arguments
 if TYPE_CHECKING:
     from vista.kernel.classes import ClassSpecifier
     from vista.kernel.kernel import Kernel
-    from vista.kernel.methods import MethodEntry
 
 _new = object.__new__
 
@@ -45,15 +44,16 @@ def create_object(
     if acl is not None:
         acl = checked_acl(acl)
     classes = kernel.classes
-    named = type(specifier) is str or isinstance(specifier, type)
-    entry = classes.found.get(specifier) if named else None
+    try:
+        entry: Any = classes.found[specifier]
+    except (KeyError, TypeError):  # a list cannot be looked up
+        entry = None
     if entry is None or DEFINITIONS.count != classes.definitions:
         entry = kernel.find_class(specifier)
-    table = kernel.table
-    key = table.new_key()
+    key = kernel.table.new_key()
     instance: Any = _new(entry.cls)
     instance._record = record = Record(kernel, key, entry, instance)
-    table.records[key] = record
+    kernel.table.records[key] = record
     record.ref = ref = _new(Ref)
     set_record(ref, record)
     entry.created += 1
@@ -65,19 +65,7 @@ def create_object(
             remove(kernel, record)
             raise TypeError(f"{entry.name}.create() takes no arguments")
         return ref
-    _run_hook(kernel, worker, record, hook, args, kwargs)
-    return ref
-
-
-def _run_hook(
-    kernel: Kernel,
-    worker: Any,
-    record: Record,
-    hook: MethodEntry,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> None:
-    """Run a create hook as a thread of its object, nested in the greenlet of the caller."""
+    # The hook runs as a thread of its object, nested in the greenlet of the caller.
     parent = worker.frame
     worker.left -= 1
     worker.frame = frame = (record, hook, parent, kernel.now)
@@ -86,11 +74,11 @@ def _run_hook(
     try:
         if kwargs:
             args, kwargs = copy_arguments(args, kwargs)
-            hook.run(record.instance, *args, **kwargs)
+            hook.run(instance, *args, **kwargs)
+        elif len(args) == 1 and type(args[0]) in ATOMS:
+            hook.run(instance, args[0])
         else:
-            if args and (type(args[0]) not in ATOMS or len(args) > 1):
-                args = copy_arguments(args, kwargs)[0]
-            hook.run(record.instance, *args)
+            hook.run(instance, *copy_arguments(args, kwargs)[0])
     except BaseException as error:
         try:
             remove(kernel, record)
@@ -106,7 +94,7 @@ def _run_hook(
             monitor.finish(record, frame)
         if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
             worker.reenter(parent)
-        return
+        return ref
     raise outcome
 
 

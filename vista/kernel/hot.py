@@ -11,7 +11,8 @@ Measured on the 2-core test machine, Python 3.11 (`benchmarks` guards the whole)
   100, a closure kept there 56; but the closure, with its ``post`` and ``future``, takes 4.5 us to
   make and 2.5 KB, the object 0.4 us and 130 bytes;
 - a bound method called with ``*args`` costs 42 ns, the function with the instance before them 96,
-  and ``**kwargs`` another 17 even when empty;
+  and ``**kwargs`` another 17 even when empty; so a call with one argument or none, which most are,
+  packs no tuple: 50 ns;
 - an object as frame costs 110 ns, a tuple 32; so the tuple of a message is its frame as well;
 - a look at the clock costs 45 ns, so only every 64th call is timed.
 """
@@ -37,6 +38,19 @@ if TYPE_CHECKING:
 ATOMS: Final = frozenset(values.ATOMS | {Ref})
 """Types whose values are passed as they are."""
 
+
+class _Absent:
+    """The type of `ABSENT`."""
+
+    __slots__ = ()
+
+
+ABSENT: Final[Any] = _Absent()
+"""Stands for the first argument of a call that has none."""
+
+PASSED: Final = ATOMS | {_Absent}
+"""`ATOMS`, and what needs no copy since it is nothing."""
+
 NO_NAMES: Final[dict[str, Any]] = {}
 """The keyword arguments of a post without any: one dict less for the collector to count."""
 
@@ -55,15 +69,19 @@ class RefMethod:
         self._method = method
         self._run: Any = None if method.preemptable else MethodType(method.run, record.instance)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, first: Any = ABSENT, /, *rest: Any, **kwargs: Any) -> Any:
         record = self._record
         worker: Any = current()
         if record.state is not worker.kernel or worker.left <= 0:
-            return record.kernel.invoker.call(record, self._method, args, kwargs)
-        if args and (type(args[0]) not in ATOMS or len(args) > 1):
-            args = copy_arguments(args, kwargs)[0]
-        if kwargs:
-            kwargs = copy_arguments((), kwargs)[1]
+            given = () if first is ABSENT else (first, *rest)
+            return record.kernel.invoker.call(record, self._method, given, kwargs)
+        if rest or kwargs:
+            given = () if first is ABSENT else (first, *rest)
+            args, kwargs = copy_arguments(given, kwargs)
+        else:
+            args = None
+            if type(first) not in PASSED:
+                first = copy_value(first, "args[0]")
         method = self._method
         parent = worker.frame
         worker.frame = frame = (record, method, parent, worker.kernel.now)
@@ -71,7 +89,10 @@ class RefMethod:
         record.state = worker
         method.calls += 1
         try:
-            result = self._run(*args, **kwargs) if kwargs else self._run(*args)
+            if args is not None:
+                result = self._run(*args, **kwargs)
+            else:
+                result = self._run() if first is ABSENT else self._run(first)
             if type(result) not in ATOMS:
                 result = copy_value(result, "result")
         except BaseException as error:
@@ -169,8 +190,9 @@ class SpecialMethod(RefMethod):
 
     __slots__ = ()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, first: Any = ABSENT, /, *rest: Any, **kwargs: Any) -> Any:
         record = self._record
+        args = () if first is ABSENT else (first, *rest)
         return record.kernel.invoker.call(record, self._method, args, kwargs)
 
 

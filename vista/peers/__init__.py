@@ -1,0 +1,1 @@
+"""Peers: links to other nodes, over which objects everywhere are reached."""
