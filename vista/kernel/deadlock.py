@@ -68,6 +68,8 @@ def break_ring(frame: Frame, record: Record) -> None:
 
     The last call on the way back to this chain fails with `DeadlockError`.
     """
+    if _kept_frame(record.state, record) is None:
+        return
     search = _Search(frame)
     if search.is_kept(record) and search.last is not None:
         words = f"{search.last.words} would wait for ever: {search.text}"

@@ -103,7 +103,8 @@ def finish(record: Record, frame: Frame) -> None:
     """
     guard = record.guard
     worker: Any = current()
-    if (record.queue or guard is not None) and not has_room():
+    # The thread with which a greenlet began ends where the stack is all but empty.
+    if frame is not worker.root and (record.queue or guard is not None) and not has_room():
         worker.owed = (record, frame, worker.owed)
         return
     if record.state is worker:
