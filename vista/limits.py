@@ -53,6 +53,11 @@ class Limits:
     value_bytes_max: int = 64 * 1024 * 1024
     """Bytes one encoded value may take."""
 
+    value_items_max: int = 16 * 1024 * 1024
+    """Items a value may have in all its containers together, each container counted as four more.
+    Every place in a value is copied by itself, so a few nested lists can stand for more items than
+    any memory holds."""
+
     frame_bytes_max: int = 64 * 1024 * 1024
     """Bytes one wire frame may take; a frame that claims more is refused before it is read."""
 

@@ -39,6 +39,12 @@ DEPTH_MAX = Limits().value_depth_max
 """The nesting `copy_value` allows when nobody says otherwise; a node passes its own
 ``Limits.value_depth_max``."""
 
+ITEMS_MAX = Limits().value_items_max
+"""The items, in all containers of it together, that a value may have."""
+
+_CONTAINER_ITEMS = 4
+"""What a container counts for besides its items: an empty one takes time and memory too."""
+
 _CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
 _PRIVATE_STATE = ("__notes__", "remote_traceback")
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set for every class made by a class statement
@@ -111,7 +117,9 @@ def copy_value(value: Any, path: str = "value", depth_max: int = DEPTH_MAX) -> A
     if kind in ATOMS:
         return value
     try:
-        return _COPIERS.get(kind, _copy_other)(value, depth_max)
+        return _COPIERS.get(kind, _copy_other)(value, depth_max, [ITEMS_MAX])
+    except _TooManyError:
+        raise NotAValueError(f"{path}: {_TOO_MANY}") from None
     except _RefusedError:
         raise NotAValueError(explain_refusal(value, path, depth_max)) from None
 
@@ -123,13 +131,18 @@ def copy_arguments(
 
     Error paths start with ``args[0]`` or ``kwargs["name"]``. Raises `NotAValueError`.
     """
+    left = None
     try:
         for value in args:
             if type(value) not in ATOMS:
-                args = tuple(_copy_items(args, depth_max + 1))
+                left = [ITEMS_MAX]
+                args = tuple(_copy_items(args, depth_max + 1, left))
                 break
         if kwargs and not ATOMS.issuperset(map(type, kwargs.values())):
-            kwargs = dict(zip(kwargs, _copy_items(kwargs.values(), depth_max + 1), strict=True))
+            copies = _copy_items(kwargs.values(), depth_max + 1, left or [ITEMS_MAX])
+            kwargs = dict(zip(kwargs, copies, strict=True))
+    except _TooManyError:
+        raise NotAValueError(f"args: {_TOO_MANY}") from None
     except _RefusedError:
         raise NotAValueError(_explain_arguments(args, kwargs, depth_max)) from None
     return args, kwargs
@@ -144,7 +157,7 @@ def copy_exception(error: BaseException) -> BaseException:
     `RemoteFailure` with its type's name and text.
     """
     try:
-        return _copy_error(error, DEPTH_MAX)
+        return _copy_error(error, DEPTH_MAX, [ITEMS_MAX])
     except _RefusedError:
         made = RemoteFailure(f"{type(error).__qualname__}: {exception_text(error)}")
         for note in exception_notes(error):
@@ -219,81 +232,105 @@ class _RefusedError(Exception):
     """Something in the value is no value; which part, `explain_refusal` finds out."""
 
 
-def _copy(value: Any, room: int) -> Any:
-    return _COPIERS.get(type(value), _copy_other)(value, room)
+class _TooManyError(_RefusedError):
+    """The value has too many items.
+
+    Every place gets a copy of its own, so a list that stands twice in one that stands twice, and so
+    on, would become as large as it likes.
+    """
 
 
-def _copy_atom(value: Any, _room: int) -> Any:
+_TOO_MANY = f"more than {ITEMS_MAX:,} items (limit value_items_max)"
+
+
+def _count(items: Any, left: list[int]) -> None:
+    left[0] -= len(items) + _CONTAINER_ITEMS
+    if left[0] < 0:
+        raise _TooManyError
+
+
+def _copy(value: Any, room: int, left: list[int]) -> Any:
+    return _COPIERS.get(type(value), _copy_other)(value, room, left)
+
+
+def _copy_atom(value: Any, _room: int, _left: list[int]) -> Any:
     return value
 
 
-def _copy_items(items: Any, room: int) -> list[Any]:
+def _copy_items(items: Any, room: int, left: list[int]) -> list[Any]:
     if room <= 0:
         raise _RefusedError
     room -= 1
+    _count(items, left)
     return [
-        item if type(item) in ATOMS else _COPIERS.get(type(item), _copy_other)(item, room)
+        item if type(item) in ATOMS else _COPIERS.get(type(item), _copy_other)(item, room, left)
         for item in items
     ]
 
 
-def _copy_list(items: list[Any], room: int) -> list[Any]:
+def _copy_list(items: list[Any], room: int, left: list[int]) -> list[Any]:
     if ATOMS.issuperset(map(type, items)) and room > 0:
+        _count(items, left)
         return items.copy()
-    return _copy_items(items, room)
+    return _copy_items(items, room, left)
 
 
-def _copy_tuple(items: tuple[Any, ...], room: int) -> tuple[Any, ...]:
+def _copy_tuple(items: tuple[Any, ...], room: int, left: list[int]) -> tuple[Any, ...]:
     if ATOMS.issuperset(map(type, items)) and room > 0:
+        _count(items, left)
         return items
-    copies = _copy_items(items, room)
+    copies = _copy_items(items, room, left)
     return tuple(copies) if _differ(copies, items) else items
 
 
-def _copy_set(items: set[Any], room: int) -> set[Any]:
+def _copy_set(items: set[Any], room: int, left: list[int]) -> set[Any]:
     if ATOMS.issuperset(map(type, items)) and room > 0:
+        _count(items, left)
         return items.copy()
-    return set(_copy_items(items, room))
+    return set(_copy_items(items, room, left))
 
 
-def _copy_frozenset(items: frozenset[Any], room: int) -> frozenset[Any]:
+def _copy_frozenset(items: frozenset[Any], room: int, left: list[int]) -> frozenset[Any]:
     if ATOMS.issuperset(map(type, items)) and room > 0:
+        _count(items, left)
         return items
-    copies = _copy_items(items, room)
+    copies = _copy_items(items, room, left)
     return frozenset(copies) if _differ(copies, items) else items
 
 
-def _copy_dict(items: dict[Any, Any], room: int) -> dict[Any, Any]:
+def _copy_dict(items: dict[Any, Any], room: int, left: list[int]) -> dict[Any, Any]:
     plain_keys = ATOMS.issuperset(map(type, items))
+    _count(items, left)
     if plain_keys and room > 0 and ATOMS.issuperset(map(type, items.values())):
         return items.copy()
     if plain_keys and room > 0:
         copies = items.copy()
         for key, item in items.items():
             if type(item) not in ATOMS:
-                copies[key] = _copy(item, room - 1)
+                copies[key] = _copy(item, room - 1, left)
         return copies
-    return dict(zip(_copy_items(items, room), _copy_items(items.values(), room), strict=True))
+    keys = _copy_items(items, room, left)
+    return dict(zip(keys, _copy_items(items.values(), room, left), strict=True))
 
 
 def _differ(copies: list[Any], items: Any) -> bool:
     return any(copied is not item for copied, item in zip(copies, items, strict=True))
 
 
-def _copy_buffer(buffer: Any, _room: int) -> bytes:
+def _copy_buffer(buffer: Any, _room: int, _left: list[int]) -> bytes:
     try:
         return bytes(buffer)
     except ValueError:  # a memoryview whose buffer was released
         raise _RefusedError from None
 
 
-def _copy_zoned(value: Any, _room: int) -> Any:
+def _copy_zoned(value: Any, _room: int, _left: list[int]) -> Any:
     if not _is_zone(value.tzinfo):
         raise _RefusedError
     return value
 
 
-def _copy_zone(zone: ZoneInfo, _room: int) -> ZoneInfo:
+def _copy_zone(zone: ZoneInfo, _room: int, _left: list[int]) -> ZoneInfo:
     if zone.key is None:
         raise _RefusedError
     return zone
@@ -304,39 +341,39 @@ def _is_zone(zone: Any) -> bool:
     return kind is NoneType or kind is timezone or (kind is ZoneInfo and zone.key is not None)
 
 
-def _copy_other(value: Any, room: int) -> Any:
+def _copy_other(value: Any, room: int, left: list[int]) -> Any:
     if isinstance(value, Reference):
         return value
     if isinstance(value, Referable):
         return value.__reference__()
     form = form_of(type(value))
     if form is not None:
-        return _copy_record(value, form, room)
+        return _copy_record(value, form, room, left)
     if isinstance(value, BaseException):
-        return _copy_error(value, room)
+        return _copy_error(value, room, left)
     raise _RefusedError
 
 
-def _copy_record(value: Any, form: RecordForm, room: int) -> Any:
+def _copy_record(value: Any, form: RecordForm, room: int, left: list[int]) -> Any:
     if form.is_enum:
         return value
     try:
         items = [getattr(value, name) for name in form.fields]
     except AttributeError:  # a field that was never set
         raise _RefusedError from None
-    copies = _copy_items(items, room)
+    copies = _copy_items(items, room, left)
     if form.frozen and not _differ(copies, items):
         return value
     return form.make(dict(zip(form.fields, copies, strict=True)))
 
 
-def _copy_error(error: BaseException, room: int) -> Exception:
+def _copy_error(error: BaseException, room: int, left: list[int]) -> Exception:
     if not isinstance(error, Exception):
         raise _RefusedError
-    args = tuple(_copy_items(exception_arguments(error), room))
+    args = tuple(_copy_items(exception_arguments(error), room, left))
     try:
         made = build_exception(
-            type(error), args, copy_attributes(error, room), exception_notes(error)
+            type(error), args, copy_attributes(error, room, left), exception_notes(error)
         )
     except (TypeError, ValueError, OverflowError):  # somebody changed its args
         raise _RefusedError from None
@@ -345,16 +382,21 @@ def _copy_error(error: BaseException, room: int) -> Exception:
     return _keep_trace(made, error)
 
 
-def copy_attributes(error: BaseException, depth_max: int = DEPTH_MAX) -> dict[str, Any]:
+def copy_attributes(
+    error: BaseException, depth_max: int = DEPTH_MAX, left: list[int] | None = None
+) -> dict[str, Any]:
     """Copies of an exception's instance variables that are values; the others are left out.
+
+    ``left`` holds one number, the items they may still have.
 
     An exception often keeps what its handler used (a response, a lock). Leaving that out costs
     the caller less than losing the exception itself.
     """
     copies = {}
+    left = left or [ITEMS_MAX]
     for name, value in exception_attributes(error).items():
         try:
-            copies[name] = _copy(value, depth_max - 1)
+            copies[name] = _copy(value, depth_max - 1, left)
         except _RefusedError:
             continue
     return copies
@@ -369,7 +411,7 @@ def _keep_trace(made: Exception, error: BaseException) -> Exception:
 
 
 # Exact type to copier. Whatever is not here is a reference, a record, an exception or no value.
-_COPIERS: dict[type, Callable[[Any, int], Any]] = {
+_COPIERS: dict[type, Callable[[Any, int, list[int]], Any]] = {
     **dict.fromkeys(ATOMS, _copy_atom),
     list: _copy_list,
     tuple: _copy_tuple,
@@ -386,7 +428,7 @@ _COPIERS: dict[type, Callable[[Any, int], Any]] = {
 
 def _find_refusal(value: Any, path: str, room: int, above: tuple[int, ...]) -> str | None:
     try:
-        _copy(value, room)
+        _copy(value, room, [ITEMS_MAX])
     except _RefusedError:
         pass
     else:

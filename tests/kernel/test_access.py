@@ -578,3 +578,24 @@ def test_an_object_without_a_list_stays_on_the_hot_path(node: vista.Node) -> Non
     counter.increment()
     record = node.kernel.table.records[vista.id_of(counter)]
     assert record.guard is None and record.state is node.kernel
+
+
+# --- the list of a node ------------------------------------------------------------------
+
+
+def test_the_list_of_a_node_guards_objects_without_one() -> None:
+    acl = AccessControlList.of("allow * get_*", "deny * *")
+    with vista.Node("guarded", default_acl=acl):
+        vault, open_vault = (
+            vista.create(Vault),
+            vista.create(Vault, acl=AccessControlList.of("allow * *")),
+        )
+        assert vault.get_content() == "gold"
+        with pytest.raises(AccessDenied):
+            vault.set_content("lead")
+        open_vault.set_content("lead")
+
+
+def test_what_is_no_list_is_refused_as_that_of_a_node() -> None:
+    with pytest.raises(BadValueError, match=r"AccessControlList"):
+        vista.Node("guarded", default_acl="allow * *")  # type: ignore[arg-type]

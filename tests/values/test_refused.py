@@ -29,7 +29,7 @@ from tests.values.strategies import ZONE_KEYS
 from vista.errors import NotAValueError
 from vista.limits import Limits
 from vista.records import find_record
-from vista.values import copy_arguments, copy_value
+from vista.values import copy_arguments, copy_exception, copy_value
 from vista.wire.codec import Codec
 
 
@@ -200,3 +200,45 @@ def test_an_undeclared_enum_of_integers_is_told_to_declare_itself() -> None:
     size = enum.IntEnum("size", ["SMALL"])
     with pytest.raises(NotAValueError, match=r"declare its class with @vista\.record"):
         copy_value(size(1))
+
+
+def shared_twice(levels: int) -> list[Any]:
+    """A few lists that stand for 2 ** levels numbers, as each holds the next one twice."""
+    value: list[Any] = [1]
+    for _ in range(levels):
+        value = [value, value]
+    return value
+
+
+def test_a_value_that_stands_for_too_many_items_is_refused() -> None:
+    with pytest.raises(NotAValueError, match=r"value: more than 16,777,216 items"):
+        copy_value(shared_twice(60))
+
+
+@pytest.fixture
+def few_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound that is reached in no time."""
+    monkeypatch.setattr("vista.values.ITEMS_MAX", 10_000)
+
+
+@pytest.mark.usefixtures("few_items")
+@pytest.mark.parametrize("where", ["args", "kwargs"])
+def test_arguments_that_stand_for_too_many_items_are_refused(where: str) -> None:
+    value = shared_twice(60)
+    args, kwargs = ((value,), {}) if where == "args" else ((), {"value": value})
+    with pytest.raises(NotAValueError, match=r"value_items_max"):
+        copy_arguments(args, kwargs)
+
+
+@pytest.mark.usefixtures("few_items")
+def test_an_exception_keeps_no_attribute_of_too_many_items() -> None:
+    error = ValueError("kept")
+    error.value = shared_twice(60)  # type: ignore[attr-defined]
+    error.other = 1  # type: ignore[attr-defined]
+    copied = copy_exception(error)
+    assert vars(copied) == {"other": 1}
+
+
+def test_a_list_of_numbers_counts_its_items_once() -> None:
+    value = [0] * 1_000_000
+    assert copy_value([value, value]) == [value, value]

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from vista.errors import WrongContextError
+from vista.kernel.access import AccessControlList, checked_acl
 from vista.kernel.current import current
 from vista.kernel.hub import AsyncioHub, Hub
 from vista.kernel.kernel import Kernel
@@ -38,7 +39,8 @@ class Node:
 
     ``name`` is for logs; ``hub`` the world (`AsyncioHub` by default); ``limits`` the bounds;
     ``user`` the name in which code outside of vista threads acts (the operating system's by
-    default); ``settings`` are free for those who boot the node.
+    default); ``settings`` are free for those who boot the node. ``default_acl`` guards every object
+    that is made without an access list of its own; with None everybody may do everything.
 
     >>> with vista.Node("counting") as node:
     ...     counter = vista.create(Counter, 5)
@@ -52,14 +54,17 @@ class Node:
         limits: Limits | None = None,
         user: str | None = None,
         settings: dict[str, Any] | None = None,
+        default_acl: AccessControlList | None = None,
     ) -> None:
         limits = limits or Limits()
         # Before there is a loop to close.
         limits.validate()
+        acl = checked_acl(default_acl)
         self.name = name or "node"
         self._owns_hub = hub is None
         hub = hub or AsyncioHub(native_threads_max=limits.native_threads_max)
         self.kernel = Kernel(hub, limits, user or _user_name(), settings=settings)
+        self.kernel.default_acl = acl
         self.kernel.stop_requested = self._note_stop_request
         self.kernel.spawn(self.kernel.make_creator)
         self.stop_reason: str | None = None
