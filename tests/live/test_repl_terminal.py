@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ COUNTER = '''class Counter(Object):
 '''
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>(][B0]?|\r")
+CONTROLS = f"(?:{CONTROL.pattern})*"
 
 
 class Prompt:
@@ -68,8 +70,11 @@ class Prompt:
         self.banner = self.until_prompt()
 
     def until(self, text: str) -> str:
-        """Wait for a text; return what came before it."""
-        self.process.expect_exact(text)
+        """Wait for a text; return what came before it.
+
+        A terminal is sent only what changes on its screen, so the text may come in pieces.
+        """
+        self.process.expect(CONTROLS.join(map(re.escape, text)))
         return CONTROL.sub("", self.process.before or "")
 
     def until_prompt(self) -> str:
@@ -178,9 +183,10 @@ def test_tab_completes_class_names_in_create(counter: Prompt) -> None:
 
 def test_tab_completes_ids_in_strings(counter: Prompt) -> None:
     counter.enter("name = str(id_of(counter)); delete(here())  # no other Id begins so")
-    shown = counter.enter("print('begins', name[:-1])")
-    begun = shown[shown.rindex("begins ") :].split()[1]
+    shown = counter.enter("print('begins', name[:-1], 'and ends', name[-1])")
+    _, begun, *_, last = shown[shown.rindex("begins ") :].split()[:5]
     counter.type(f'send("{begun}\t')
+    counter.until(begun + last)
     counter.type('", "increment")')
     assert "Out[5]: 6" in counter.press_enter()
 
@@ -257,6 +263,39 @@ def test_history_is_kept_in_the_state_directory(prompt: Prompt, tmp_path: Path) 
 
 def test_ctrl_d_leaves_with_exit_code_0(counter: Prompt) -> None:
     assert counter.leave() == 0
+
+
+SUBSCRIBER = """class LastWords(Object):
+    def system_shutdown(self):
+        print("told that it ends", flush=True)
+"""
+
+
+def test_leaving_tells_the_subscribers_of_the_shutdown_service(prompt: Prompt) -> None:
+    prompt.enter(SUBSCRIBER + "\n")
+    prompt.enter('create("ShutdownService").subscribe(create("LastWords"))')
+    prompt.type("\x04")
+    prompt.until("told that it ends")
+    prompt.process.expect(pexpect.EOF)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_prompt_that_waits_for_a_line(
+    prompt: Prompt, number: signal.Signals
+) -> None:
+    prompt.process.kill(number)
+    prompt.process.expect(pexpect.EOF)
+    prompt.process.close()
+    assert prompt.process.exitstatus == 0
+
+
+def test_a_signal_ends_a_prompt_that_runs_what_was_typed(counter: Prompt) -> None:
+    counter.type("counter.rest()\r")
+    counter.until("rests")
+    counter.process.kill(signal.SIGTERM)
+    counter.process.expect(pexpect.EOF)
+    counter.process.close()
+    assert counter.process.exitstatus == 0
 
 
 def piped(script: str) -> subprocess.CompletedProcess[str]:

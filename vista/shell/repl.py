@@ -8,6 +8,7 @@ terminal asks for it: a script on the standard input starts without.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -20,6 +21,7 @@ from vista.shell import failure, show
 from vista.shell.history import writable_state_directory
 from vista.shell.script import EXIT_DONE, Script, main_module
 from vista.shell.session import Session
+from vista.shell.signals import LeaveSignals, tell_subscribers
 from vista.shell.source import PromptSource
 
 if TYPE_CHECKING:
@@ -36,16 +38,20 @@ def run_repl(
 ) -> int:
     """Read, evaluate and print on a running node until the user leaves; return the exit code.
 
-    ``node`` runs in a background thread; it is stopped at the end. ``namespace`` holds variables
-    the prompt begins with besides vista's own, such as the Refs an rc file kept under names;
-    ``rc_file`` is the name of that file, for the banner. Without a terminal on the standard input
+    ``node`` runs in a background thread; it is stopped at the end, subscribers of
+    ``ShutdownService`` told. SIGTERM and SIGHUP end a prompt as Ctrl-D does. ``namespace`` holds
+    variables the prompt begins with besides vista's own, such as the Refs an rc file kept under
+    names; ``rc_file`` is the name of that file, for the banner. Without a terminal on the standard input
     what comes in is run as a script, and the code is 1 when that fails.
     """
     with node:
         session = Session(node, namespace or {}, rc_file)
-        if not sys.stdin.isatty():
-            return Script(session.module, sys.stdout, sys.stderr).run(sys.stdin.read())
-        return _converse(session)
+        try:
+            if not sys.stdin.isatty():
+                return Script(session.module, sys.stdout, sys.stderr).run(sys.stdin.read())
+            return _converse(session)
+        finally:
+            tell_subscribers(node, "the prompt was left")
 
 
 def _converse(session: Session) -> int:
@@ -56,8 +62,11 @@ def _converse(session: Session) -> int:
     with tempfile.TemporaryDirectory() as profile, main_module(session.module):
         history = ":memory:" if directory is None else str(directory / "history.sqlite")
         shell = make_shell(session, history, profile)
+        LeaveSignals(shell.ask_exit).install()
         print(session.banner)
-        shell.mainloop()
+        # How a signal ends it; `exit` and Ctrl-D return.
+        with contextlib.suppress(SystemExit):
+            shell.mainloop()
         type(shell).clear_instance()
     return EXIT_DONE
 

@@ -11,10 +11,13 @@ import itertools
 import logging
 import os
 import signal
+from collections.abc import Callable
 from contextvars import Context
 from types import FrameType
 
+from vista.errors import VistaError
 from vista.kernel.kernel import Kernel
+from vista.kernel.node import Node
 from vista.standard.notices import notify
 
 SERVICE = "ShutdownService"
@@ -59,3 +62,38 @@ class StopSignals:
             self._kernel.request_stop(reason)
         else:
             notify(self._kernel, self._kernel.user, service, "shutdown", reason)
+
+
+class LeaveSignals:
+    """Ends a prompt at SIGTERM and at SIGHUP, which a terminal that is closed sends.
+
+    Whatever the main thread does, reading a line or running what was typed, ends with `SystemExit`;
+    ``leave`` is called before, so that nobody who catches that asks for another line. Call
+    `install` in the main thread.
+    """
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self._leave = leave
+        self._arrivals = itertools.count()
+
+    def install(self) -> None:
+        """Take over SIGTERM and SIGHUP of this process."""
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if next(self._arrivals) > 0:
+            os._exit(KILLED_BY_SIGNAL + number)
+        self._leave()
+        raise SystemExit
+
+
+def tell_subscribers(node: Node, reason: str) -> None:
+    """Have ``ShutdownService``, if there is one, tell its subscribers and stop the node."""
+    kernel = node.kernel
+    if node.call(kernel.services.get, SERVICE) is None:
+        return
+    try:
+        node.call(lambda: kernel.method_of(SERVICE, "shutdown")(reason))
+    except VistaError as error:
+        _log.warning("the subscribers of %s are not told: %s", SERVICE, error)
