@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
-from vista.errors import NoSuchClass, RcError, VistaError
+from vista.errors import KeyFileError, NoSuchClass, PeerAddressError, RcError, VistaError
 from vista.shell.log import LEVELS, start_logging
 from vista.standard.rc_grammar import did_you_mean
 
@@ -41,9 +41,11 @@ usage: vista [OPTIONS] FILE [ARGUMENTS]    run an rc file until told to stop
 An rc file makes one object a line: a class and the arguments of its create.
 
 commands:
+  authorize ...            let in a peer: KEY USER RIGHTS; --list; --remove KEY
   check FILE [ARGUMENTS]   find every mistake in an rc file; start nothing
   classes                  list the installed classes
   doc CLASS                what a class is for, what it takes and answers
+  keygen [--force]         make this user's key pair and show the public key
   repl [FILE [ARGUMENTS]]  a prompt on a running node, which has booted FILE
 
 options (before FILE or COMMAND):
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RcError as error:
         print(error, file=sys.stderr)
         return MISTAKEN
-    except NoSuchClass as error:
+    except (NoSuchClass, KeyFileError, PeerAddressError) as error:
         print(f"vista: {error}", file=sys.stderr)
         return MISTAKEN
     except BrokenPipeError:
@@ -232,8 +234,56 @@ def repl(options: argparse.Namespace, words: Sequence[str]) -> int:
     return run_repl(node, names, file_name)
 
 
+def keygen(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """``vista keygen [--force] [--directory D]``: make the key pair of this user's nodes."""
+    from vista.peers.keys import config_directory
+    from vista.shell.key_commands import new_key
+
+    parser = _Parser(prog="vista keygen", allow_abbrev=False)
+    parser.add_argument("--force", action="store_true")
+    parser.add_argument("--directory", type=Path)
+    given = parser.parse_args(words)
+    print(new_key(given.directory or config_directory(), force=given.force))
+    return DONE
+
+
+def authorize(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """``vista authorize KEY USER RIGHTS [--directory D]``: say who else may link to this user's
+    nodes; ``--list`` shows them, ``--remove KEY`` takes one out."""
+    from vista.peers.keys import config_directory
+    from vista.shell import key_commands
+
+    parser = _Parser(prog="vista authorize", allow_abbrev=False)
+    parser.add_argument("--directory", type=Path)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true")
+    what.add_argument("--remove", metavar="KEY")
+    parser.add_argument("words", nargs="*")
+    given = parser.parse_args(words)
+    directory = given.directory or config_directory()
+    if given.list or given.remove is not None:
+        _need(given.words, 0, 0, "authorize --list or authorize --remove KEY")
+        if given.list:
+            lines = key_commands.list_peers(directory)
+        else:
+            lines = [key_commands.remove(directory, given.remove)]
+    else:
+        _need(given.words, 3, 3, "authorize KEY USER RIGHTS")
+        lines = [key_commands.authorize(directory, *given.words)]
+    for line in lines:
+        print(line)
+    return DONE
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace, Sequence[str]], int]] = MappingProxyType(
-    {"check": check, "classes": classes, "doc": doc, "repl": repl}
+    {
+        "authorize": authorize,
+        "check": check,
+        "classes": classes,
+        "doc": doc,
+        "keygen": keygen,
+        "repl": repl,
+    }
 )
 """The words that are commands; any other first word is the name of an rc file."""
 

@@ -1,0 +1,1 @@
+"""Links to other nodes: addresses, keys, sessions, routing."""
