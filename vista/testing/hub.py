@@ -16,13 +16,14 @@ import operator
 import random
 import selectors
 import threading
+import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from vista.errors import WrongContextError
-from vista.kernel.current import RECORD
+from vista.kernel.current import RECORD, current
 from vista.testing.failure import Failure
 from vista.testing.natives import NativeThreads
 from vista.testing.trace import Trace
@@ -46,9 +47,8 @@ class SimulatedHub:
     ``native_threads_max`` bounds the kernel threads. Several kernels may live on one hub; each is
     added to ``kernels``. ``trace`` notes what happens. A hub belongs to the OS thread that made it.
 
-    Network, disk and crashes attach here: a transport asked of the hub delivers by
-    ``loop.call_at`` at times drawn from ``dice``, which delays, drops and reorders; a disk is a
-    value of the world that outlives its node.
+    Network and disks belong to the `World`; they draw from ``dice`` and deliver by timers of the
+    loop.
     """
 
     def __init__(self, seed: int, *, native_threads_max: int = 32) -> None:
@@ -58,8 +58,12 @@ class SimulatedHub:
         self._entropy = random.Random(f"vista {seed} entropy")
         self.trace = Trace()
         self.kernels: list[Kernel] = []
+        self.crashed: list[Kernel] = []
         self.now = 0.0
         self.errors: list[BaseException] = []
+        self._tasks: weakref.WeakKeyDictionary[asyncio.Task[Any], Kernel] = (
+            weakref.WeakKeyDictionary()
+        )
         self._ordered: dict[int, list[Any]] = {}
         self._look_seconds = self.dice.choice((1e-6, 2e-5, 4e-4))
         self._pass_seconds = self.dice.choice((1e-6, 1e-4, 2e-3))
@@ -69,6 +73,7 @@ class SimulatedHub:
         self._until: Callable[[], bool] = lambda: False
         self._due: float | None = None
         self.idle = False
+        self._loop_thread = 0
         self.loop: asyncio.AbstractEventLoop = _VirtualLoop(self)
         self.natives = NativeThreads(self.loop, self._native_delay, native_threads_max)
 
@@ -160,7 +165,13 @@ class SimulatedHub:
             self._set_loop_thread(0)
         return until()
 
+    def adopt(self, kernel: Kernel) -> None:
+        """Have a kernel live in this world; the loop may run already."""
+        self.kernels.append(kernel)
+        kernel.loop_thread = self._loop_thread
+
     def _set_loop_thread(self, identity: int) -> None:
+        self._loop_thread = identity
         for kernel in self.kernels:
             kernel.loop_thread = identity
 
@@ -185,11 +196,49 @@ class SimulatedHub:
             self.now += seconds if self._due is None else min(seconds, self._due - self.now)
         self.now += self.dice.random() * self._pass_seconds
 
+    # --- crashes ---------------------------------------------------------------------------
+
+    def make_task(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
+        **options: Any,
+    ) -> asyncio.Task[Any]:
+        """Make a task of the loop and remember whose it is."""
+        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+        home = home_of(options.get("context"))
+        if home is not None:
+            self._tasks[task] = home
+        return task
+
+    def end_tasks(self, kernel: Kernel) -> None:
+        """Cancel what runs on the loop for a kernel: its tasks and the timers they made."""
+        for task, home in list(self._tasks.items()):
+            if home is kernel and not task.done():
+                task.cancel()
+        for handle in list(self.loop._scheduled):  # type: ignore[attr-defined]
+            if not handle.cancelled() and home_of(handle._context) is kernel:
+                handle.cancel()
+
     def note_error(self, context: dict[str, Any]) -> None:
-        """Keep what a callback of the loop raised, for `drive` to raise, and stop the loop."""
+        """Keep what a callback of the loop raised, for `drive` to raise, and stop the loop.
+
+        How the tasks of a node end that has crashed is nobody's concern.
+        """
+        task = context.get("task") or context.get("future")
+        home = self._tasks.get(task) if isinstance(task, asyncio.Task) else None
+        if home is not None and home in self.crashed:
+            return
         error = context.get("exception")
         self.errors.append(error if error is not None else RuntimeError(str(context["message"])))
         self.loop.stop()
+
+
+def home_of(context: Context | None) -> Kernel | None:
+    """Return the kernel in whose name code runs within ``context``, by default the present one."""
+    # A copy, as one that is entered already cannot be entered.
+    found = current() if context is None else context.copy().run(current)
+    return found.home
 
 
 def _still_there(known: list[Any], ready: deque[Any]) -> int:
@@ -232,6 +281,7 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(selector)
         selector.sealed = True
         self.set_debug(False)
+        self.set_task_factory(hub.make_task)
         self.set_exception_handler(lambda _, context: hub.note_error(context))
 
     def time(self) -> float:

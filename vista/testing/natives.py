@@ -13,9 +13,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
+from typing import Any, Final
 
 from vista.errors import WrongContextError
+
+_CRASHED: Final = "the node of this kernel thread has crashed"
+
+_ENDINGS_MAX: Final = 1000
+"""How often a native method of a crashed node may block again before it is left as it is."""
 
 
 class NativeThreads:
@@ -36,20 +41,31 @@ class NativeThreads:
         self._waiting: deque[_Native] = deque()
         self._running: dict[int, _Native] = {}
         self._count = 0
+        self._crashed: list[Callable[[Context], bool]] = []
 
     def run(self, context: Context, function: Callable[[], Any]) -> asyncio.Future[Any]:
         """Run ``function`` within ``context`` in a kernel thread at a time the seed chooses."""
         native = _Native(self, context, function)
-        self.loop.call_later(self.delay(), self._start, native)
+        self.later(self.delay(), self._start, native)
         return native.result
 
     def _start(self, native: _Native) -> None:
+        if self.is_crashed(native.context):
+            if not native.result.done():
+                native.result.set_exception(WrongContextError(_CRASHED))
+            return
         if self._count >= self._count_max:
             self._waiting.append(native)
             return
         self._count += 1
         native.submitted = self._pool.submit(native.body)
         self.step(native)
+
+    def later(
+        self, seconds: float, callback: Callable[..., Any], *args: Any
+    ) -> asyncio.TimerHandle:
+        """Call something later, in nobody's name: a crash takes the timers made in a node's."""
+        return self.loop.call_later(seconds, callback, *args, context=Context())
 
     def step(self, native: _Native) -> None:
         """Hand over to a native method until it ends or blocks."""
@@ -58,7 +74,7 @@ class NativeThreads:
         if native.over:
             self._running.pop(native.identity)
             self._count -= 1
-            self.loop.call_later(self.delay(), native.deliver)
+            self.later(0.0 if native.severed else self.delay(), native.deliver)
             if self._waiting:
                 self.loop.call_soon(self._start, self._waiting.popleft())
         else:
@@ -84,6 +100,26 @@ class NativeThreads:
             native.resume()
         return bool(ended)
 
+    def crash(self, is_its: Callable[[Context], bool]) -> None:
+        """End what still blocks of those whose context ``is_its``, and let no more of them start.
+
+        Each gets an error where it blocks, as at `close`.
+        """
+        self._crashed.append(is_its)
+        for native in list(self._running.values()):
+            if is_its(native.context):
+                native.severed = True
+        for _ in range(_ENDINGS_MAX):
+            left = [native for native in self._running.values() if native.severed]
+            if not left:
+                return
+            for native in left:
+                native.resume()
+
+    def is_crashed(self, context: Context) -> bool:
+        """Whether the node of a native method has crashed."""
+        return any(is_its(context) for is_its in self._crashed)
+
     def close(self) -> None:
         """End what still blocks, with an error in the native method, and the OS threads."""
         self.closing = True
@@ -104,10 +140,11 @@ class _Native:
         self.ended: threading.Event | None = None
         self.identity = 0
         self.over = False
+        self.severed = False
         self.go = threading.Semaphore(0)
         self.back = threading.Semaphore(0)
         self._threads = threads
-        self._context = context
+        self.context = context
         self._function = function
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -141,19 +178,26 @@ class _Native:
         self.go.acquire()
         self._threads.enter(self)
         try:
-            return self._context.run(self._function)
+            return self.context.run(self._function)
         finally:
             self.over = True
             self.back.release()
 
     def block(self, ended: threading.Event, seconds: float | None) -> bool:
         """Let the loop go on until ``ended``, ``seconds`` at most; return whether it ended."""
-        if self._threads.closing:
-            raise WrongContextError("the world of this kernel thread has ended")
+        self._check_alive()
         if not ended.is_set():
             if seconds is not None:
-                self._expiry = self._threads.loop.call_later(seconds, self.resume)
+                self._expiry = self._threads.later(seconds, self.resume)
             self.ended = ended
             self.back.release()
             self.go.acquire()
+            if self.severed:
+                self._check_alive()
         return ended.is_set()
+
+    def _check_alive(self) -> None:
+        if self._threads.closing:
+            raise WrongContextError("the world of this kernel thread has ended")
+        if self.severed:
+            raise WrongContextError(_CRASHED)

@@ -16,7 +16,8 @@ class Event(NamedTuple):
 
     ``time`` is in virtual seconds from the start of the world. ``kind`` is ``started``, ``ended``,
     ``parked``, ``woken``, ``resumed`` or ``thrown`` for a thread, ``timer`` for a timer that was
-    due, ``native`` for a step of a kernel thread, or ``note`` for what the scenario itself noted.
+    due, ``native`` for a step of a kernel thread, ``fault`` for what a storm or the scenario broke
+    or mended, ``link`` for a connection, or ``note`` for what the scenario itself noted.
     ``thread`` counts the threads of a node from 1 in the order they were first seen, 0 means none;
     ``object`` is the class and serial number of the object and ``detail`` says why or how.
     """

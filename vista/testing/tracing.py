@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 
 class Tracer:
-    """Notes the events of one node, called ``name``, in the trace of its hub."""
+    """Notes the events of one node, called ``name``, in the trace of its hub, until ``muted``."""
 
     def __init__(self, hub: SimulatedHub, name: str) -> None:
         self._hub = hub
         self._name = name
         self._count = 0
+        self.muted = False
         # The frame is kept as long as its number: its address may be another frame's after it.
         self._numbers: dict[int, tuple[int, Frame]] = {}
 
@@ -41,6 +42,8 @@ class Tracer:
 
     def note(self, kind: str, frame: Frame | None = None, detail: str = "") -> None:
         """Note an event, of the thread ``frame`` if one is given."""
+        if self.muted:
+            return
         now, name = self._hub.now, self._name
         if frame is None:
             event = Event(now, kind, name, 0, "", "", detail)
@@ -82,7 +85,7 @@ class Tracer:
             finally:
                 self.note("ended", frame, how if own else f"{method.name} {how}")
                 if own:
-                    del self._numbers[id(frame)]
+                    self._numbers.pop(id(frame), None)
 
         method.run = watched
 

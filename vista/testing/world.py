@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from vista.errors import BadValueError
 from vista.kernel.futures import Future
 from vista.kernel.node import Node
 from vista.limits import Limits
+from vista.testing.crash import die, sever
+from vista.testing.disk import Medium, SimulatedDisk
 from vista.testing.failure import Failure
 from vista.testing.hub import SimulatedHub
+from vista.testing.network import SimulatedNetwork
 from vista.testing.rest import unrest
+from vista.testing.storms import Faults, Storm
 from vista.testing.trace import Event, Trace
 from vista.testing.tracing import Tracer
+from vista.testing.wires import Conditions
 
 Result = TypeVar("Result")
 
@@ -34,17 +40,47 @@ class SimulatedNode(Node):
 
     def __init__(self, world: World, name: str, limits: Limits, **options: Any) -> None:
         super().__init__(name, hub=world.hub, limits=limits, **options)
+        self.hub = world.hub
+        self.network = world.network.of(name)
+        self.disk = SimulatedDisk(world.medium(name))
+        self.kernel.settings |= {"network": self.network, "disk": self.disk}
         self.tracer = Tracer(world.hub, name)
         self.tracer.attach(self.kernel)
+        self.booted: Future | None = None
         self._world = world
         self._life: asyncio.Task[None] | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it has ended, in good order or by a crash."""
+        return self._stopped
 
     def start(self) -> Self:
         """Let the node live whenever the world moves; `World.node` has done so."""
         if self._life is None:
             self.kernel.threads.schedule()
-            self._life = self.kernel.hub.loop.create_task(self._live())
+            # Not in the name of a thread that may have made this node.
+            self._life = self.hub.loop.create_task(self._live(), context=Context())
         return self
+
+    def boot(self, function: Callable[[SimulatedNode], Any]) -> None:
+        """Have ``function(node)`` run as a thread; what it raises stops the world."""
+
+        def note(future: Future) -> None:
+            error = future.exception()
+            if error is not None and not self._stopped:
+                self.hub.note_error({"exception": error})
+
+        self.booted = self.spawn(function, self)
+        self.booted.on_done(note)
+
+    def crash(self) -> asyncio.Task[None]:
+        """End as a process does that is killed; `World.crash` does it."""
+        self._stopped = True
+        if self._life is not None:
+            self._life.cancel()
+        sever(self)
+        return self.hub.loop.create_task(die(self), context=Context())
 
     def stop(self) -> None:
         """Move the world until the node has ended in good order."""
@@ -74,7 +110,17 @@ class SimulatedNode(Node):
             kernel.threads.kill_all()
             await kernel.drain(1.0)
         kernel.close()
+        self.network.close()
         self._stopped = True
+
+
+class _Boot(NamedTuple):
+    """How a node is made, each time it comes back."""
+
+    limits: Limits
+    user: str
+    settings: dict[str, Any]
+    boot: Callable[[SimulatedNode], Any] | None
 
 
 class World:
@@ -90,15 +136,21 @@ class World:
     they could run nested, how long native methods take and, if they are not given, the limits of a
     node that shape scheduling. Equal seeds give equal traces.
 
-    Network, disk and crash of nodes are to attach here: the network is a part of the hub, as time
-    is; a node that crashes is closed without its `stop`, its messages under way are dropped, and
-    ``node(name)`` of the same name comes back with the disk kept for that name.
+    ``network`` carries messages between the nodes, under ``conditions`` if they are given; each
+    node has a disk. A node that crashed may come back, with what its disk held.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, *, conditions: Conditions | None = None) -> None:
         self.seed = seed
         self.hub = SimulatedHub(seed)
+        self.network = SimulatedNetwork(self.hub, conditions)
+        self.disks: dict[str, Medium] = {}
+        self.crashed: dict[str, None] = {}
         self._nodes: dict[str, SimulatedNode] = {}
+        self._boots: dict[str, _Boot] = {}
+        # Kept to the end: a greenlet that is left ends when nobody holds it, whenever that is.
+        self._dead: list[SimulatedNode] = []
+        self._storm: Storm | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -120,20 +172,31 @@ class World:
         limits: Limits | None = None,
         user: str = "operator",
         settings: dict[str, Any] | None = None,
+        boot: Callable[[SimulatedNode], Any] | None = None,
     ) -> SimulatedNode:
         """Make a node and start it. Raises `BadValueError` when one of this name exists.
 
         ``limits``: by default those of `vista.limits` with other bounds on nesting, which the seed
-        draws. ``user``: the name in which code outside acts. ``settings``: as of `vista.Node`.
+        draws. ``user``: the name in which code outside acts. ``settings``: as of `vista.Node`;
+        the node's are a copy with ``network`` and ``disk``. ``boot(node)`` runs as its first
+        thread, also when it comes back after a crash.
         """
-        if name in self._nodes:
+        if name in self._boots:
             raise BadValueError(f"a node {name!r} is in this world already")
         if limits is None:
             limits = self._draw_limits()
-        node = SimulatedNode(self, name, limits, user=user, settings=settings)
+        self._boots[name] = _Boot(limits, user, {} if settings is None else settings, boot)
+        return self._make(name)
+
+    def _make(self, name: str) -> SimulatedNode:
+        limits, user, settings, boot = self._boots[name]
+        node = SimulatedNode(self, name, limits, user=user, settings=dict(settings))
         self._nodes[name] = node
-        self.hub.kernels.append(node.kernel)
-        return node.start()
+        self.hub.adopt(node.kernel)
+        node.start()
+        if boot is not None:
+            node.boot(boot)
+        return node
 
     def _draw_limits(self) -> Limits:
         dice = self.hub.dice
@@ -147,6 +210,73 @@ class World:
     def nodes(self) -> list[SimulatedNode]:
         """The nodes in the order they were made."""
         return list(self._nodes.values())
+
+    def disk(self, name: str) -> SimulatedDisk:
+        """Return a view of the disk of a node, which may be there or not; it lasts for ever."""
+        return SimulatedDisk(self.medium(name))
+
+    def medium(self, name: str) -> Medium:
+        """Return the disk of a node itself, to make it full, spoil it or corrupt a file."""
+        known = self.disks.get(name)
+        if known is None:
+            known = self.disks[name] = Medium(self.hub, name)
+        return known
+
+    # --- faults ----------------------------------------------------------------------------
+
+    def crash(self, name: str) -> None:
+        """End a node at once: its threads, its connections, what its disk had not synced.
+
+        Its peers learn of it soon, late or never. What the node sent just before may arrive or not.
+        ``finally`` blocks of its threads still run, but nothing they send or write has any effect.
+        Raises `BadValueError` when no such node runs.
+        """
+        node = self._nodes.get(name)
+        if node is None or node.stopped:
+            raise BadValueError(f"no node {name!r} runs in this world")
+        del self._nodes[name]
+        self._dead.append(node)
+        self.crashed[name] = None
+        self.network.note_fault("crash", name)
+        dying = node.crash()
+        dying.add_done_callback(self._note_death, context=Context())
+        if not self.hub.loop.is_running():
+            self.hub.drive(dying.done)
+
+    def _note_death(self, dying: asyncio.Task[None]) -> None:
+        error = None if dying.cancelled() else dying.exception()
+        if error is not None:
+            self.hub.note_error({"exception": error})
+
+    def restart(self, name: str) -> SimulatedNode:
+        """Bring a node back that crashed or stopped, with what its disk holds, and boot it.
+
+        Raises `BadValueError` when there was none or it runs.
+        """
+        known = self._nodes.get(name)
+        if name not in self._boots or (known is not None and not known.stopped):
+            raise BadValueError(f"no node {name!r} has crashed or stopped in this world")
+        if known is not None:
+            self._dead.append(known)
+            self.hub.kernels.remove(known.kernel)
+        self.crashed.pop(name, None)
+        self.network.note_fault("restart", name)
+        return self._make(name)
+
+    def storm(self, seconds: float, faults: Faults | None = None) -> None:
+        """Let the seed draw faults for ``seconds`` of virtual time from now on, or until `calm`.
+
+        It returns at once: what moves the world moves the storm. The calm follows by itself. A
+        storm that is still on ends.
+        """
+        self.calm()
+        self._storm = Storm(self, faults or Faults(), seconds)
+
+    def calm(self) -> None:
+        """End the storm: heal the network and the disks and bring back who is down."""
+        if self._storm is not None:
+            self._storm.end()
+            self._storm = None
 
     # --- moving it -------------------------------------------------------------------------
 
@@ -231,7 +361,10 @@ class World:
         self.trace.watchers.clear()
         self.trace.complaints.clear()
         self.hub.errors.clear()
+        if self._storm is not None:
+            self._storm.over = True
         for node in self.nodes:
+            node.network.sever()
             node.kernel.threads.kill_all()
         self.hub.drive(lambda: False, 1.0)
         for task in asyncio.all_tasks(self.hub.loop):
