@@ -17,6 +17,7 @@ thread of its own. Start with the tutorial in the documentation, or with::
     print(counter.increment(2))
 """
 
+import vista.peers  # noqa: F401  before the function takes the name
 from vista import aio
 from vista.api import (
     class_of,
@@ -34,6 +35,7 @@ from vista.api import (
     kill,
     make_default_acl,
     objects,
+    peers,
     post,
     ref_of,
     register_service,
@@ -51,7 +53,7 @@ from vista.api import (
     wait,
     wait_for_service,
 )
-from vista.booting import run
+from vista.booting import connect, run
 from vista.errors import (
     AccessDenied,
     BadValueError,
@@ -134,6 +136,7 @@ __all__ = [
     "aio",
     "class_of",
     "classes",
+    "connect",
     "create",
     "current_thread",
     "current_user",
@@ -150,6 +153,7 @@ __all__ = [
     "make_default_acl",
     "native",
     "objects",
+    "peers",
     "post",
     "preemptable",
     "record",

@@ -20,6 +20,7 @@ from vista.kernel.coroutines import wait_for
 from vista.kernel.current import current
 from vista.kernel.futures import Future
 from vista.kernel.invoke import sender_of
+from vista.kernel.kernel import creator_id
 from vista.kernel.node import kernel_here
 from vista.kernel.objects import ClassName, Object
 from vista.kernel.refs import Ref
@@ -49,22 +50,52 @@ def _in_flight(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def create(
-    specifier: ClassSpecifier, /, *args: Any, acl: AccessControlList | None = None, **kwargs: Any
+    specifier: ClassSpecifier,
+    /,
+    *args: Any,
+    acl: AccessControlList | None = None,
+    at: Ref | Id | None = None,
+    **kwargs: Any,
 ) -> Ref:
     """Make an object and return its `Ref`.
 
     ``specifier`` is the class itself, a bare name (its newest version), ``"Space.Name"`` or
     ``[space, name, version]``; the other arguments go to the class's ``create``. ``acl`` is the
-    object's access list. When ``create`` raises, nothing of the object is left.
+    object's access list. ``at`` says on which node: a Ref of its ObjectCreator, as `here` and
+    `peers` return them, or of any object there; the class must be known there. When ``create``
+    raises, nothing of the object is left.
 
     Raises `NoSuchClass`, and whatever the class's ``create`` raises. The original's
     ``createObject`` of class ObjectCreator.
     """
+    if at is not None:
+        return _create_at(at, specifier, args, kwargs, acl)
     kernel = current().kernel
     if kernel is None:
         made: Ref = _on_kernel(kernel_here().create, specifier, args, kwargs, acl)
     else:
         made = kernel.create(specifier, args, kwargs, acl)
+    return made
+
+
+def _create_at(
+    at: Any, specifier: ClassSpecifier, args: Any, kwargs: Any, acl: AccessControlList | None
+) -> Ref:
+    if isinstance(specifier, type):
+        named = specifier.__vista_class__
+        specifier = [named.namespace, named.name, named.version]
+    creator = creator_at(at)
+    made: Ref = send(creator, "create_object", specifier, acl, *args, **kwargs)
+    return made
+
+
+def creator_at(at: Any) -> Ref:
+    """Return the ObjectCreator of the node where an object was made.
+
+    ``at`` is a Ref, an Id, the text of one or a service name; an ObjectCreator stands for itself.
+    """
+    id = id_of(at)
+    made: Ref = _on_kernel(lambda: kernel_here().ref(creator_id(id.node)))
     return made
 
 
@@ -224,6 +255,17 @@ def here() -> Ref:
     return made
 
 
+def peers() -> list[Ref]:
+    """Return the ObjectCreators of the other nodes that can be reached, each for its node."""
+    found: list[Ref] = _on_kernel(_peers)
+    return found
+
+
+def _peers() -> list[Ref]:
+    elsewhere = kernel_here().elsewhere
+    return [] if elsewhere is None else elsewhere.creators()
+
+
 def self_ref(instance: Object) -> Ref:
     """Return the Ref of the object whose method is running; passing ``self`` does it by itself."""
     return instance._record.kernel.ref_to(instance._record)
@@ -293,32 +335,58 @@ def wait_for_service(name: str, timeout: float | None = None) -> Ref:
 # --- looking at the node -------------------------------------------------------------------
 
 
-def services() -> list[ServiceRow]:
-    """Return the service names of the node, by name."""
+def services(at: Ref | Id | None = None) -> list[ServiceRow]:
+    """Return the service names of a node, by name.
+
+    ``at`` says of which node, as in `create`; by default of the calling code's own.
+    """
+    if at is not None:
+        made: list[ServiceRow] = send(creator_at(at), "list_services")
+        return made
     rows: list[ServiceRow] = _on_kernel(lambda: inspection.service_rows(kernel_here()))
     return rows
 
 
-def threads() -> list[ThreadRow]:
-    """Return the live threads of the node: object, method, state, whom they wait for, stack."""
+def threads(at: Ref | Id | None = None) -> list[ThreadRow]:
+    """Return the live threads of a node: object, method, state, whom they wait for, stack.
+
+    ``at`` says of which node, as in `create`; by default of the calling code's own.
+    """
+    if at is not None:
+        made: list[ThreadRow] = send(creator_at(at), "list_threads")
+        return made
     rows: list[ThreadRow] = _on_kernel(lambda: inspection.thread_rows(kernel_here()))
     return rows
 
 
-def objects() -> list[ObjectRow]:
-    """Return the objects of the node, in the order they were made."""
+def objects(at: Ref | Id | None = None) -> list[ObjectRow]:
+    """Return the objects of a node, in the order they were made.
+
+    ``at`` says of which node, as in `create`; by default of the calling code's own.
+    """
+    if at is not None:
+        made: list[ObjectRow] = send(creator_at(at), "list_objects")
+        return made
     rows: list[ObjectRow] = _on_kernel(lambda: inspection.object_rows(kernel_here()))
     return rows
 
 
-def classes() -> list[ClassRow]:
-    """Return the classes the node knows, each version in a row."""
+def classes(at: Ref | Id | None = None) -> list[ClassRow]:
+    """Return the classes a node knows, each version in a row.
+
+    ``at`` says of which node, as in `create`; by default of the calling code's own.
+    """
+    if at is not None:
+        made: list[ClassRow] = send(creator_at(at), "list_classes")
+        return made
     rows: list[ClassRow] = _on_kernel(lambda: inspection.class_rows(kernel_here()))
     return rows
 
 
-def statistics() -> dict[str, Any]:
-    """Return what the node counts, as a dict. Counts start with the node; times are in seconds.
+def statistics(at: Ref | Id | None = None) -> dict[str, Any]:
+    """Return what a node counts, as a dict. Counts start with the node; times are in seconds.
+
+    ``at`` says which node's, as in `create`; by default the calling code's own.
 
     Time: ``uptime_seconds``; ``turns`` of the loop; ``loop_lag_seconds``, the mean delay of the
     last ones, and ``loop_lag_longest_seconds``, the longest ever.
@@ -341,23 +409,40 @@ def statistics() -> dict[str, Any]:
 
     Standard classes add counters under the original system's names, such as ``IOtotalFileReads``.
     """
+    if at is not None:
+        told: dict[str, Any] = send(creator_at(at), "get_statistics")
+        return told
     made: dict[str, Any] = _on_kernel(lambda: copy_value(statistics_of(kernel_here())))
     return made
 
 
 def kill(thread: Id | str) -> None:
     """End a live thread; its caller gets `ThreadKilled`, and what it called is cancelled too."""
-    _on_kernel(lambda: inspection.kill_thread(kernel_here(), thread))
+    _on_thread("kill_thread", thread)
 
 
 def suspend(thread: Id | str) -> None:
     """Hold a live thread until `resume`; its object lets others in meanwhile."""
-    _on_kernel(lambda: inspection.suspend_thread(kernel_here(), thread))
+    _on_thread("suspend_thread", thread)
 
 
 def resume(thread: Id | str) -> None:
     """Let a suspended thread go on."""
-    _on_kernel(lambda: inspection.resume_thread(kernel_here(), thread))
+    _on_thread("resume_thread", thread)
+
+
+def _on_thread(action: str, thread: Id | str) -> None:
+    """Do something to a thread where it lives: the Id of a thread begins with its node's."""
+    id = thread if isinstance(thread, Id) else Id.parse(thread)
+    _on_kernel(_on_thread_there, action, id)
+
+
+def _on_thread_there(action: str, id: Id) -> None:
+    kernel = kernel_here()
+    if kernel.elsewhere is None or id.node == kernel.table.node:
+        getattr(inspection, action)(kernel, id)
+    else:
+        send(kernel.ref(creator_id(id.node)), action, id)
 
 
 # --- encoding ------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
-"""Booting an rc file from a program: ``vista.run("file.rc")``."""
+"""Booting an rc file from a program, and joining other nodes: ``vista.run``, ``vista.connect``."""
 
 from __future__ import annotations
 
-from vista.kernel.node import Node
+from vista.api import create, delete
+from vista.kernel.current import current
+from vista.kernel.node import Node, kernel_here
+from vista.kernel.refs import Ref
 from vista.standard.creator import boot
 
 
@@ -20,3 +23,25 @@ def run(path: str, *arguments: str, name: str | None = None, user: str | None = 
         node.stop()
         raise
     return node
+
+
+def connect(url: str, timeout: float = 30.0) -> Ref:
+    """Join the peer at a URL and return its ObjectCreator, which stands for its node.
+
+    ``url`` is what the peer's `AcceptPeerConnections` tells: ``tcp://KEY@HOST:PORT``, ``ipc:PATH``
+    or ``ipc:NAME``. The link is opened again whenever it ends, until the node of the calling code
+    stops. Raises `CallTimeout` when there is none after ``timeout`` seconds, which says why, and
+    `PeerAddressError` or `KeyFileError` for what cannot work at all.
+    """
+    peer: Ref = kernel_here().from_outside(current(), _connect, (url, timeout), {})
+    return peer
+
+
+def _connect(url: str, seconds: float) -> Ref:
+    connection = create("ConnectToPeer", url)
+    try:
+        peer: Ref = connection.wait(seconds)
+    except BaseException:
+        delete(connection)
+        raise
+    return peer

@@ -67,6 +67,108 @@ class Limits:
     name_characters_max: int = 255
     """Characters in a service, class, method or user name."""
 
+    link_messages_max: int = 100_000
+    """Messages that may wait to leave over one link; the next one raises `Overloaded`. Calls wait
+    before they are sent when a quarter of that does."""
+
+    link_bytes_max: int = 128 * 1024 * 1024
+    """Bytes that may wait to leave over one link: two of the largest frames."""
+
+    link_window_bytes: int = 8 * 1024 * 1024
+    """Bytes of batches a peer may have sent that are not worked off here: the most memory one peer
+    can take, and 8 ms of a link of 1 GB/s."""
+
+    batch_bytes_max: int = 65 * 1024 * 1024
+    """Bytes of credit one batch may take: a frame of frame_bytes_max and 16,000 parts."""
+
+    ping_seconds: float = 2.0
+    """How long a link sends nothing before it pings: each peer hears something that often."""
+
+    loss_seconds: float = 8.0
+    """How long nothing is heard before a peer counts as lost; at least three ping_seconds, since a
+    pause of this process of less than two goes unnoticed and the peer may be silent for one."""
+
+    hello_seconds: float = 10.0
+    """How long a handshake may take, the decisions of both owners included."""
+
+    ack_seconds: float = 0.02
+    """How long consumed bytes wait for a batch that takes the word of them along."""
+
+    pong_seconds: float = 0.1
+    """Pings that come sooner after the last one answered get no answer, so that a peer which sends
+    pings and reads nothing does not fill this side's queue."""
+
+    route_hops_max: int = 16
+    """Links on the way to a node; a farther one is not reached. A message may cross as many, so one
+    that runs in a circle while the routes change comes to an end."""
+
+    nodes_max: int = 4_096
+    """Nodes that are reached, and nodes one link may tell of."""
+
+    told_nodes_max: int = 256
+    """Nodes in one message about routes or services: at most 50 KiB with paths of 16 hops."""
+
+    route_settle_seconds: float = 0.05
+    """How long a worse path stands before it is told. In a torus of 36 nodes the end of a node
+    costs a link 19 messages with it and 66 without."""
+
+    identity_conflict_seconds: float = 30.0
+    """How long two runs of one node are seen before they are called a conflict: longer than it
+    takes to find the links of the earlier run dead."""
+
+    announced_names_max: int = 16_384
+    """Service names one node may announce."""
+
+    announced_names_all_max: int = 262_144
+    """Service names of all nodes together: about 80 MB."""
+
+    announced_part_names_max: int = 256
+    """Names in one message: 10 KiB with names of 20 characters, 260 KiB at most."""
+
+    announced_pull_seconds: float = 10.0
+    """How long the next part of a wanted list is awaited before another neighbour is asked."""
+
+    channel_messages_max: int = 256
+    """Messages ZeroMQ keeps for one peer in each direction: batches, so four turns of the loop."""
+
+    channel_bytes_max: int = 64 * 1024 * 1024
+    """Bytes of large messages that wait to leave on a channel; one message more may begin."""
+
+    connections_max: int = 10_000
+    """Connections a listener holds, those that have said nothing among them; and never more than
+    half of the descriptors the process may open."""
+
+    handshake_seconds: float = 10.0
+    """How long a connection may take to prove its key."""
+
+    linger_seconds: float = 1.0
+    """How long what was sent before a channel's end may take to leave."""
+
+    retry_seconds_min: float = 0.05
+    """The pause before a peer that is not there is tried again; each next one is twice as long."""
+
+    retry_seconds_max: float = 5.0
+    """The longest such pause: a peer that comes back is met after this time at the latest."""
+
+    key_file_bytes_max: int = 4096
+    """Bytes of ``secret_key``, which has about 300: another file in its place is not read in."""
+
+    authorized_peers_bytes_max: int = 1024 * 1024
+    """Bytes of ``authorized_peers``: about 10,000 peers, read at once when the file changed."""
+
+    authorize_seconds: float = 5.0
+    """How long ``vista authorize`` waits for another one that changes the same file."""
+
+    remote_calls_max: int = 200
+    """Calls between nodes that may wait for one another in one chain; the next one raises
+    `Overloaded`. The names of all of them travel with each call, 18 bytes for each."""
+
+    reconnect_seconds_min: float = 0.1
+    """The pause before a lost link is opened again; it doubles each time that fails."""
+
+    reconnect_seconds_max: float = 15.0
+    """The longest pause between two attempts to open a lost link."""
+
     drain_seconds: float = 5.0
     """How long a stopping node waits for its threads to finish before it kills them."""
 
@@ -76,7 +178,7 @@ class Limits:
             value = getattr(self, field.name)
             if type(value) not in (int, float) or not 0 < value < math.inf:
                 raise BadValueError(f"limit {field.name} must be a positive number, not {value!r}")
-            if type(value) is float and not field.name.endswith("_seconds"):
+            if type(value) is float and "_seconds" not in field.name:
                 raise BadValueError(f"limit {field.name} must be a whole number, not {value!r}")
         if self.chain_calls_max < self.nested_calls_max:
             raise BadValueError("limit chain_calls_max must be at least nested_calls_max")
@@ -85,6 +187,20 @@ class Limits:
                 "limits nested_calls_max + sends_between_checks must not pass 200: the nested "
                 "calls of a greenlet share the interpreter's 1,000 frames"
             )
+        if self.retry_seconds_max < self.retry_seconds_min:
+            raise BadValueError("limit retry_seconds_max must be at least the one of min")
+        if self.reconnect_seconds_max < self.reconnect_seconds_min:
+            raise BadValueError("limit reconnect_seconds_max must be at least the one of min")
+        if self.loss_seconds < 3 * self.ping_seconds:
+            raise BadValueError("limit loss_seconds must be at least three times ping_seconds")
+        if self.identity_conflict_seconds <= self.loss_seconds:
+            raise BadValueError("limit identity_conflict_seconds must pass loss_seconds")
+        if self.batch_bytes_max < self.frame_bytes_max:
+            raise BadValueError("limit batch_bytes_max must be at least frame_bytes_max")
+        if self.channel_bytes_max < self.large_buffer_bytes:
+            raise BadValueError("limit channel_bytes_max must be at least large_buffer_bytes")
+        if self.link_bytes_max < 2 * self.frame_bytes_max:
+            raise BadValueError("limit link_bytes_max must be at least twice frame_bytes_max")
         if self.frame_bytes_max < self.large_buffer_bytes:
             raise BadValueError("limit frame_bytes_max must be at least large_buffer_bytes")
         if self.slow_method_seconds < self.turn_seconds:

@@ -16,15 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from enum import Enum
-from pathlib import PurePath
 from traceback import TracebackException
-from types import FunctionType, GeneratorType, MappingProxyType, MethodType, ModuleType, NoneType
+from types import NoneType
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from vista.errors import InternalError, NotAValueError, RemoteFailure
+from vista.hints import hint_for
 from vista.ids import Id
 from vista.limits import Limits
 from vista.records import RecordForm, form_of
@@ -48,36 +47,6 @@ _CONTAINER_ITEMS = 4
 _CONTAINERS = frozenset({list, tuple, dict, set, frozenset})
 _PRIVATE_STATE = ("__notes__", "remote_traceback")
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set for every class made by a class statement
-
-# What to write instead of a type that is no value, looked up by isinstance, first match.
-_HINTS: tuple[tuple[type, str], ...] = (
-    (Enum, "declare its class with @vista.record"),
-    (int, "use int(...)"),
-    (float, "use float(...)"),
-    (str, "use str(...)"),
-    (bytes, "use bytes(...)"),
-    (bytearray, "use bytes(...)"),
-    (dict, "use dict(...)"),
-    (MappingProxyType, "use dict(...)"),
-    (list, "use list(...)"),
-    (set, "use set(...)"),
-    (frozenset, "use frozenset(...)"),
-    (datetime, "use a plain datetime"),
-    (date, "use a plain date"),
-    (time, "use a plain time"),
-    (timedelta, "use a plain timedelta"),
-    (tuple, "use tuple(...)"),
-    (Decimal, "use Decimal(...)"),
-    (UUID, "use a plain UUID"),
-    (PurePath, "use str(...)"),
-    (complex, "use a tuple of two floats"),
-    (range, "use list(...)"),
-    (GeneratorType, "use list(...)"),
-    (type, "send its name"),
-    (FunctionType, "send an object and the name of its method"),
-    (MethodType, "send an object and the name of its method"),
-    (ModuleType, "send its name"),
-)
 
 
 class Reference:
@@ -495,13 +464,5 @@ def _refusal(value: Any) -> str:
     if isinstance(value, Exception):
         return f"{kind.__qualname__} cannot be made from its args"
     text = f"{kind.__qualname__} is not a value"
-    hint = _hint(value, kind)
+    hint = hint_for(value)
     return f"{text}; {hint}" if hint else text
-
-
-def _hint(value: Any, kind: type) -> str:
-    if "__dataclass_fields__" in kind.__dict__ or "_fields" in kind.__dict__:
-        return "declare its class with @vista.record"
-    if kind.__module__.partition(".")[0] == "numpy":
-        return "use its tolist() or tobytes()"
-    return next((hint for wanted, hint in _HINTS if isinstance(value, wanted)), "")

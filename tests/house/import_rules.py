@@ -13,7 +13,7 @@ from tests.house.source import Source, imported_module, within
 # Lowest first. A module may import its own layer and those below.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("vista.errors", "vista.ids", "vista.limits"),
-    ("vista.values", "vista.records"),
+    ("vista.values", "vista.records", "vista.hints"),
     ("vista.wire",),
     ("vista.kernel",),
     ("vista.api", "vista.aio"),
@@ -44,16 +44,31 @@ HOMES: dict[str, tuple[str, ...]] = {
     "sqlite3": ("vista.standard.persistence",),
     "traitlets": ("vista.shell.repl",),  # how IPython is configured
     "uvloop": ("vista.kernel.hub",),
-    "zmq": ("vista.peers",),
+    "zmq": ("vista.peers.sockets", "vista.peers.curve"),
 }
 
-CORES = ("vista.wire", "vista.values", "vista.records", "apps.solidstate.pbft")
+CORES = (
+    "vista.wire",
+    "vista.values",
+    "vista.records",
+    "vista.peers.announcements",
+    "vista.peers.paths",
+    "vista.peers.routing",
+    "vista.peers.words",
+    "apps.solidstate.pbft",
+)
 WORLD = frozenset(
     "time datetime os socket select threading asyncio subprocess uuid secrets logging".split()
 )
 # datetime and uuid hold value types that travel in messages: these modules name the types to copy
 # and encode them. They still may not ask what time it is or draw an identity.
-VALUE_TYPE_HOMES = ("vista.values", "vista.records", "vista.wire.codec", "vista.wire.leaves")
+VALUE_TYPE_HOMES = (
+    "vista.values",
+    "vista.hints",
+    "vista.records",
+    "vista.wire.codec",
+    "vista.wire.leaves",
+)
 VALUE_TYPE_MODULES = frozenset({"datetime", "uuid"})
 CLOCKS_AND_DICE = frozenset({"now", "today", "utcnow", "uuid1", "uuid4", "getnode"})
 

@@ -7,7 +7,7 @@ hook, run as a thread of the new object, 300 more than a plain call.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from vista.kernel import monitor
 from vista.kernel.access import AccessControlList, checked_acl
@@ -24,30 +24,23 @@ if TYPE_CHECKING:
     from vista.kernel.classes import ClassSpecifier
     from vista.kernel.kernel import Kernel
 
+Args = tuple[Any, ...]
+Named = dict[str, Any]
+Acl = AccessControlList | None
+
 _new = object.__new__
 
 
 def create_object(
-    kernel: Kernel,
-    specifier: ClassSpecifier,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    acl: AccessControlList | None = None,
+    kernel: Kernel, specifier: ClassSpecifier, args: Args, kwargs: Named, acl: Acl = None
 ) -> Ref:
-    """Make an object, in a vista thread of ``kernel``, and return its Ref.
-
-    When ``create`` fails nothing of the object is left.
-    """
+    """Make an object and run its hook, as a thread nested in the greenlet of the caller."""
     worker: Any = current()
     if worker.left <= 0 and kernel.invoker.check(worker):
         return _create_elsewhere(kernel, worker, specifier, args, kwargs, acl)
-    if acl is not None:
-        acl = checked_acl(acl)
+    acl = kernel.default_acl if acl is None else checked_acl(acl)
     classes = kernel.classes
-    try:
-        entry: Any = classes.found[specifier]
-    except (KeyError, TypeError):  # a list cannot be looked up
-        entry = None
+    entry = None if type(specifier) is list else classes.found.get(specifier)
     if entry is None or DEFINITIONS.count != classes.definitions:
         entry = kernel.find_class(specifier)
     key = kernel.table.new_key()
@@ -57,28 +50,21 @@ def create_object(
     record.ref = ref = _new(Ref)
     set_record(ref, record)
     entry.created += 1
-    if acl is not None or kernel.default_acl is not None:
-        kernel.guard_of(record).acl = acl if acl is not None else kernel.default_acl
+    if acl is not None:
+        kernel.guard_of(record).acl = acl
     hook = entry.create
     if hook is None:
-        if args or kwargs:
-            remove(kernel, record)
-            raise TypeError(f"{entry.name}.create() takes no arguments")
-        return ref
-    # The hook runs as a thread of its object, nested in the greenlet of the caller.
-    parent = worker.frame
+        return ref if not args and not kwargs else _refuse_arguments(kernel, record)
     worker.left -= 1
+    parent, record.state = worker.frame, worker
     worker.frame = frame = (record, hook, parent, kernel.now)
-    record.state = worker
     hook.calls += 1
     try:
-        if kwargs:
-            args, kwargs = copy_arguments(args, kwargs)
-            hook.run(instance, *args, **kwargs)
-        elif len(args) == 1 and type(args[0]) in ATOMS:
+        if not kwargs and len(args) == 1 and type(args[0]) in ATOMS:
             hook.run(instance, args[0])
         else:
-            hook.run(instance, *copy_arguments(args, kwargs)[0])
+            args, kwargs = copy_arguments(args, kwargs)
+            hook.run(instance, *args, **kwargs)
     except BaseException as error:
         try:
             remove(kernel, record)
@@ -98,13 +84,18 @@ def create_object(
     raise outcome
 
 
+def _refuse_arguments(kernel: Kernel, record: Record) -> NoReturn:
+    remove(kernel, record)
+    raise TypeError(f"{record.entry.name}.create() takes no arguments")
+
+
 def _create_elsewhere(
     kernel: Kernel,
     worker: Any,
     specifier: ClassSpecifier,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    acl: AccessControlList | None,
+    args: Args,
+    kwargs: Named,
+    acl: Acl,
 ) -> Ref:
     """Make an object in a greenlet of its own: this one has too many calls nested in it."""
     making = kernel.call_in_flight(

@@ -36,6 +36,7 @@ from vista.kernel.current import (
     current,
 )
 from vista.kernel.deletion import remove
+from vista.kernel.elsewhere import Elsewhere
 from vista.kernel.futures import Errand, Future
 from vista.kernel.guard import Guard, administer, unanswered
 from vista.kernel.hot import work
@@ -70,7 +71,8 @@ class Kernel:
     """The local runtime of one node.
 
     ``hub`` gives time, scheduling and randomness; ``limits`` the bounds; ``user`` the name in which
-    code outside of vista threads acts; ``settings`` is free for those who boot the node.
+    code outside of vista threads acts; ``settings`` is free for those who boot the node; ``name``
+    is for people.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Kernel:
         limits.validate()
         self.hub = hub
         self.limits = limits
+        self.name = "node"
         self.messages_max = limits.mailbox_messages_max
         self.user = user
         self.settings: dict[str, Any] = {} if settings is None else settings
@@ -103,6 +106,8 @@ class Kernel:
         self.default_acl: AccessControlList | None = None
         self._deleting: set[bytes] = set()
         self.stop_requested: Callable[[str], None] | None = None
+        self.elsewhere: Elsewhere | None = None
+        self.on_close: list[Callable[[], None]] = []
         program = ClassEntry(Program)
         self.program = Record(self, self.table.new_id(), program, object.__new__(Program))
         self.program.instance._record = self.program
@@ -114,8 +119,16 @@ class Kernel:
     create = create_object
 
     def make_creator(self) -> Ref:
-        """Return the node's ObjectCreator, made with the node; its Id names the node everywhere."""
-        return self.services.get(CREATOR) or self.create(CREATOR, (), {})
+        """Return the node's ObjectCreator, made with the node; its Id names the node everywhere.
+
+        Its serial number is 0, so that who knows a node's identity knows its ObjectCreator.
+        """
+        creator = self.services.get(CREATOR)
+        if creator is None:
+            record = self.add_record(self.find_class(CREATOR), creator_id(self.table.node))
+            creator = self.ref_to(record)
+            self.services.register(CREATOR, record)
+        return creator
 
     def find_class(self, specifier: ClassSpecifier) -> ClassEntry:
         """Return a class, asking the service ``AutomaticClassLoader`` for one that is unknown.
@@ -230,11 +243,13 @@ class Kernel:
 
     def absent(self, ref: Ref) -> NoSuchObject:
         """Return the error for a Ref whose object is not here."""
-        if isinstance(ref._record, Record) or (
-            ref._id.node == self.table.node and 0 < ref._id.serial <= self.table.serial
-        ):
+        if isinstance(ref._record, Record) or self.was_here(ref._id):
             return ObjectDeleted(f"object {ref._id} was deleted")
         return NoSuchObject(f"no object {ref._id}")
+
+    def was_here(self, id: Id) -> bool:
+        """Whether this node gave the Id to an object."""
+        return id.node == self.table.node and id.serial <= self.table.serial
 
     def bind(self, ref: Ref, name: str) -> Any:
         """Return the function behind ``ref.name``; it is kept in the Ref if it stays right."""
@@ -242,23 +257,33 @@ class Kernel:
         if record.idle is GONE:
             record = self.table.records.get(record.key)
         if record is None:
-            return missing_call(self, lambda: self.absent(ref), name)
+            return self._bind_elsewhere(ref, name)
         message = message_name(name)
         method = record.entry.methods.get(message)
         if method is None:
-            return self._bind_unknown(record, message)
+            method = self.method_for(record, message)
+            if method is None:
+                return missing_call(self, lambda: NoSuchMethod(record.entry.explain(message)), name)
+            return self.invoker.bind(record, method)
         call = self.invoker.bind(record, method)
         keep_call(ref, name, call)
         return call
 
-    def _bind_unknown(self, record: Record, name: str) -> Callable[..., Any]:
-        method = record.entry.method_for(name)
-        guard = record.guard
-        if method is None and guard is not None and name not in LIFECYCLE:
+    def _bind_elsewhere(self, ref: Ref, name: str) -> Any:
+        call = None
+        if self.elsewhere is not None and not self.was_here(ref._id):
+            call = self.elsewhere.bind(ref, name)
+        return call or missing_call(self, lambda: self.absent(ref), name)
+
+    def method_for(self, record: Record, name: str) -> MethodEntry | None:
+        """Return what runs when an object is sent ``name``, in snake_case; None when nothing does.
+
+        Behind a guard a message that no method answers is judged first and then refused.
+        """
+        method = record.entry.methods.get(name) or record.entry.method_for(name)
+        if method is None and record.guard is not None and name not in LIFECYCLE:
             method = unanswered(record.entry, name)
-        if method is None:
-            return missing_call(self, lambda: NoSuchMethod(record.entry.explain(name)), name)
-        return self.invoker.bind(record, method)
+        return method
 
     def method_of(self, target: Any, name: str) -> Callable[..., Any]:
         """Return the function that sends ``name`` to ``target``."""
@@ -436,8 +461,15 @@ class Kernel:
 
     def close(self) -> None:
         """Forget timers and let the idle greenlets end."""
+        for close in self.on_close:
+            close()
         self.timers.close()
         self.threads.close()
+
+
+def creator_id(node: bytes) -> Id:
+    """Return the Id of the ObjectCreator of a node, whose identity has 10 bytes."""
+    return Id.make(node, 0)
 
 
 def _run_function(instance: Object, function: Callable[[], Any]) -> Any:

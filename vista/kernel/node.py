@@ -64,6 +64,7 @@ class Node:
         self._owns_hub = hub is None
         hub = hub or AsyncioHub(native_threads_max=limits.native_threads_max)
         self.kernel = Kernel(hub, limits, user or _user_name(), settings=settings)
+        self.kernel.name = self.name
         self.kernel.default_acl = acl
         self.kernel.stop_requested = self._note_stop_request
         self.kernel.spawn(self.kernel.make_creator)

@@ -37,29 +37,49 @@ class ServiceTable:
             raise ServiceTaken(f"service {name!r} is provided by {holder!r} already")
         self._refs[name] = ref
         record.services = (*record.services, name)
-        for wake in self._waiting.pop(name, ()):
-            wake()
+        self._tell(name, record)
+        self.appeared(name)
 
     def unregister(self, name: str) -> None:
-        """Withdraw a service name. Raises `NoSuchService` when nobody has it."""
+        """Withdraw a service name. Raises `NoSuchService` when no object here has it."""
         record = self.lookup(name)._record
-        del self._refs[name]
+        if self._refs.pop(name, None) is None:
+            raise NoSuchService(f"service {name!r} is provided by another node")
         record.services = tuple(known for known in record.services if known != name)
+        self._tell(name, None)
+
+    def _tell(self, name: str, record: Record | None) -> None:
+        elsewhere = self._kernel.elsewhere
+        if elsewhere is not None:
+            elsewhere.on_service(name, record)
 
     def forget(self, record: Record) -> None:
         """Withdraw every name of an object that is deleted."""
-        for name in record.services:
+        names, record.services = record.services, ()
+        for name in names:
             del self._refs[name]
-        record.services = ()
+            self._tell(name, None)
 
     def get(self, name: str) -> Ref | None:
-        """Return the provider of a service, or None."""
+        """Return the provider of a service, here or else on the nearest node; None without one."""
+        ref = self._refs.get(name)
+        if ref is None and self._kernel.elsewhere is not None:
+            ref = self._kernel.elsewhere.provider(name)
+        return ref
+
+    def get_local(self, name: str) -> Ref | None:
+        """Return the provider of a service on this node, or None."""
         return self._refs.get(name)
+
+    def appeared(self, name: str) -> None:
+        """Wake those who wait for a service that another node provides."""
+        for wake in self._waiting.pop(name, ()):
+            wake()
 
     def lookup(self, name: str) -> Ref:
         """Return the provider of a service. Raises `NoSuchService` with near misses."""
         self._check(name)
-        ref = self._refs.get(name)
+        ref = self.get(name)
         if ref is None:
             near = difflib.get_close_matches(name, self._refs, 3, 0.6)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -75,7 +95,7 @@ class ServiceTable:
             raise BadValueError(f"a wait takes a number of seconds from 0, not {seconds!r}")
         due = kernel.hub.time() + bound
         # More than once: the service may be withdrawn again before this thread gets its turn.
-        while (ref := self._refs.get(name)) is None:
+        while (ref := self.get(name)) is None:
             self._park(name, due)
         return ref
 

@@ -41,8 +41,8 @@ def run_repl(
     ``node`` runs in a background thread; it is stopped at the end, subscribers of
     ``ShutdownService`` told. SIGTERM and SIGHUP end a prompt as Ctrl-D does. ``namespace`` holds
     variables the prompt begins with besides vista's own, such as the Refs an rc file kept under
-    names; ``rc_file`` is the name of that file, for the banner. Without a terminal on the standard input
-    what comes in is run as a script, and the code is 1 when that fails.
+    names; ``rc_file`` is the name of that file, for the banner. Without a terminal on the standard
+    input what comes in is run as a script, and the code is 1 when that fails.
     """
     with node:
         session = Session(node, namespace or {}, rc_file)

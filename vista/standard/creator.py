@@ -8,20 +8,31 @@ import sys
 from typing import Any
 
 from vista.api import (
+    classes,
     create,
     current_user,
     delete,
     import_object,
+    kill,
+    objects,
+    peers,
     post,
-    register_service,
+    resume,
     self_ref,
+    service,
+    services,
+    statistics,
+    suspend,
+    threads,
     timeout,
 )
-from vista.errors import AccessDenied, RcError, ThreadKilled
+from vista.errors import AccessDenied, RcError, ServiceTaken, ThreadKilled
+from vista.ids import Id
 from vista.kernel.access import AccessControlList
 from vista.kernel.current import kernel
 from vista.kernel.objects import Object
 from vista.kernel.refs import Ref
+from vista.kernel.rows import ClassRow, ObjectRow, ServiceRow, ThreadRow
 from vista.standard.installed import ClassWord
 from vista.standard.loading import find_class
 from vista.standard.rc_arguments import FileName
@@ -44,29 +55,79 @@ class ObjectCreator(Object, namespace="Standard"):
     """
 
     def create(self) -> None:
-        """Take up the service. Raises `ServiceTaken` when the node has an ObjectCreator."""
-        register_service("ObjectCreator", self)
+        """Refuse: a node makes its one ObjectCreator itself. Raises `ServiceTaken`."""
+        raise ServiceTaken("this node has an ObjectCreator already")
 
     def create_object(
         self,
         class_name: ClassWord,
         acl: AccessControlList | None = None,
         *arguments: Any,
+        **named: Any,
     ) -> Ref:
         """Create an object and return its Ref.
 
         ``class_name`` is a name (any name space, newest version), ``Space.Name`` or ``[name space,
         name, version]``. ``acl`` guards the object; None means the node's default. ``arguments``
-        go to the class's ``create``. A class that is not known is looked for among the installed
-        ones and by the service ``AutomaticClassLoader``. Raises `NoSuchClass`, and whatever
-        ``create`` raises.
+        and ``named`` go to the class's ``create``. A class that is not known is looked for among
+        the installed ones and by the service ``AutomaticClassLoader``. Raises `NoSuchClass`, and
+        whatever ``create`` raises.
         """
         entry = find_class(kernel(), class_name)
-        return create(entry.cls, *arguments, acl=acl)
+        made: Ref = kernel().create(entry.cls, arguments, named, acl)
+        return made
 
     def import_object(self, data: bytes) -> Ref:
         """Make an object from its encoding, with the Id it had, and return its Ref."""
         return import_object(data)
+
+    def list_objects(self) -> list[ObjectRow]:
+        """Return the objects of the node; see `vista.objects`."""
+        return objects()
+
+    def list_threads(self) -> list[ThreadRow]:
+        """Return the live threads of the node; see `vista.threads`."""
+        return threads()
+
+    def list_services(self) -> list[ServiceRow]:
+        """Return the service names of the node; see `vista.services`."""
+        return services()
+
+    def list_classes(self) -> list[ClassRow]:
+        """Return the classes the node knows; see `vista.classes`."""
+        return classes()
+
+    def list_peers(self) -> list[Ref]:
+        """Return the ObjectCreators of the nodes that this one can reach; see `vista.peers`."""
+        return peers()
+
+    def get_statistics(self) -> dict[str, Any]:
+        """Return what the node counts; see `vista.statistics`."""
+        return statistics()
+
+    def lookup_service(self, name: str) -> Ref:
+        """Return the provider of a service as this node finds it. Raises `NoSuchService`."""
+        return service(name)
+
+    def kill_thread(self, thread: Id) -> None:
+        """End a live thread of the node; see `vista.kill`."""
+        self._administer("kill a thread")
+        kill(thread)
+
+    def suspend_thread(self, thread: Id) -> None:
+        """Hold a live thread of the node until `resume_thread`; see `vista.suspend`."""
+        self._administer("suspend a thread")
+        suspend(thread)
+
+    def resume_thread(self, thread: Id) -> None:
+        """Let a suspended thread of the node go on; see `vista.resume`."""
+        self._administer("resume a thread")
+        resume(thread)
+
+    def _administer(self, what: str) -> None:
+        user = current_user()
+        if user != kernel().user and self.get_acl() is None:
+            raise AccessDenied(f"user {user!r} may not {what} of this node")
 
     def shutdown(self) -> None:
         """Stop the node: its threads are drained and ``vista FILE`` ends with exit code 0.
@@ -74,9 +135,7 @@ class ObjectCreator(Object, namespace="Standard"):
         Raises `AccessDenied` for another than the node's own user, unless the object has an access
         list, which then decides.
         """
-        user = current_user()
-        if user != kernel().user and self.get_acl() is None:
-            raise AccessDenied(f"user {user!r} may not stop this node")
+        self._administer("stop the work")
         kernel().request_stop("shutdown was sent to the ObjectCreator")
 
 

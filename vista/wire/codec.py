@@ -228,7 +228,7 @@ class Codec:
         """
         return self._decode(data, ())
 
-    def decode_parts(self, parts: Sequence[bytes]) -> Any:
+    def decode_parts(self, parts: Sequence[bytes | memoryview]) -> Any:
         """Read what `encode_parts` wrote; a part may be any bytes-like object.
 
         Raises `RemoteProtocolError`.
@@ -244,7 +244,9 @@ class Codec:
             raise RemoteProtocolError(f"a value of more than {self._bytes_max} bytes")
         return self._decode(copies[0], copies[1:])
 
-    def decode_arguments(self, parts: Sequence[bytes]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def decode_arguments(
+        self, parts: Sequence[bytes | memoryview]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Read what `encode_arguments` wrote. Raises `RemoteProtocolError`."""
         value = self.decode_parts(parts)
         if type(value) is list and len(value) == 2:
@@ -295,7 +297,7 @@ class Codec:
                 f"value: takes {size} bytes encoded; limit value_bytes_max is {self._bytes_max}"
             )
 
-    def _decode(self, data: bytes, buffers: tuple[bytes, ...]) -> Any:
+    def _decode(self, data: bytes | memoryview, buffers: tuple[bytes, ...]) -> Any:
         if type(data) is not bytes:
             data = bytes(data)
         if len(data) > self._bytes_max:

@@ -1,0 +1,223 @@
+"""Peers: the rc words by which nodes become one system."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from dataclasses import replace
+from typing import Any
+
+from vista.api import (
+    current_user,
+    register_service,
+)
+from vista.errors import AccessDenied, BadValueError
+from vista.kernel.access import AccessControlList
+from vista.kernel.current import kernel
+from vista.kernel.kernel import Kernel, creator_id
+from vista.kernel.methods import preemptable
+from vista.kernel.objects import Object
+from vista.kernel.refs import Ref
+from vista.peers.connections import connect, listen_url, peering_of
+from vista.standard.notices import Target, client_or_sender, notify
+
+_log = logging.getLogger("vista.peers")
+
+_EVERYWHERE = frozenset({"*", "0.0.0.0", "::"})
+
+
+class AcceptPeerConnections(Object, namespace="Standard"):
+    """Lets other nodes connect to this one.
+
+    rc line: ``AcceptPeerConnections tcp:4500``, or ``ipc``, ``ipc:NAME``, ``tcp:HOST:PORT``
+
+    ``create(address)`` listens there. ``ipc`` is a socket in a directory of the user's own, for
+    nodes of one user on one machine; ``tcp`` links are encrypted always, and a peer is let in when
+    it has this node's own key or stands in ``authorized_peers``. The log tells the URL by which
+    peers connect. Of all classes of this kind it alone opens a door. The original's domain name and
+    secret are replaced by the keys.
+
+    Raises `PeerAddressError` for an address that cannot be used and `KeyFileError`.
+    """
+
+    def create(self, address: str = "ipc") -> None:
+        """Listen at the address."""
+        node = kernel()
+        self._listener = peering_of(node).listen(listen_url(node, address))
+        _log.info("peers may connect: vista repl --connect %s", self.get_url())
+
+    def get_url(self) -> str:
+        """Return the URL by which peers connect."""
+        url = self._listener.url
+        if url.host in _EVERYWHERE:
+            url = replace(url, host=socket.gethostname())
+        return str(url)
+
+    def delete(self) -> None:
+        """Let no more peers connect; links that are open stay."""
+        peering_of(kernel()).stop_listening(self._listener)
+
+
+class ConnectToPeer(Object, namespace="Standard"):
+    """Keeps a link to another node, and opens it again whenever it ends.
+
+    rc line: ``ConnectToPeer tcp://KEY@host.example:4500``, or ``ipc:NAME``
+
+    ``create(url)`` begins and does not wait; deleting the object ends the link. Raises
+    `PeerAddressError` for what is no URL of a peer, and `KeyFileError`.
+    """
+
+    def create(self, url: str) -> None:
+        """Begin to connect."""
+        self._connection = connect(kernel(), url)
+
+    @preemptable
+    def wait(self, seconds: float = 30.0) -> Ref:
+        """Wait until the link stands and return the peer's ObjectCreator. Raises `CallTimeout`."""
+        link = self._connection.wait(seconds)
+        return kernel().ref(creator_id(link.node))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return ``url``, ``linked``, the ``attempts`` since it was, and the last ``trouble``."""
+        found = self._connection
+        return {
+            "url": str(found.url),
+            "linked": found.is_linked,
+            "attempts": found.attempts,
+            "trouble": found.trouble,
+        }
+
+    def delete(self) -> None:
+        """End the link."""
+        self._connection.close()
+
+
+class AnnounceServices(Object, namespace="Standard"):
+    """Tells the peers of this node's services, so that their names serve there too.
+
+    rc line: ``AnnounceServices``, or ``AnnounceServices Counters/* /ObjectPager``
+
+    ``create(*patterns)`` announces the services whose names match one of the patterns (`fnmatch`'s,
+    upper and lower case told apart), all of them without any; also those registered later.
+    """
+
+    def create(self, *patterns: str) -> None:
+        """Begin to announce."""
+        peering_of(kernel()).publish(patterns)
+
+    def delete(self) -> None:
+        """Announce nothing any more."""
+        peering_of(kernel()).publish(None)
+
+
+class PeerRegistry(Object, namespace="Standard"):
+    """Tells which nodes can be reached, and who asks for it of each that comes or goes.
+
+    rc line: ``PeerRegistry``
+
+    ``create()`` registers service ``PeerRegistry``. Nodes are named by their ObjectCreators.
+    """
+
+    def create(self) -> None:
+        """Register the service and begin to watch."""
+        register_service("PeerRegistry", self)
+        self._clients: dict[Any, str] = {}
+        peering_of(kernel()).watchers.append(self._note)
+
+    def list_peers(self) -> list[Ref]:
+        """Return the ObjectCreators of the nodes that can be reached."""
+        return peering_of(kernel()).creators()
+
+    def lookup_local_service(self, name: str) -> Ref | None:
+        """Return who provides a service on this node, or None."""
+        return kernel().services.get_local(name)
+
+    def add_notify_when_peer_registered(
+        self, client: Target | None = None, dump_current_list: bool = False
+    ) -> None:
+        """Notify a client of nodes that come and go.
+
+        It is sent ``peer_registered(creator)`` and ``peer_unregistered(creator)``. With
+        ``dump_current_list`` it gets ``peer_registered`` of all present ones first, and
+        ``peer_registered(None)`` after them. Without ``client`` the sender is meant.
+        """
+        target = client_or_sender(client)
+        self._clients[target] = user = current_user()
+        if dump_current_list:
+            for creator in [*self.list_peers(), None]:
+                notify(kernel(), user, target, "peer_registered", creator)
+
+    def remove_notify_when_peer_registered(self, client: Target | None = None) -> None:
+        """Notify a client no more."""
+        self._clients.pop(client_or_sender(client), None)
+
+    def _note(self, node: bytes, via: bytes | None) -> None:
+        home: Kernel = self._record.kernel
+        creator = home.ref(creator_id(node))
+        message = "peer_unregistered" if via is None else "peer_registered"
+        for client, user in self._clients.items():
+            notify(home, user, client, message, creator)
+
+    def delete(self) -> None:
+        """Watch no more."""
+        watchers = peering_of(kernel()).watchers
+        if self._note in watchers:
+            watchers.remove(self._note)
+
+
+class PeerConnection(Object, namespace="Standard"):
+    """One link to a peer, with its counters; made and deleted with the link.
+
+    No rc line creates it. Deleting it ends the link.
+    """
+
+    def create(self, number: int) -> None:
+        """Stand for the link of this number."""
+        link = peering_of(kernel()).links.get(number)
+        if link is None or not link.is_established:
+            raise BadValueError(f"there is no link {number}")
+        self._link = link
+        self._temporary: list[Ref] = []
+
+    def get_remote_object_creator(self) -> Ref:
+        """Return the peer's ObjectCreator."""
+        return kernel().ref(creator_id(self._link.node))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what the link counts and how it stands.
+
+        ``peer`` in words; ``user`` and ``rights`` it has here and ``acting_user`` this node has
+        there; ``messages_sent``, ``messages_received``, ``bytes_sent``, ``bytes_received``;
+        ``messages_waiting`` to leave; ``round_trip_seconds`` or None.
+        """
+        link, session = self._link, self._link.session
+        return {
+            "peer": link.words,
+            "user": "" if link.grant is None else link.grant.user,
+            "rights": [] if link.grant is None else sorted(link.grant.rights),
+            "acting_user": link.acting_user,
+            "messages_sent": link.messages_sent,
+            "messages_received": link.messages_received,
+            "bytes_sent": session.bytes_sent,
+            "bytes_received": session.bytes_received,
+            "messages_waiting": link.waiting_messages,
+            "round_trip_seconds": session.round_trip_seconds,
+        }
+
+    def create_temporary_object(
+        self, class_name: Any, acl: AccessControlList | None = None, *arguments: Any
+    ) -> Ref:
+        """Create an object here that is deleted when the link is lost, and return its Ref."""
+        grant = self._link.grant
+        if grant is not None and "create" not in grant.rights:
+            raise AccessDenied(f"the peer of user {grant.user!r} has no right to create")
+        made: Ref = kernel().create(class_name, arguments, {}, acl)
+        self._temporary.append(made)
+        return made
+
+    def delete(self) -> None:
+        """End the link, if it has not, and delete the temporary objects."""
+        for made in self._temporary:
+            kernel().post_quietly(made, "delete_yourself")
+        if self._link.ended is None:
+            self._link.close("its PeerConnection was deleted")
