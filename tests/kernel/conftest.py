@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import vista
+from tests.conftest import world_seed
 from tests.kernel.cast import until
 from vista.limits import Limits
 from vista.testing import World, unrest
@@ -16,15 +17,16 @@ from vista.testing import World, unrest
 NodeMaker = Callable[..., vista.Node]
 
 
-@pytest.fixture(params=["real", "seed-0", "seed-1", "seed-2"])
+@pytest.fixture(params=["real", "simulated"])
 def make_node(request: pytest.FixtureRequest) -> Iterator[NodeMaker]:
     """Make the node of a test: ``make_node(user="anna", call_seconds=2)``; others are limits.
 
-    A test runs with the real hub and with three simulated ones, which order threads in other ways.
+    A test runs with the real hub and with a simulated one, which orders threads in another way.
     At its end the node must be at rest.
     """
+    seed = None if request.param == "real" else world_seed(request)
     with ExitStack() as stack:
-        yield _maker(stack, request.param)
+        yield _maker(stack, seed)
 
 
 @pytest.fixture
@@ -33,27 +35,27 @@ def node(make_node: NodeMaker) -> vista.Node:
     return make_node()
 
 
-@pytest.fixture(params=[0, 1, 2])
+@pytest.fixture
 def virtual_node(request: pytest.FixtureRequest) -> Iterator[vista.Node]:
     """A node in simulated time only: for what takes minutes."""
     with ExitStack() as stack:
-        yield _maker(stack, f"seed-{request.param}")()
+        yield _maker(stack, world_seed(request))()
 
 
 @pytest.fixture
 def real_node() -> Iterator[vista.Node]:
     """A node with the real hub only: for what needs other OS threads."""
     with ExitStack() as stack:
-        yield _maker(stack, "real")()
+        yield _maker(stack, None)()
 
 
-def _maker(stack: ExitStack, kind: str) -> NodeMaker:
+def _maker(stack: ExitStack, seed: int | None) -> NodeMaker:
     def make(*, user: str = "operator", **limits: Any) -> vista.Node:
         bounds = Limits(**limits)
-        if kind == "real":
+        if seed is None:
             node = vista.Node(limits=bounds, user=user)
         else:
-            world = stack.enter_context(World(int(kind.removeprefix("seed-"))))
+            world = stack.enter_context(World(seed))
             node = world.node(limits=bounds, user=user)
         stack.enter_context(node)
         stack.callback(_check_rest, node)

@@ -13,7 +13,6 @@ from tests.kernel.cast import Counter, Gate, Journal, runs, until
 from vista.errors import (
     NotAValueError,
     ObjectDeleted,
-    Overloaded,
     RemoteFailure,
     ThreadKilled,
 )
@@ -398,95 +397,6 @@ def test_a_callback_that_raises_harms_nobody(real_node: vista.Node) -> None:
     assert waiting.result() == 5
     until(lambda: ended == [waiting])
     assert vista.create(Counter, 5).get() == 5
-
-
-# --- bounded queues -------------------------------------------------------------------------
-
-
-def test_posts_beyond_the_mailbox_bound_are_refused(make_node: Any) -> None:
-    node = make_node(mailbox_messages_max=100)
-    counter = vista.create(Counter)
-
-    def flood() -> int:
-        for count in range(1000):
-            try:
-                counter.increment.post()
-            except Overloaded:
-                return count
-        return -1
-
-    # The one that stands ready to run is not in the mailbox.
-    assert node.call(flood) == 101
-    until(lambda: counter.get() == 101)
-
-
-def test_calls_in_flight_beyond_the_mailbox_bound_are_refused(make_node: Any) -> None:
-    node = make_node(mailbox_messages_max=100)
-    counter = vista.create(Counter)
-
-    def flood() -> int:
-        calls = []
-        with pytest.raises(Overloaded, match="mailbox_messages_max"):
-            for _ in range(1000):
-                calls.append(counter.increment.future())
-        return len(vista.gather(*calls))
-
-    assert node.call(flood) == 101
-
-
-def test_a_send_beyond_the_mailbox_bound_is_refused(make_node: Any) -> None:
-    node = make_node(mailbox_messages_max=100)
-    counter = vista.create(Counter)
-
-    def flood() -> None:
-        for _ in range(101):
-            counter.increment.post()
-        with pytest.raises(Overloaded):
-            counter.increment()
-
-    node.call(flood)
-    until(lambda: counter.get() == 101)
-
-
-def test_preemptable_posts_beyond_the_bound_are_refused(make_node: Any) -> None:
-    node = make_node(mailbox_messages_max=100)
-    journal = vista.create(Journal)
-
-    def flood() -> None:
-        with pytest.raises(Overloaded):
-            for _ in range(1000):
-                journal.read.post()
-
-    node.call(flood)
-    assert journal.read() == []
-
-
-def test_an_overload_is_counted(make_node: Any) -> None:
-    node = make_node(mailbox_messages_max=10)
-    counter = vista.create(Counter)
-
-    def flood() -> None:
-        with pytest.raises(Overloaded):
-            for _ in range(100):
-                counter.increment.post()
-
-    node.call(flood)
-    assert vista.statistics()["overloads"] == 1
-
-
-def test_an_object_that_was_overloaded_takes_messages_again(make_node: Any) -> None:
-    node = make_node(mailbox_messages_max=10)
-    counter = vista.create(Counter)
-
-    def flood() -> None:
-        with pytest.raises(Overloaded):
-            for _ in range(100):
-                counter.increment.post()
-
-    node.call(flood)
-    until(lambda: counter.get() == 11)
-    counter.increment.post()
-    until(lambda: counter.get() == 12)
 
 
 # --- methods that end their object or thread ------------------------------------------------

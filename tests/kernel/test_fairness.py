@@ -64,12 +64,15 @@ class Restless(vista.Object):
         """Do nothing."""
 
 
+LOOKS_EVERY = 4
+"""Sends between two looks at the clock; with the usual 128 a simulated turn may take a million."""
+
 WAYS = [name for name in vars(Restless) if name.startswith("by_")]
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_thread_that_never_rests_lets_others_work(make_node: Any, way: str) -> None:
-    make_node(mailbox_messages_max=100)
+    make_node(mailbox_messages_max=100, sends_between_checks=LOOKS_EVERY)
     restless, counter = vista.create(Restless), vista.create(Counter)
     vista.post(restless, way, vista.create(Counter))
     until(lambda: runs(way))
@@ -80,7 +83,8 @@ def test_a_thread_that_never_rests_lets_others_work(make_node: Any, way: str) ->
     until(lambda: not runs(way))
 
 
-def test_ten_threads_that_never_rest_share_the_processor(node: vista.Node) -> None:
+def test_ten_threads_that_never_rest_share_the_processor(make_node: Any) -> None:
+    make_node(sends_between_checks=LOOKS_EVERY)
     counters = [vista.create(Counter) for _ in range(10)]
     for counter in counters:
         vista.create(Restless).by_sends.post(counter)

@@ -147,6 +147,9 @@ def _answering(hook: MethodEntry, name: str) -> MethodEntry:
 class ClassTable:
     """The classes of one node.
 
+    A class has its entry from the moment somebody asks for it: a process knows many classes, a
+    node looks through all of them before it has made its first object, and most are never used.
+
     ``found`` keeps what names meant at the last look, valid while ``definitions`` is the number of
     classes defined in the process. ``make_entry`` makes the entries; simulations put one there
     whose methods are watched.
@@ -154,8 +157,9 @@ class ClassTable:
 
     def __init__(self) -> None:
         self.make_entry: Callable[[type[Object]], ClassEntry] = ClassEntry
-        self._entries: dict[tuple[str, str, int], ClassEntry] = {}
-        self._by_class: dict[type[Object], ClassEntry] = {}
+        self._entries: dict[type[Object], ClassEntry] = {}
+        self._classes: dict[tuple[str, str, int], type[Object]] = {}
+        self._named: set[type[Object]] = set()
         self.found: dict[Any, ClassEntry] = {}
         self.definitions = -1
 
@@ -172,23 +176,31 @@ class ClassTable:
                 f"{getattr(cls, '__name__', 'Name')}(vista.Object)"
             )
         refuse_init(cls)
-        entry = self._by_class.get(cls)
-        if entry is None:
-            entry = self._by_class[cls] = self.make_entry(cls)
+        entry = self._entry_of(cls)
         if not is_abstract(cls):
-            self._entries[entry.namespace, entry.name, entry.version] = entry
-            self.found.clear()
+            self._name(cls)
+        return entry
+
+    def _name(self, cls: type[Object]) -> None:
+        name = cls.__vista_class__
+        self._classes[name.namespace, name.name, name.version] = cls
+        self._named.add(cls)
+        self.found.clear()
+
+    def _entry_of(self, cls: type[Object]) -> ClassEntry:
+        entry = self._entries.get(cls)
+        if entry is None:
+            entry = self._entries[cls] = self.make_entry(cls)
         return entry
 
     def entries(self) -> list[ClassEntry]:
         """Return every class that can be found by name, by name space, name and version."""
         self._discover()
-        return [self._entries[key] for key in sorted(self._entries)]
+        return [self._entry_of(self._classes[key]) for key in sorted(self._classes)]
 
     def all_entries(self) -> list[ClassEntry]:
         """Return every class of which there may be objects, those defined again since included."""
-        self._discover()
-        return list(self._by_class.values())
+        return list(self._entries.values())
 
     def resolve(self, name: ClassSpecifier) -> ClassEntry:
         """Return the entry of a class.
@@ -198,7 +210,7 @@ class ClassTable:
         None means the newest. Raises `NoSuchClass` with near misses.
         """
         if isinstance(name, type):
-            known = self._by_class.get(name) or self.add(name)
+            known = self._entries.get(name) or self.add(name)
             if is_abstract(name):
                 raise ClassDefinitionError(
                     f"{known.full_name} is abstract: it is there for others to inherit from"
@@ -220,15 +232,14 @@ class ClassTable:
         name = unicodedata.normalize("NFKC", name)
         for attempt in range(2):
             matching = [
-                entry
-                for entry in self._entries.values()
-                if entry.name == name
-                and namespace in (None, entry.namespace)
-                and version in (None, entry.version)
+                key
+                for key in self._classes
+                if key[1] == name and namespace in (None, key[0]) and version in (None, key[2])
             ]
             if matching:
                 # Between name spaces of the same version a site's own class wins over Standard's.
-                return max(matching, key=lambda entry: (entry.version, entry.namespace == "Local"))
+                newest = max(matching, key=lambda key: (key[2], key[0] == "Local"))
+                return self._entry_of(self._classes[newest])
             if attempt or not self._import_standard(name):
                 break
         raise NoSuchClass(self._explain(namespace, name, version))
@@ -250,25 +261,25 @@ class ClassTable:
             # A class that its definition refused has no name of its own, yet stays among the
             # subclasses of its base as long as somebody keeps the exception.
             usable = "__vista_class__" in vars(cls) and "__init__" not in vars(cls)
-            if usable and cls not in self._by_class and not is_abstract(cls):
-                self.add(cls)
+            if usable and cls not in self._named and not is_abstract(cls):
+                self._name(cls)
 
     def _explain(self, namespace: str | None, name: str, version: int | None) -> str:
         said = name if namespace is None else f"{namespace}.{name}"
         if version is not None:
             said = f"{said} version {version}"
-        known = [entry for entry in self._entries.values() if entry.name == name]
-        versions = sorted(entry.version for entry in known if entry.namespace == namespace)
+        known = [key for key in self._classes if key[1] == name]
+        versions = sorted(key[2] for key in known if key[0] == namespace)
         if versions:
             return f'no class "{said}"; its versions here are {", ".join(map(str, versions))}'
-        near = sorted({entry.full_name for entry in known}) or self.near_misses(name)
+        near = sorted({f"{key[0]}.{key[1]}" for key in known}) or self.near_misses(name)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         return f'no class "{said}"{hint}'
 
     def near_misses(self, name: str) -> list[str]:
         """Return up to three known class names that look like ``name``."""
         standard = importlib.import_module(_STANDARD).CLASSES
-        names = {entry.name for entry in self._entries.values()} | set(standard)
+        names = {key[1] for key in self._classes} | set(standard)
         lowered = {known.lower(): known for known in sorted(names)}
         close = difflib.get_close_matches(name.lower(), lowered, 3, 0.7)
         return [lowered[known] for known in close]

@@ -28,6 +28,8 @@ Args = tuple[Any, ...]
 Named = dict[str, Any]
 Acl = AccessControlList | None
 
+_NAMING = (type, str)
+
 _new = object.__new__
 
 
@@ -40,7 +42,7 @@ def create_object(
         return _create_elsewhere(kernel, worker, specifier, args, kwargs, acl)
     acl = kernel.default_acl if acl is None else checked_acl(acl)
     classes = kernel.classes
-    entry = None if type(specifier) is list else classes.found.get(specifier)
+    entry = classes.found.get(specifier) if isinstance(specifier, _NAMING) else None
     if entry is None or DEFINITIONS.count != classes.definitions:
         entry = kernel.find_class(specifier)
     key = kernel.table.new_key()

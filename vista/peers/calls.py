@@ -80,14 +80,30 @@ class Caller:
 class RemoteFuture(Future):
     """A call in flight to an object of another node. ``frame`` is the one that waits for it."""
 
-    __slots__ = ("calls", "frame", "node", "number")
+    __slots__ = ("calls", "frame", "node", "number", "target")
 
-    def __init__(self, calls: Calls, number: int, node: bytes, name: str, frame: Any) -> None:
-        super().__init__(calls.kernel, None, name)
+    def __init__(
+        self, calls: Calls, number: int, node: bytes, target: Id, name: str, frame: Any
+    ) -> None:
+        # What `Future` does, written out: it is done a hundred thousand times a second.
+        kernel = calls.kernel
+        self.kernel = kernel
+        self.record = None
+        self.name = name
+        self.created = kernel.now
+        self.worker = None
+        self._done = False
+        self._value = self._error = self._waiters = None
         self.calls = calls
         self.number = number
         self.node = node
+        self.target = target
         self.frame = frame
+
+    @property
+    def words(self) -> str:
+        """What was called, as ``increment of 4r7q2v9kzm1x8c5t-1f``."""
+        return f"{self.name} of {self.target}"
 
     def _end(self) -> None:
         self.calls.pending.pop(self.number, None)
@@ -241,7 +257,7 @@ class Calls:
         chain = self._chain_of(context.frame)
         number = self._number = (self._number + 1) & NUMBER_MAX
         node = self._peering.node_of(id)
-        future = RemoteFuture(self, number, node, f"{method} of {id}", context.frame)
+        future = RemoteFuture(self, number, node, id, method, context.frame)
         self.pending[number] = future
         head = CALL_HEAD.pack(number, len(parts) - 1, id, _sender(context, self.kernel))
         user = context.user or self.kernel.user
