@@ -45,6 +45,7 @@ from vista.wire.frames import (
 )
 
 if TYPE_CHECKING:
+    from vista.kernel.classes import ClassEntry
     from vista.kernel.kernel import Kernel
     from vista.peers.peering import Peering
 
@@ -64,17 +65,25 @@ CALLER.preemptable = True
 class Caller:
     """What stands as record in the frame of a caller elsewhere: nothing but its Ref is known."""
 
-    __slots__ = ("entry", "kernel", "key", "ref")
+    __slots__ = ("kernel", "key")
 
     idle: Final = None
     state: Final = None
     successor: Final = None
 
-    def __init__(self, kernel: Kernel, ref: Ref | None) -> None:
+    def __init__(self, kernel: Kernel, key: bytes) -> None:
         self.kernel = kernel
-        self.ref = ref
-        self.key = NOBODY if ref is None else ref._id
-        self.entry = kernel.program.entry
+        self.key = key
+
+    @property
+    def entry(self) -> ClassEntry:
+        """The class of code outside: that of the caller is not known here."""
+        return self.kernel.program.entry
+
+    @property
+    def ref(self) -> Ref:
+        """The caller's Ref, made when somebody asks who called."""
+        return self.kernel.ref(Id(self.key))
 
 
 class RemoteFuture(Future):
@@ -108,7 +117,9 @@ class RemoteFuture(Future):
     def _end(self) -> None:
         self.calls.pending.pop(self.number, None)
         self.frame = None
-        super()._end()
+        self._done = True
+        if self._waiters is not None:
+            super()._end()
 
     def abandon(self, error: CallError | None = None) -> None:
         """End the call for its caller, and have the other node cancel its thread."""
@@ -128,13 +139,24 @@ class Served(Future):
     __slots__ = ("calls", "number", "origin")
 
     def __init__(self, calls: Calls, origin: bytes, number: int, record: Any, name: str) -> None:
-        super().__init__(calls.kernel, record, name)
+        # What `Future` does, written out: it is done a hundred thousand times a second.
+        kernel = calls.kernel
+        self.kernel = kernel
+        self.record = record
+        self.name = name
+        self.created = kernel.now
+        self.worker = None
+        self._done = False
+        self._value = self._error = self._waiters = None
         self.calls = calls
         self.origin = origin
         self.number = number
 
     def _end(self) -> None:
-        super()._end()
+        self._done = True
+        self.worker = None
+        if self._waiters is not None:
+            super()._end()
         if self.calls.served.pop((self.origin, self.number), None) is self:
             self.calls.answer(self)
 
@@ -351,8 +373,7 @@ class Calls:
             return
         try:
             found, method, args, kwargs = self._find(record, target, name, parts)
-            chain += origin + number.to_bytes(CHAIN_LINK_BYTES - NODE_BYTES, "big")
-            parent = self._caller(sender, chain)
+            parent = self._caller(sender, chain, origin + number.to_bytes(8, "big"))
             if parent[PARENT] is not None and not method.preemptable:
                 deadlock.refuse_own(parent, found, method.name)
             run = run_of(found, method)
@@ -379,25 +400,26 @@ class Calls:
     ) -> tuple[Any, MethodEntry, tuple[Any, ...], dict[str, Any]]:
         if record is None:
             raise self.kernel.absent(self.kernel.ref(Id(target)))
-        message = message_name(name)
-        if message.startswith("_") or not message:
-            raise NoSuchMethod(f"{name!r:.60} is no message: a name without leading underscore is")
-        method = self.kernel.method_for(record, message)
+        method = record.entry.methods.get(name)
         if method is None:
-            raise NoSuchMethod(record.entry.explain(message))
+            message = message_name(name)
+            if message.startswith("_") or not message:
+                raise NoSuchMethod(f"{name!r:.60} is no message: one has no leading underscore")
+            method = self.kernel.method_for(record, message)
+            if method is None:
+                raise NoSuchMethod(record.entry.explain(message))
         args, kwargs = self._codec.decode_arguments(parts)
         return record, method, args, kwargs
 
-    def _caller(self, sender: bytes, chain: bytes) -> Frame:
+    def _caller(self, sender: bytes, chain: bytes, call: bytes) -> Frame:
         """Return the frame that stands for the caller elsewhere.
 
         Outside of it stands the frame of this node that waits for the chain, if one does.
         """
         kernel = self.kernel
-        ref = None if sender == NOBODY else kernel.ref(Id(sender))
-        caller = kernel.program if ref is None else Caller(kernel, ref)
-        waiting = self._waiting_in(chain) if len(chain) > CHAIN_LINK_BYTES else None
-        return (caller, CALLER, waiting, kernel.now, chain)
+        caller = kernel.program if sender == NOBODY else Caller(kernel, sender)
+        waiting = self._waiting_in(chain) if chain else None
+        return (caller, CALLER, waiting, kernel.now, chain + call)
 
     def _waiting_in(self, chain: bytes) -> Frame | None:
         """Return the innermost frame of this node that waits for one of the chain's calls."""

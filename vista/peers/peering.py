@@ -312,7 +312,7 @@ class Peering:
         else:
             grant = link.grant
             assert grant is not None, "it was admitted before"
-            refusal = self._refusal(grant, row)
+            refusal = None if grant.kin else self._refusal(grant, row)
             if refusal is not None:
                 self.calls.refuse(origin, row, refusal)
                 return
