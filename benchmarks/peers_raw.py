@@ -20,10 +20,10 @@ from time import perf_counter
 import zmq
 
 from benchmarks.measure import expect
-from vista.peers.curve import make_key_pair
-from vista.peers.sockets import ZeroMQNetwork
-from vista.peers.transport import Channel, Part
-from vista.peers.urls import PeerUrl
+from vista.peering.curve import make_key_pair
+from vista.peering.sockets import ZeroMQNetwork
+from vista.peering.transport import Channel, Part
+from vista.peering.urls import PeerUrl
 
 ROOT = Path(__file__).parents[1]
 SMALL = b"x" * 64

@@ -17,7 +17,6 @@ thread of its own. Start with the tutorial in the documentation, or with::
     print(counter.increment(2))
 """
 
-import vista.peers  # noqa: F401  before the function takes the name
 from vista import aio
 from vista.api import (
     class_of,
@@ -34,6 +33,7 @@ from vista.api import (
     import_object,
     kill,
     make_default_acl,
+    move,
     objects,
     peers,
     post,
@@ -77,6 +77,7 @@ from vista.errors import (
     RemoteFailure,
     RemoteProtocolError,
     ServiceTaken,
+    StoreError,
     ThreadKilled,
     UsageError,
     VistaError,
@@ -89,9 +90,10 @@ from vista.kernel.methods import exclusive, native, preemptable
 from vista.kernel.node import Node
 from vista.kernel.objects import ClassName, Object
 from vista.kernel.refs import Ref
-from vista.kernel.rows import ClassRow, MethodRow, ObjectRow, ServiceRow, ThreadRow
+from vista.kernel.rows import ClassRow, MethodRow, ObjectRow, PeerRow, ServiceRow, ThreadRow
 from vista.limits import Limits
 from vista.records import record
+from vista.standard.persistence import PersistentObject
 
 __all__ = [
     "AccessControlList",
@@ -121,6 +123,8 @@ __all__ = [
     "ObjectRow",
     "Overloaded",
     "PeerLost",
+    "PeerRow",
+    "PersistentObject",
     "ProtocolError",
     "RcError",
     "Ref",
@@ -128,6 +132,7 @@ __all__ = [
     "RemoteProtocolError",
     "ServiceRow",
     "ServiceTaken",
+    "StoreError",
     "ThreadKilled",
     "ThreadRow",
     "UsageError",
@@ -151,6 +156,7 @@ __all__ = [
     "import_object",
     "kill",
     "make_default_acl",
+    "move",
     "native",
     "objects",
     "peers",

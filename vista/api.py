@@ -11,7 +11,7 @@ from contextvars import Token
 from types import TracebackType
 from typing import Any, Self
 
-from vista.errors import BadValueError
+from vista.errors import AccessDenied, BadValueError, NoSuchClass
 from vista.ids import Id
 from vista.kernel import inspection
 from vista.kernel.access import AccessControlList, default_acl_of
@@ -62,8 +62,9 @@ def create(
     ``specifier`` is the class itself, a bare name (its newest version), ``"Space.Name"`` or
     ``[space, name, version]``; the other arguments go to the class's ``create``. ``acl`` is the
     object's access list. ``at`` says on which node: a Ref of its ObjectCreator, as `here` and
-    `peers` return them, or of any object there; the class must be known there. When ``create``
-    raises, nothing of the object is left.
+    `peers` return them, or of any object there. A class that is not known there is brought, if
+    that node gives this one the right ``code``. When ``create`` raises, nothing of the object is
+    left.
 
     Raises `NoSuchClass`, and whatever the class's ``create`` raises. The original's
     ``createObject`` of class ObjectCreator.
@@ -85,8 +86,34 @@ def _create_at(
         named = specifier.__vista_class__
         specifier = [named.namespace, named.name, named.version]
     creator = creator_at(at)
-    made: Ref = send(creator, "create_object", specifier, acl, *args, **kwargs)
+    try:
+        made: Ref = send(creator, "create_object", specifier, acl, *args, **kwargs)
+    except NoSuchClass as unknown:
+        if not _bring(creator, specifier, unknown):
+            raise
+        made = send(creator, "create_object", specifier, acl, *args, **kwargs)
     return made
+
+
+def _bring(creator: Ref, specifier: ClassSpecifier, unknown: NoSuchClass) -> bool:
+    try:
+        brought: bool = send(here(), "bring_class", creator, specifier)
+    except AccessDenied as denied:
+        raise NoSuchClass(f"{unknown}, and it does not take the class: {denied}") from denied
+    return brought
+
+
+def move(target: Any, to: Any, timeout: float = 5.0) -> Ref:
+    """Move an object to another node and return its Ref, which reaches it there as before.
+
+    ``to`` says where: the Ref of an ObjectCreator, as `here` and `peers` return them, or of any
+    object born there. Threads that are in the object end first, ``timeout`` seconds at most, then
+    `ObjectBusy`; messages that wait for it go along, and those still on their way are passed on, in
+    their order. Access list, watchers and service names go along too. The class must be known
+    there. When it raises, nothing has changed. Sends ``move_to``, which administers the object.
+    """
+    moved: Ref = send(target, "move_to", creator_at(to), timeout)
+    return moved
 
 
 def creator_at(at: Any) -> Ref:
@@ -294,7 +321,8 @@ def make_default_acl(owner: str | None = None) -> AccessControlList:
     """Return the usual access list: ``owner`` may do everything, others everything but administer.
 
     ``owner`` is a user name, by default the user of the calling code. Messages that administer an
-    object are set_acl, set_meta, upgrade and delete_yourself. The original's ``makeDefaultACL()``.
+    object are set_acl, set_meta, upgrade, move_to and delete_yourself. The original's
+    ``makeDefaultACL()``.
     """
     return default_acl_of(current_user() if owner is None else owner)
 
@@ -336,8 +364,9 @@ def wait_for_service(name: str, timeout: float | None = None) -> Ref:
 
 
 def services(at: Ref | Id | None = None) -> list[ServiceRow]:
-    """Return the service names of a node, by name.
+    """Return the service names of a node and those that its peers announce, by name.
 
+    Of equal names that of the nearest provider, whom `service` returns, stands first.
     ``at`` says of which node, as in `create`; by default of the calling code's own.
     """
     if at is not None:
@@ -433,7 +462,7 @@ def resume(thread: Id | str) -> None:
 
 def _on_thread(action: str, thread: Id | str) -> None:
     """Do something to a thread where it lives: the Id of a thread begins with its node's."""
-    id = thread if isinstance(thread, Id) else Id.parse(thread)
+    id = thread if isinstance(thread, Id) else Id.parse(str(thread))
     _on_kernel(_on_thread_there, action, id)
 
 

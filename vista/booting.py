@@ -9,14 +9,22 @@ from vista.kernel.refs import Ref
 from vista.standard.creator import boot
 
 
-def run(path: str, *arguments: str, name: str | None = None, user: str | None = None) -> Node:
+def run(
+    path: str,
+    *arguments: str,
+    name: str | None = None,
+    user: str | None = None,
+    state_directory: str | None = None,
+) -> Node:
     """Boot an rc file on a new node in the background and return the node when it has booted.
 
-    ``arguments`` are ``$1``, ``$2`` and so on in the file; ``name`` and ``user`` are as of
-    `vista.Node`. Stop the node with ``node.stop()``, or use it as ``with vista.run(path):``. Raises
-    `RcError` with file, line and column of what is wrong; then nothing is left running.
+    ``arguments`` are ``$1``, ``$2`` and so on in the file; ``name``, ``user`` and
+    ``state_directory`` are as of `vista.Node`. Stop the node with ``node.stop()``, or use it as
+    ``with vista.run(path):``. Raises `RcError` with file, line and column of what is wrong; then
+    nothing is left running.
     """
-    node = Node(name, user=user, settings={"arguments": list(arguments)}).start()
+    settings = {"arguments": list(arguments)}
+    node = Node(name, user=user, settings=settings, state_directory=state_directory).start()
     try:
         node.call(boot, path, list(arguments))
     except BaseException:

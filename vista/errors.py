@@ -25,6 +25,7 @@
     |   |-- PeerAddressError      a peer's address that cannot be used
     |   |-- KeyFileError          a key file that cannot be used as it is
     |   `-- BadValueError         an argument is outside what the function takes (a ValueError)
+    |-- StoreError                the store of persistent objects cannot do what was asked of it
     |-- RcError                   a mistake in an rc file, with file, line and column
     |-- ProtocolError
     |   |-- LocalProtocolError    this side asked the protocol for something it forbids
@@ -128,6 +129,10 @@ class KeyFileError(UsageError):
 
 class BadValueError(UsageError, ValueError):
     """An argument is outside what the function takes."""
+
+
+class StoreError(VistaError):
+    """The store of persistent objects cannot be used, or did not take what was to be kept."""
 
 
 class RcError(VistaError):

@@ -40,6 +40,11 @@ def _from_digits(text: str) -> int:
     return number
 
 
+def node_text(node: bytes) -> str:
+    """Return the text of a node's identity (10 bytes), with which the Ids made there begin."""
+    return _to_digits(int.from_bytes(node, "big"), _NODE_DIGITS)
+
+
 class Id(bytes):
     """The global name of an object or a thread: 16 bytes.
 
@@ -100,8 +105,7 @@ class Id(bytes):
         return int.from_bytes(self[NODE_BYTES:], "big")
 
     def __str__(self) -> str:
-        node = _to_digits(int.from_bytes(self[:NODE_BYTES], "big"), _NODE_DIGITS)
-        return f"{node}-{_to_digits(self.serial, 1)}"
+        return f"{node_text(self[:NODE_BYTES])}-{_to_digits(self.serial, 1)}"
 
     def __repr__(self) -> str:
         return f"Id({str(self)!r})"

@@ -169,6 +169,36 @@ class Limits:
     reconnect_seconds_max: float = 15.0
     """The longest pause between two attempts to open a lost link."""
 
+    code_bytes_max: int = 4 * 1024 * 1024
+    """Bytes of the code of one class with what it imports, sent or taken: 100,000 lines."""
+
+    code_modules_max: int = 256
+    """Modules that go along with one class."""
+
+    code_peers_asked_max: int = 32
+    """Peers that an AutomaticClassLoader asks for one class, one after the other."""
+
+    code_modules_kept_max: int = 4_096
+    """Modules of peers' code that a process keeps; each stays to its end."""
+
+    store_delay_seconds: float = 0.5
+    """How long changes of persistent objects wait for others before they are written together. It
+    is what a fall of the process may lose of objects that are not durable."""
+
+    store_batch_objects_max: int = 1_000
+    """Objects one commit of a store takes; more follow in the next one. A thousand small ones take
+    SQLite 10 ms, and so long at most does the next durable reply wait behind them."""
+
+    store_batch_bytes_max: int = 64 * 1024 * 1024
+    """Bytes of encoded objects one commit takes, one of ``value_bytes_max`` in any case."""
+
+    store_retry_seconds: float = 30.0
+    """The longest pause before a store that failed is tried again without anybody waiting for it;
+    the first takes ``store_delay_seconds`` and each next one twice as long."""
+
+    store_bytes_max: int = 64 * 1024 * 1024 * 1024
+    """Bytes a store in a file may grow to; what needs more fails as on a full disk."""
+
     drain_seconds: float = 5.0
     """How long a stopping node waits for its threads to finish before it kills them."""
 

@@ -1,9 +1,11 @@
 """Records: dataclasses, named tuples and enums declared to be values.
 
-Three rules. A class is a record only when it was decorated itself; a subclass must say so again. A
+Four rules. A class is a record only when it was decorated itself; a subclass must say so again. A
 record has a name, ``module:Qualname``, by which another process finds it among the modules it has
-already imported: nothing is ever imported because of a name that came from outside. A copy of a
-record is built from its fields; ``__init__`` and ``__post_init__`` do not run again.
+already imported: nothing is ever imported because of a name that came from outside. A record of a
+module that another node brought has the name it has there; a module of this process wins over one
+that was brought, and of two that were, the later. A copy of a record is built from its fields;
+``__init__`` and ``__post_init__`` do not run again.
 """
 
 from __future__ import annotations
@@ -13,9 +15,18 @@ import enum
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType, ModuleType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from vista.errors import ClassDefinitionError
+
+HOME_NAME: Final = "__vista_home__"
+"""The variable of a module that another node brought which holds the name it has there."""
+
+BROUGHT_AS: Final = "vista_code_"
+"""How the names begin that such modules have here."""
+
+BROUGHT: Final = "vista_code:"
+"""What stands in ``sys.modules`` before the name at home. With a colon no import finds it."""
 
 _FORM = "__vista_record__"
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set for every class made by a class statement
@@ -83,7 +94,17 @@ def is_record(cls: type) -> bool:
 
 def record_name(cls: type) -> str:
     """The name by which another process finds the class: ``module:Qualname``."""
-    return f"{cls.__module__}:{cls.__qualname__}"
+    return f"{_home_name(cls.__module__)}:{cls.__qualname__}"
+
+
+def _home_name(module_name: str) -> str:
+    if type(module_name) is not str or not module_name.startswith(BROUGHT_AS):
+        return module_name
+    module = sys.modules.get(module_name)
+    if not issubclass(type(module), ModuleType):
+        return module_name
+    home: str = object.__getattribute__(module, "__dict__").get(HOME_NAME, module_name)
+    return home
 
 
 def form_of(cls: type) -> RecordForm | None:
@@ -99,6 +120,15 @@ def find_record(name: str) -> type | None:
     Returns None when there is no such class, or when it is neither a record nor an `Exception`.
     """
     module_name, _, qualname = name.partition(":")
+    found = _find_class(module_name, qualname)
+    if found is None or f"{found.__module__}:{found.__qualname__}" != name:
+        found = _find_class(BROUGHT + module_name, qualname)
+        if found is None or record_name(found) != name:
+            return None
+    return found if is_record(found) or issubclass(found, Exception) else None
+
+
+def _find_class(module_name: str, qualname: str) -> type | None:
     found: object = sys.modules.get(module_name)
     if not issubclass(type(found), ModuleType):
         return None
@@ -106,9 +136,7 @@ def find_record(name: str) -> type | None:
         found = object.__getattribute__(found, "__dict__").get(part)
         if not isinstance(found, type):
             return None
-    if not isinstance(found, type) or record_name(found) != name:
-        return None
-    return found if is_record(found) or issubclass(found, Exception) else None
+    return found if isinstance(found, type) else None
 
 
 def _describe(

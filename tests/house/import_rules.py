@@ -18,7 +18,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("vista.kernel",),
     ("vista.api", "vista.aio"),
     ("vista.mobility",),
-    ("vista.peers",),
+    ("vista.persistence",),
+    ("vista.peering",),
     ("vista.standard",),
     ("vista.testing",),
     # The command and the prompt use the public names; that nothing goes round is checked apart.
@@ -36,25 +37,28 @@ APPS_SEEN = {
 # Every library from outside has one home that wraps it.
 HOMES: dict[str, tuple[str, ...]] = {
     "IPython": ("vista.shell.repl",),
-    "cloudpickle": ("vista.mobility.loader",),
+    "cloudpickle": ("vista.mobility.interactive",),
     "greenlet": ("vista.kernel.threads",),
     "httptools": ("apps.http",),
     "msgpack": ("vista.wire.codec",),
+    "psycopg": ("vista.persistence.postgres",),
     "rich": ("vista.shell.show",),
-    "sqlite3": ("vista.standard.persistence",),
+    "sqlite3": ("vista.persistence.sqlite",),
     "traitlets": ("vista.shell.repl",),  # how IPython is configured
     "uvloop": ("vista.kernel.hub",),
-    "zmq": ("vista.peers.sockets", "vista.peers.curve"),
+    "zmq": ("vista.peering.sockets", "vista.peering.curve"),
 }
 
 CORES = (
     "vista.wire",
     "vista.values",
     "vista.records",
-    "vista.peers.announcements",
-    "vista.peers.paths",
-    "vista.peers.routing",
-    "vista.peers.words",
+    "vista.peering.announcements",
+    "vista.peering.paths",
+    "vista.peering.routing",
+    "vista.peering.words",
+    "vista.persistence.store",
+    "vista.persistence.writing",
     "apps.solidstate.pbft",
 )
 WORLD = frozenset(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from vista.peers.sockets import ZeroMQNetwork
-from vista.peers.transport import Channel
-from vista.peers.urls import PeerUrl
+from vista.peering.sockets import ZeroMQNetwork
+from vista.peering.transport import Channel
+from vista.peering.urls import PeerUrl
 
 
 def _echo(channel: Channel) -> None:

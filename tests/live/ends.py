@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from vista.peers.curve import make_key_pair
-from vista.peers.sockets import SocketBounds, ZeroMQNetwork
-from vista.peers.transport import Channel, Part
-from vista.peers.urls import PeerUrl
+from vista.peering.curve import make_key_pair
+from vista.peering.sockets import SocketBounds, ZeroMQNetwork
+from vista.peering.transport import Channel, Part
+from vista.peering.urls import PeerUrl
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 20.0

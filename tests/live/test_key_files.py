@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 from tests.live.process import ROOT, SECONDS_MAX
-from vista.peers.keys import load_key
-from vista.peers.trust import read_peers
-from vista.peers.urls import key_text
+from vista.peering.keys import load_key
+from vista.peering.trust import read_peers
+from vista.peering.urls import key_text
 
 PROCESSES = 6
 LISTED_BY_EACH = 5
@@ -18,9 +18,9 @@ LISTED_BY_EACH = 5
 MAKE_KEY = """
 import sys
 from pathlib import Path
-from vista.peers.keys import load_or_make_key
-from vista.peers.urls import key_text
-import vista.peers.curve
+from vista.peering.keys import load_or_make_key
+from vista.peering.urls import key_text
+import vista.peering.curve
 print("ready", flush=True)
 sys.stdin.readline()
 print(key_text(load_or_make_key(Path(sys.argv[1])).public))
@@ -29,7 +29,7 @@ print(key_text(load_or_make_key(Path(sys.argv[1])).public))
 LIST_PEERS = """
 import sys
 from pathlib import Path
-from vista.peers.trust import ALL_RIGHTS, authorize_peer
+from vista.peering.trust import ALL_RIGHTS, authorize_peer
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(int(sys.argv[3])):

@@ -10,7 +10,10 @@ import pytest
 from tests.live.process import COMMAND, ROOT, Process, vista
 
 ARGUMENTS = {"demo.rc": ["2"]}
-"""What makes each file of ``rc/`` end by itself."""
+"""What makes each file of ``rc/`` end by itself that can."""
+
+READY = {"hub.rc": "peers may connect: vista repl --connect ipc:"}
+"""What each of the others says when it has booted and runs until it is told to stop."""
 
 RC_FILES = sorted(path.name for path in (ROOT / "rc").glob("*.rc"))
 
@@ -22,11 +25,29 @@ def test_every_rc_file_is_in_order(name: str) -> None:
     assert process.output == [f"rc/{name}: no mistakes found"]
 
 
-@pytest.mark.parametrize("name", RC_FILES)
+def test_every_rc_file_is_run() -> None:
+    assert sorted([*ARGUMENTS, *READY]) == RC_FILES
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
 def test_every_rc_file_runs_and_ends_in_good_order(name: str) -> None:
     with vista("--log-level", "warning", f"rc/{name}", *ARGUMENTS[name]) as process:
         assert process.end() == 0
     assert process.errors == []
+
+
+@pytest.mark.parametrize("name", READY)
+def test_every_rc_file_that_runs_on_is_stopped_in_good_order(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("VISTA_CONFIG_DIR", "XDG_RUNTIME_DIR"):
+        (tmp_path / variable).mkdir(mode=0o700)
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    with vista(f"rc/{name}") as process:
+        process.expect(READY[name])
+        process.process.terminate()
+        assert process.end() == 0
+    assert [line for line in process.errors if " error " in line] == []
 
 
 def test_the_demo_shows_its_work_and_says_what_to_type_next() -> None:

@@ -15,10 +15,10 @@ import pytest
 
 from tests.live.ends import ROOT, TCP, End, ipc, joined, peer, run, sides, until
 from vista.errors import LocalProtocolError, PeerAddressError
-from vista.peers.curve import make_key_pair
-from vista.peers.sockets import SocketBounds
-from vista.peers.transport import Channel
-from vista.peers.urls import PeerUrl
+from vista.peering.curve import make_key_pair
+from vista.peering.sockets import SocketBounds
+from vista.peering.transport import Channel
+from vista.peering.urls import PeerUrl
 
 SCHEMES = pytest.mark.parametrize("scheme", ["tcp", "ipc"])
 
@@ -483,10 +483,10 @@ def test_a_send_on_a_closed_channel_is_refused(tmp_path: Path) -> None:
 
 
 def test_nothing_else_imports_zeromq() -> None:
-    homes = {"vista/peers/curve.py"}
+    homes = {"vista/peering/curve.py"}
     found = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "vista").rglob("*.py")
         if "import zmq" in path.read_text() or "from zmq" in path.read_text()
     }
-    assert {path for path in found if not path.startswith("vista/peers/sockets/")} <= homes
+    assert {path for path in found if not path.startswith("vista/peering/sockets/")} <= homes

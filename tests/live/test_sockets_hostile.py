@@ -20,9 +20,9 @@ import zmq
 from zmq.utils import z85
 
 from tests.live.ends import TCP, End, Side, ipc, joined, peer, run, sides, until
-from vista.peers.curve import make_key_pair, public_key_of
-from vista.peers.sockets import SocketBounds
-from vista.peers.urls import PeerUrl, key_text
+from vista.peering.curve import make_key_pair, public_key_of
+from vista.peering.sockets import SocketBounds
+from vista.peering.urls import PeerUrl, key_text
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"NULL".ljust(20, b"\0") + bytes(32)
 SHORT = SocketBounds(handshake_seconds=1.0)

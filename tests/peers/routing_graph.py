@@ -15,10 +15,10 @@ from typing import Any
 
 from vista.errors import RemoteProtocolError
 from vista.ids import Id
-from vista.peers import announcements, routing
-from vista.peers.announcements import Announcements, Appeared, Publish, Vanished, Withdraw
-from vista.peers.paths import RoutingBounds
-from vista.peers.routing import (
+from vista.peering import announcements, routing
+from vista.peering.announcements import Announcements, Appeared, Publish, Vanished, Withdraw
+from vista.peering.paths import RoutingBounds
+from vista.peering.routing import (
     Conflict,
     Heard,
     LinkDown,
@@ -31,7 +31,7 @@ from vista.peers.routing import (
     Tell,
     Tick,
 )
-from vista.peers.words import AnnouncementBounds
+from vista.peering.words import AnnouncementBounds
 from vista.wire.codec import pack_plain, unpack_plain
 
 ROUTES, SERVICES = "routes", "services"

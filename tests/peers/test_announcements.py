@@ -17,9 +17,9 @@ from tests.peers.routing_graph import (
 )
 from vista.errors import LocalProtocolError
 from vista.ids import Id
-from vista.peers.announcements import Announcements, Appeared, Publish, Vanished, Withdraw
-from vista.peers.routing import Heard, LinkDown, LinkUp, Lost, Reached, Tell, Tick
-from vista.peers.words import AnnouncementBounds, Word
+from vista.peering.announcements import Announcements, Appeared, Publish, Vanished, Withdraw
+from vista.peering.routing import Heard, LinkDown, LinkUp, Lost, Reached, Tell, Tick
+from vista.peering.words import AnnouncementBounds, Word
 
 A, B, C = (identity(number) for number in range(1, 4))
 RUN, RERUN = run_of(1), run_of(2)

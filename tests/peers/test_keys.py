@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from vista.errors import KeyFileError
-from vista.peers.curve import make_key_pair, public_key_of
-from vista.peers.keys import (
+from vista.peering.curve import make_key_pair, public_key_of
+from vista.peering.keys import (
     KeyFileBounds,
     KeyPair,
     check_socket_directory,
@@ -23,7 +23,7 @@ from vista.peers.keys import (
     socket_directory,
     write_whole,
 )
-from vista.peers.urls import key_text
+from vista.peering.urls import key_text
 
 HOME = Path("/home/ann")
 OTHER_USER = 12345

@@ -6,8 +6,8 @@ import pytest
 
 from tests.peers.routing_graph import Graph, chain, error_of, identity, ring, run_of
 from vista.errors import LocalProtocolError
-from vista.peers.paths import Route, RoutingBounds
-from vista.peers.routing import (
+from vista.peering.paths import Route, RoutingBounds
+from vista.peering.routing import (
     Conflict,
     Heard,
     LinkDown,

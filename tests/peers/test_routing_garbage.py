@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.peers.routing_graph import error_of, identity, run_of
 from vista.ids import Id
-from vista.peers.announcements import Announcements, Publish
-from vista.peers.paths import RoutingBounds
-from vista.peers.routing import Heard, LinkDown, LinkUp, Reached, Routing, Tell
-from vista.peers.words import VERSION_MAX, AnnouncementBounds
+from vista.peering.announcements import Announcements, Publish
+from vista.peering.paths import RoutingBounds
+from vista.peering.routing import Heard, LinkDown, LinkUp, Reached, Routing, Tell
+from vista.peering.words import VERSION_MAX, AnnouncementBounds
 from vista.wire.codec import pack_plain, unpack_plain
 
 NODE, PEER, OTHER = (identity(number) for number in range(1, 4))

@@ -11,7 +11,7 @@ import hashlib
 from random import Random
 
 from tests.peers.routing_graph import Graph, identity, run_of, service
-from vista.peers.routing import Heard
+from vista.peering.routing import Heard
 
 STORMS = 3
 STEPS = 400

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vista.errors import KeyFileError
-from vista.peers.keys import KeyFileBounds
-from vista.peers.trust import (
+from vista.peering.keys import KeyFileBounds
+from vista.peering.trust import (
     ALL_RIGHTS,
     USER_CHARACTERS_MAX,
     AuthorizedPeers,
@@ -27,7 +27,7 @@ from vista.peers.trust import (
     remove_peer,
     rights_text,
 )
-from vista.peers.urls import key_text
+from vista.peering.urls import key_text
 
 OWN = b"o" * 32
 ANN = b"a" * 32
@@ -211,7 +211,7 @@ def test_nobody_is_listed_when_the_file_is_gone(path: Path) -> None:
 @pytest.fixture
 def mistakes(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """What is logged about peers."""
-    with caplog.at_level(logging.WARNING, "vista.peers"):
+    with caplog.at_level(logging.WARNING, "vista.peering"):
         yield caplog
 
 

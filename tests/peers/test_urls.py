@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vista.errors import PeerAddressError
-from vista.peers.urls import PeerUrl, key_text, parse_connect, parse_key, parse_listen
+from vista.peering.urls import PeerUrl, key_text, parse_connect, parse_key, parse_listen
 
 KEY = bytes(range(32))
 TEXT = key_text(KEY)

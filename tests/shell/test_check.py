@@ -46,6 +46,7 @@ def check(directory: Path, text: str, *arguments: str) -> list[str]:
         "LoadClassFile lamps.py\nLamp $*",
         "LoadClassFile lamps.py\nChandelier any number of arguments",
         "AutomaticClassLoader .\nLamp 1",
+        "AutomaticClassLoader . peers:\nLamp 1\nLantern of a peer",
         "VirtualConsole $HOME 5",
         "$1 2 3",
     ],
@@ -57,6 +58,7 @@ def test_a_file_in_order_has_no_mistakes(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "mistakes"),
     [
+        ("Lantern\nAutomaticClassLoader peers:", ['boot.rc:1:1: no class "Lantern"']),
         ("Lamp 1", ['boot.rc:1:1: no class "Lamp"']),
         ("TimerEvnt", ['boot.rc:1:1: no class "TimerEvnt"; did you mean TimerEvent?']),
         (

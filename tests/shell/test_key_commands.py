@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from vista.peers.keys import load_key
-from vista.peers.trust import read_peers
-from vista.peers.urls import key_text
+from vista.peering.keys import load_key
+from vista.peering.trust import read_peers
+from vista.peering.urls import key_text
 from vista.shell.command import main
 
 ANN = key_text(b"a" * 32)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
 
 import pytest
 
-from vista.shell.log import JsonFormatter, LineFormatter
+from vista.shell.log import JsonFormatter, LineFormatter, start_logging
 
 
 def record(text: str, *values: object, error: BaseException | None = None) -> logging.LogRecord:
@@ -68,3 +69,17 @@ def test_a_json_event_is_one_object_on_one_line() -> None:
 def test_a_json_event_without_an_exception_has_no_traceback() -> None:
     assert sys.exc_info() == (None, None, None)
     assert "traceback" not in json.loads(JsonFormatter().format(record("plain")))
+
+
+def test_the_log_goes_to_the_present_standard_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger = logging.getLogger()
+    before, level = logger.handlers[:], logger.level
+    try:
+        start_logging("info", as_json=False)
+        # As a prompt does while it waits for a line.
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        logging.getLogger("vista.rc").warning("a lamp")
+        assert sys.stderr.getvalue().endswith("warning vista.rc: a lamp\n")
+    finally:
+        logger.handlers[:] = before
+        logger.setLevel(level)

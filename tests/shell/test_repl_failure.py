@@ -126,3 +126,36 @@ def test_an_error_of_the_users_own_shows_where() -> None:
 def test_an_interrupted_wait_is_one_line() -> None:
     assert failure.is_brief(shallow(KeyboardInterrupt(), 3))
     assert failure.in_one_line(KeyboardInterrupt()) == "KeyboardInterrupt"
+
+
+ELSEWHERE = """Remote traceback:
+  Traceback (most recent call last):
+    File "/opt/vista/kernel/hot.py", line 261, in _answer
+      result = run(*args, **kwargs) if kwargs else run(*args)
+                                                   ^^^^^^^^^^
+    File "counters.py", line 21, in increment
+      self.value += by
+    File "/usr/lib/python3/asyncio/events.py", line 9, in call
+      call()
+  TypeError: a text is no number"""
+
+
+def test_the_traceback_of_another_node_is_shown_without_machinery() -> None:
+    error = raised_by(function_in("prompt", "def f(): 1 / 0"))
+    error.add_note('a note of its own\n    File "/opt/vista/kernel/x.py", line 1, in f')
+    error.add_note(ELSEWHERE)
+    with failure.machinery_hidden(error):
+        own, remote = error.__notes__
+    assert own.count("\n") == 1
+    assert remote.split("\n")[2:] == [
+        '    File "counters.py", line 21, in increment',
+        "      self.value += by",
+        "  TypeError: a text is no number",
+    ]
+    assert error.__notes__[1] == ELSEWHERE
+
+
+def test_an_error_of_vista_from_another_node_is_one_line() -> None:
+    error = NoSuchMethod("no method 'x'")
+    error.add_note(ELSEWHERE)
+    assert failure.in_one_line(error) == "NoSuchMethod: no method 'x'"

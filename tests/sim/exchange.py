@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from vista.peers.urls import PeerUrl
+from vista.peering.urls import PeerUrl
 from vista.testing import Failure, Faults, SimulatedNode, World, run_seed
 from vista.testing.connections import OPEN
 

@@ -9,8 +9,8 @@ import pytest
 
 import vista
 from vista.errors import LocalProtocolError, PeerAddressError
-from vista.peers.curve import public_key_of
-from vista.peers.urls import PeerUrl
+from vista.peering.curve import public_key_of
+from vista.peering.urls import PeerUrl
 from vista.testing import Conditions, World
 
 ONE_KEY = bytes(range(32))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.values.samples import Handle
 from vista.errors import RemoteProtocolError
 from vista.limits import Limits
 from vista.records import find_record
 from vista.values import copy_value
 from vista.wire.codec import Codec
-from vista.wire.frames import Frames
+from vista.wire.frames import CALL_HEAD, FIELDS, POST_HEAD, Frames, Kind, Part
 
 LIMITS = Limits(large_buffer_bytes=64)
+
+HEADS = {Kind.CALL: CALL_HEAD, Kind.POST: POST_HEAD}
 
 
 def make_codec(limits: Limits = LIMITS) -> Codec:
@@ -43,7 +47,24 @@ def check_frame_parts(parts: list[bytes]) -> None:
     """Parts give messages that may be sent on as they are, or `RemoteProtocolError`."""
     frames = Frames(LIMITS)
     try:
-        messages = frames.decode_batch(parts)
+        rows = frames.decode_batch(parts)
     except RemoteProtocolError:
         return
-    assert frames.decode_batch(frames.encode_batch(messages)) == messages
+    again = frames.decode_batch(parts)
+    buffers: list[Part] = []
+    sent = [row_to_send(row, buffers) for row in again]
+    assert frames.decode_batch(frames.encode_batch(sent, buffers)) == rows
+
+
+def row_to_send(row: list[Any], buffers: list[Part]) -> list[Any]:
+    """Return a row that arrived as it is sent on, its large buffers added to ``buffers``."""
+    kind, *fields = row
+    if kind == Kind.ROUTED:
+        return [kind, *fields[:-1], row_to_send(fields[-1], buffers)]
+    if kind in HEADS:
+        fields[0] = HEADS[kind].pack(*fields[0])
+    if "payload" in FIELDS[Kind(kind)]:
+        payload, *own = fields[-1]
+        fields[-1] = payload
+        buffers += own
+    return [kind, *fields]

@@ -18,6 +18,7 @@ from tests.wire.checks import (
     make_codec,
 )
 from vista.errors import RemoteProtocolError
+from vista.wire.frames import CALL_HEAD, POST_HEAD, Kind
 
 CODEC = make_codec()
 
@@ -154,6 +155,41 @@ def test_garbage_parts_give_a_value_or_a_protocol_error(parts: list[bytes]) -> N
 @given(st.lists(st.one_of(st.binary(), values().map(CODEC.encode)), max_size=3))
 def test_garbage_frames_give_messages_or_a_protocol_error(parts: list[bytes]) -> None:
     check_frame_parts(parts)
+
+
+FIELD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**64 - 1),
+    st.floats(),
+    st.text(max_size=9),
+    st.sampled_from([0, 10, 16, 18, CALL_HEAD.size, POST_HEAD.size]).map(bytes),
+)
+ROWS = st.recursive(
+    st.tuples(st.sampled_from(Kind), st.lists(FIELD, max_size=6)).map(
+        lambda row: [*row[:1], *row[1]]
+    ),
+    lambda rows: st.lists(FIELD | rows, max_size=6),
+    max_leaves=4,
+)
+
+
+@given(st.lists(ROWS, max_size=3), st.lists(st.binary(max_size=9), max_size=2))
+def test_rows_of_garbage_give_messages_or_a_protocol_error(
+    rows: list[Any], buffers: list[bytes]
+) -> None:
+    check_frame_parts([bytes(msgpack.packb(rows)), *buffers])
+
+
+@pytest.mark.parametrize("field", [None, True, 1.0, -1, 2**64 - 1, "text", b"", [], {}, [[]], [{}]])
+@pytest.mark.parametrize("kind", Kind)
+def test_any_field_of_any_kind_may_be_anything(kind: Kind, field: Any) -> None:
+    right = [bytes(CALL_HEAD.size), "method", "user", b"", b""]
+    for at in range(7):
+        for length in range(at, 7):
+            row = [kind, *right[: length - 1]]
+            row[at:at] = [field]
+            check_frame_parts([bytes(msgpack.packb([row, [6, bytes(10), bytes(10), 1, row]]))])
 
 
 @pytest.mark.parametrize(

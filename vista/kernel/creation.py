@@ -15,6 +15,7 @@ from vista.kernel.current import METHOD, RECORD, current
 from vista.kernel.deletion import remove
 from vista.kernel.futures import wait_parked
 from vista.kernel.hot import ATOMS
+from vista.kernel.keeping import await_created
 from vista.kernel.objects import DEFINITIONS
 from vista.kernel.refs import Ref, set_record
 from vista.kernel.table import Record
@@ -82,7 +83,7 @@ def create_object(
             monitor.finish(record, frame)
         if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
             worker.reenter(parent)
-        return ref
+        return ref if record.guard is None else await_created(worker, record)
     raise outcome
 
 

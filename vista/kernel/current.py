@@ -35,6 +35,20 @@ user, bound method) and becomes the frame of its invocation as it is.
 """
 
 
+def acting(frame: Frame | None) -> Frame | None:
+    """Return the frame in whose name ``frame`` sends.
+
+    A native method and a coroutine send by functions that are run for them; those are passed over.
+    """
+    while (
+        frame is not None
+        and frame[PARENT] is not None
+        and frame[METHOD] is frame[RECORD].kernel.outside
+    ):
+        frame = frame[PARENT]
+    return frame
+
+
 class Context:
     """What code that runs knows of itself.
 

@@ -36,7 +36,7 @@ def remove(kernel: Kernel, record: Record) -> None:
             kernel.note_lost_post(str(gone))
     _end_threads_in(kernel, record, gone)
     guard = record.guard
-    if guard is not None and guard.watchers:
+    if guard is not None:
         guard.object_deleted(record)
 
 

@@ -1,6 +1,6 @@
 """What a kernel asks of whoever reaches the objects of other nodes.
 
-The kernel itself knows only its own objects. `vista.peers` puts an `Elsewhere` into
+The kernel itself knows only its own objects. `vista.peering` puts an `Elsewhere` into
 ``Kernel.elsewhere`` when the node gets its first link.
 """
 
@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from vista.ids import Id
     from vista.kernel.refs import Ref
+    from vista.kernel.rows import PeerRow, ServiceRow
+    from vista.kernel.table import Record
 
 
 class Elsewhere(Protocol):
@@ -21,6 +24,18 @@ class Elsewhere(Protocol):
         It is callable and has ``post`` and ``future``, as a local method has.
         """
 
+    def has_moved(self, id: bytes) -> bool:
+        """Whether an object that is not here went to another node, which is known."""
+
+    def call(self, id: Id, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Send a message to an object elsewhere and wait for the result, as a vista thread."""
+
+    def forward(self, message: Any) -> None:
+        """Pass on a message whose object went elsewhere; see `vista.kernel.invoke.Message`."""
+
+    def move(self, record: Record, creator: Ref, seconds: float) -> Ref:
+        """Move an object to the node of ``creator``, as the thread active in it."""
+
     def creators(self) -> list[Ref]:
         """Return the ObjectCreators of the other nodes that can be reached."""
 
@@ -29,3 +44,9 @@ class Elsewhere(Protocol):
 
     def on_service(self, name: str, record: Any) -> None:
         """Take note that a service of this node was registered, or with None withdrawn."""
+
+    def service_rows(self) -> list[ServiceRow]:
+        """Return a row for each service that another node announces, by name, the nearest first."""
+
+    def peer_rows(self) -> list[PeerRow]:
+        """Return a row for each other node that can be reached, the nearest first."""

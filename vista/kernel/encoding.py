@@ -18,6 +18,7 @@ from vista.ids import ID_BYTES, Id
 from vista.kernel.deletion import remove
 
 if TYPE_CHECKING:
+    from vista.kernel.classes import ClassEntry
     from vista.kernel.kernel import Kernel
     from vista.kernel.objects import Object
     from vista.kernel.table import Record
@@ -99,6 +100,29 @@ def import_record(kernel: Kernel, data: bytes) -> Record:
     Raises `RemoteProtocolError` when ``data`` is no encoding, `NoSuchClass` when its class version
     is not to be had, and `BadValueError` when an object with this Id is here already.
     """
+    entry, id, state = read_encoding(kernel, data)
+    if id in kernel.table.records:
+        raise BadValueError(f"object {id} is here already; delete it before importing it")
+    record = revive(kernel, entry, id, state)
+    if "object_imported" in entry.methods:
+        kernel.post_quietly(record.ref, "object_imported")
+    return record
+
+
+def read_encoding(kernel: Kernel, data: bytes) -> tuple[ClassEntry, Id, dict[str, Any]]:
+    """Return the class, the Id and the variables that an encoding holds.
+
+    Raises `RemoteProtocolError` when ``data`` is no encoding and `NoSuchClass`.
+    """
+    namespace, name, version, id, state = parts_of_encoding(kernel, data)
+    return kernel.find_class((namespace, name, version)), id, state
+
+
+def parts_of_encoding(kernel: Kernel, data: bytes) -> tuple[str, str, int, Id, dict[str, Any]]:
+    """Return name space, class name, version, Id and variables, whether the class is here or not.
+
+    Raises `RemoteProtocolError` when ``data`` is no encoding.
+    """
     if not isinstance(data, bytes | bytearray | memoryview):
         raise BadValueError(f"an encoded object is bytes, not {type(data).__name__}")
     decoded = kernel.codec.decode(bytes(data))
@@ -107,10 +131,14 @@ def import_record(kernel: Kernel, data: bytes) -> Record:
     _, namespace, name, version, number, state = decoded
     if not _well_formed(namespace, name, version, number, state):
         raise RemoteProtocolError("not an encoded object: its parts have other types")
-    entry = kernel.find_class((namespace, name, version))
-    id = Id(number)
-    if id in kernel.table.records:
-        raise BadValueError(f"object {id} is here already; delete it before importing it")
+    return namespace, name, version, Id(number), state
+
+
+def revive(kernel: Kernel, entry: ClassEntry, id: Id, state: dict[str, Any]) -> Record:
+    """Make an object of a class with an Id and variables that it had before.
+
+    Raises `RemoteProtocolError` for variables that the class has no place for.
+    """
     record = kernel.add_record(entry, id)
     kernel.table.reserve(id)
     entry.created += 1
@@ -121,8 +149,6 @@ def import_record(kernel: Kernel, data: bytes) -> Record:
         raise RemoteProtocolError(f"not an encoded {entry.full_name}: {error}") from None
     if kernel.default_acl is not None:
         kernel.guard_of(record).acl = kernel.default_acl
-    if "object_imported" in entry.methods:
-        kernel.post_quietly(record.ref, "object_imported")
     return record
 
 

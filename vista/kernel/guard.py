@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vista.errors import AccessDenied, NoSuchMethod, NotAValueError
 from vista.kernel.access import ADMINISTERING, AccessControlList
-from vista.kernel.current import METHOD, PARENT, RECORD, Frame, current
+from vista.kernel.current import METHOD, PARENT, RECORD, Context, Frame, acting, current
 from vista.kernel.encoding import variables_of
 from vista.kernel.methods import MethodEntry
 from vista.kernel.table import GONE
@@ -18,6 +18,7 @@ from vista.kernel.table import GONE
 if TYPE_CHECKING:
     from vista.ids import Id
     from vista.kernel.classes import ClassEntry
+    from vista.kernel.keeping import Keeper
     from vista.kernel.table import Record
 
 _ALWAYS_OWN = frozenset({"set_acl", "get_acl"})
@@ -29,14 +30,16 @@ class Guard:
     ``watchers`` are the targets (Refs or service names) that get ``object_modified`` and
     ``object_deleted``. A change is found by comparing the encoded variables at the end of each
     active stretch of a thread with those at the last one; so changes deep inside count too.
+    ``keeper`` is who keeps the object on a disk.
     """
 
-    __slots__ = ("_changed", "_prints", "acl", "meta", "watchers")
+    __slots__ = ("_changed", "_prints", "acl", "keeper", "meta", "watchers")
 
     def __init__(self) -> None:
         self.acl: AccessControlList | None = None
         self.watchers: dict[Any, None] = {}
         self.meta: Any = None
+        self.keeper: Keeper | None = None
         self._prints: dict[str, Any] = {}
         self._changed: dict[int, Frame] = {}
 
@@ -62,13 +65,16 @@ class Guard:
         """Return what a message is to run: its method, or one that forwards it to the meta object.
 
         ``sender`` is the frame that sends it. What the meta object sends, also in a chain of calls
-        or by post, goes to the object; so does set_meta.
+        or by post, goes to the object; so does set_meta. Of a meta object on another node the chain
+        shows at least the message that was forwarded to it.
         """
         meta = self.meta
         if meta is None or method.forwards or method.name == "set_meta":
             return method
         while sender is not None:
-            if sender[RECORD].ref == meta:
+            if sender[RECORD].ref == meta or (
+                sender[METHOD].forwards and sender[RECORD].guard is self
+            ):
                 return method
             sender = sender[PARENT]
         return _forwarding(method, meta)
@@ -99,7 +105,12 @@ class Guard:
 
     def note_changes(self, record: Record, frame: Frame) -> None:
         """At the end of an active stretch: remember whether ``frame`` changed variables."""
-        if not self.watchers or record.idle is GONE:
+        if record.idle is GONE:
+            return
+        # A preemptable method may end while another one is half way; that one's end counts then.
+        if self.keeper is not None and not (frame[METHOD].preemptable and is_held(record)):
+            self.keeper.note(record)
+        if not self.watchers:
             return
         prints = _fingerprint(record)
         if prints != self._prints:
@@ -113,6 +124,8 @@ class Guard:
 
     def object_deleted(self, record: Record) -> None:
         """Tell the watchers that the object is gone; they hear nothing of it after that."""
+        if self.keeper is not None:
+            self.keeper.forget(record)
         self.tell(record, "object_deleted")
         self.watchers.clear()
 
@@ -120,6 +133,18 @@ class Guard:
         """Post ``message(id)`` to every watcher."""
         for watcher in list(self.watchers):
             record.kernel.post_quietly(watcher, message, record.id)
+
+
+def is_held(record: Record) -> bool:
+    """Return whether a thread is active in the object."""
+    return isinstance(record.state, Context)
+
+
+def note_outside(record: Record) -> None:
+    """Have the keeper of an object note what changed about it without a thread in it."""
+    guard = record.guard
+    if guard is not None and guard.keeper is not None and not is_held(record):
+        guard.keeper.note(record)
 
 
 def administer(record: Record, method: str) -> None:
@@ -143,7 +168,7 @@ def _acts_itself(record: Record, method: str) -> bool:
     """Whether the code that runs is the object's own, or a message that it sent to itself."""
     frame = current().frame
     if frame is not None and frame[RECORD] is record and frame[METHOD].name == method:
-        frame = frame[PARENT]
+        frame = acting(frame[PARENT])
     return frame is not None and frame[RECORD] is record
 
 
@@ -173,7 +198,7 @@ def _forwarding(method: MethodEntry, meta: Any) -> MethodEntry:
         if method.name in ADMINISTERING:
             # Here the sender is known; an object in charge of itself would be taken for it below.
             administer(instance._record, method.name)
-        parent = current().frame[PARENT]
+        parent = acting(current().frame[PARENT])
         sender = None if parent is None else parent[RECORD].ref
         named = (kwargs,) if kwargs else ()
         return meta.forward_method_invocation(instance, method.name, list(args), sender, *named)

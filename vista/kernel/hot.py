@@ -26,6 +26,7 @@ from vista import values
 from vista.kernel import monitor
 from vista.kernel.current import METHOD, RECORD, current
 from vista.kernel.futures import Future
+from vista.kernel.keeping import await_kept, reply
 from vista.kernel.refs import Ref
 from vista.kernel.table import QUEUED, Record
 from vista.values import copy_arguments, copy_value
@@ -109,13 +110,15 @@ class RefMethod:
                 record.state = record.idle
             else:
                 monitor.finish(record, frame)
+                if record.guard is not None:
+                    await_kept(worker, record)
             if parent[RECORD].state is not worker and not parent[METHOD].preemptable:
                 worker.reenter(parent)
             return result
         # Not in the handler: there Python would replace the context that the error came with.
         raise outcome
 
-    def post(self, *args: Any, **kwargs: Any) -> None:
+    def post(self, /, *args: Any, **kwargs: Any) -> None:
         """Send the message one way; see `vista.post`."""
         record = self._record
         kernel = record.kernel
@@ -148,7 +151,7 @@ class RefMethod:
         else:
             kernel.invoker.deliver(message)
 
-    def future(self, *args: Any, **kwargs: Any) -> Future:
+    def future(self, /, *args: Any, **kwargs: Any) -> Future:
         """Send the message and return a `Future` of its result at once; see `vista.future`."""
         record, method = self._record, self._method
         kernel = record.kernel
@@ -261,6 +264,12 @@ def _answer(invoker: Invoker, worker: Worker, message: Message) -> None:
     except BaseException as error:
         invoker.message_failed(worker, message, error)
         return
+    if record.guard is not None:
+        # It got one meanwhile.
+        monitor.finish(record, message)
+        reply(record, future, result)
+        return
+    # First: it may put a thread into the queue.
     future.resolve(result)
     if record.queue is None:
         record.state = record.idle

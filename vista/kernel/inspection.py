@@ -9,7 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import BadValueError, NoSuchObject, ThreadKilled
-from vista.ids import Id
+from vista.ids import Id, node_text
 from vista.kernel.current import METHOD, RECORD, Frame, current
 from vista.kernel.invoke import age_of
 from vista.kernel.rows import ClassRow, ObjectRow, ServiceRow, ThreadRow
@@ -17,6 +17,7 @@ from vista.kernel.threads import RUNNING, WOKEN, Worker
 
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
+    from vista.kernel.refs import Ref
 
 
 _FORGET_MIN: Final = 64
@@ -161,11 +162,22 @@ def object_rows(kernel: Kernel) -> list[ObjectRow]:
 
 
 def service_rows(kernel: Kernel) -> list[ServiceRow]:
-    """Return a row for each service name, by name."""
-    return [
-        ServiceRow(name=name, object=ref._id, class_name=ref._record.entry.full_name)
+    """Return a row for each service name and each node that provides it, by name, nearest first."""
+    own = node_text(kernel.table.node)
+    rows = [
+        ServiceRow(name=name, object=ref._id, class_name=_class_of(ref), node=own)
         for name, ref in kernel.services.items()
     ]
+    if kernel.elsewhere is not None:
+        rows += kernel.elsewhere.service_rows()
+        rows.sort(key=lambda row: row.name)
+    return rows
+
+
+def _class_of(ref: Ref) -> str:
+    """Return the name of an object's class, empty for one that is brought when it is needed."""
+    entry = ref._record.entry
+    return "" if entry is None else str(entry.full_name)
 
 
 def class_rows(kernel: Kernel) -> list[ClassRow]:

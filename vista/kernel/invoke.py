@@ -22,10 +22,13 @@ from vista.kernel.current import (
     STARTED,
     Context,
     Frame,
+    acting,
     current,
 )
+from vista.kernel.encoding import encode_record
 from vista.kernel.futures import Future, wait_parked
 from vista.kernel.hot import ATOMS, RefMethod, SpecialMethod
+from vista.kernel.keeping import await_kept, reply
 from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import Ref
 from vista.kernel.table import GONE, PASSING, QUEUED, Record
@@ -33,6 +36,7 @@ from vista.kernel.threads import KillThread, Worker
 from vista.values import copy_arguments, copy_exception, copy_value
 
 if TYPE_CHECKING:
+    from vista.kernel.elsewhere import Elsewhere
     from vista.kernel.kernel import Kernel
 
 _UNTIMED: Final = 16
@@ -142,7 +146,14 @@ class Invoker:
             record.guard.note_changes(record, message)
             record.guard.thread_ended(record, message)
         if future is not None:
-            future.resolve(result)
+            reply(record, future, result)
+
+    def encoded(self, record: Record) -> bytes | BaseException:
+        """Return the encoding of an object, or what its ``encode`` or a variable had against it."""
+        try:
+            return encode_record(record)
+        except Exception as error:
+            return copy_exception(error)
 
     def _guarded(
         self,
@@ -205,6 +216,8 @@ class Invoker:
             deep = self.check(worker)
             timed = True
         if record.idle is GONE:
+            if (elsewhere := self._elsewhere(record)) is not None:
+                return elsewhere.call(record.id, method.name, args, kwargs)
             record, method = self._follow(record, method)
         if record.guard is not None:
             method = record.guard.in_charge(method, worker.frame)
@@ -268,6 +281,8 @@ class Invoker:
         try:
             if outcome is None:
                 self._returned(worker, frame, hold)
+                if record.guard is not None:
+                    await_kept(worker, record)
                 return result
             outcome = self.failed(worker, frame, outcome, hold)
         except RecursionError as full:
@@ -357,15 +372,17 @@ class Invoker:
 
     # --- queues ----------------------------------------------------------------------------
 
-    def deliver(self, message: Message) -> None:
+    def deliver(self, message: Message, sender: Frame | None = None) -> None:
         """Queue a message for its object.
+
+        ``sender`` is the frame that sent a post, if it is not the calling code's own.
 
         Raises `Overloaded` when too many wait there already. A message to an object that is gone
         ends with `ObjectDeleted` for whoever waits for it.
         """
         record, method = message[RECORD], message[METHOD]
         if record.guard is not None:
-            method = record.guard.in_charge(method, current().frame)
+            method = record.guard.in_charge(method, sender or message[PARENT] or current().frame)
             message = (record, method, *message[2:-1], run_of(record, method))
         self._queue(message)
 
@@ -393,7 +410,18 @@ class Invoker:
                 )
             monitor.line_up(record, message)
 
+    def _elsewhere(self, record: Record) -> Elsewhere | None:
+        """Return who reaches an object that went to another node, None if it did not."""
+        elsewhere = self.kernel.elsewhere
+        key = record.key
+        if elsewhere is None or key in self.kernel.table.records or not elsewhere.has_moved(key):
+            return None
+        return elsewhere
+
     def _deliver_gone(self, message: Message) -> None:
+        if (elsewhere := self._elsewhere(message[RECORD])) is not None:
+            elsewhere.forward(message)
+            return
         readdressed = self.readdressed(message)
         if readdressed is not None:
             self._queue(readdressed)
@@ -436,7 +464,7 @@ def _taken(worker: Worker) -> Message | None:
 
 def sender_of(frame: Frame | None) -> Ref | None:
     """Return the object that sent the call ``frame``, None for posts and calls from outside."""
-    parent = None if frame is None else frame[PARENT]
+    parent = None if frame is None else acting(frame[PARENT])
     if parent is None:
         return None
     ref: Ref | None = parent[RECORD].ref

@@ -41,15 +41,17 @@ from vista.kernel.futures import Errand, Future
 from vista.kernel.guard import Guard, administer, unanswered
 from vista.kernel.hot import work
 from vista.kernel.hub import Hub
+from vista.kernel.identity import Identity
 from vista.kernel.inspection import ThreadIds
 from vista.kernel.invoke import Invoker, Message
+from vista.kernel.keeping import Pager
 from vista.kernel.methods import LIFECYCLE, MethodEntry, message_name
 from vista.kernel.objects import ClassName, Object
 from vista.kernel.refs import Ref, keep_call, make_ref
 from vista.kernel.scopes import outside_due
 from vista.kernel.services import ServiceTable
 from vista.kernel.statistics import Counters
-from vista.kernel.table import GONE, GUARDED, Absent, Record, Table
+from vista.kernel.table import GONE, GUARDED, Absent, Record, make_table
 from vista.kernel.threads import Threads, Worker
 from vista.kernel.timers import Timers
 from vista.kernel.unknown import missing_call
@@ -72,7 +74,7 @@ class Kernel:
 
     ``hub`` gives time, scheduling and randomness; ``limits`` the bounds; ``user`` the name in which
     code outside of vista threads acts; ``settings`` is free for those who boot the node; ``name``
-    is for people.
+    is for people; ``identity`` is who the node is, drawn by chance when it is left out.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class Kernel:
         limits: Limits,
         user: str,
         *,
-        identity: bytes | None = None,
+        identity: bytes | Identity | None = None,
         settings: dict[str, Any] | None = None,
     ) -> None:
         limits.validate()
@@ -98,7 +100,7 @@ class Kernel:
         self.timers = Timers(hub)
         self.threads = Threads(self)
         self.thread_ids = ThreadIds(self)
-        self.table = Table(hub.entropy(NODE_BYTES) if identity is None else identity)
+        self.table = make_table(identity or hub.entropy(NODE_BYTES))
         self.classes = ClassTable()
         self.services = ServiceTable(self)
         self.invoker = Invoker(self)
@@ -107,6 +109,7 @@ class Kernel:
         self._deleting: set[bytes] = set()
         self.stop_requested: Callable[[str], None] | None = None
         self.elsewhere: Elsewhere | None = None
+        self.pagers: list[Pager] = []
         self.on_close: list[Callable[[], None]] = []
         program = ClassEntry(Program)
         self.program = Record(self, self.table.new_id(), program, object.__new__(Program))
@@ -188,6 +191,16 @@ class Kernel:
         """Make an object one of another class version; see `Object.upgrade`."""
         return upgrade.upgrade(self, record, version, seconds).entry.class_name
 
+    def move_record(self, record: Record, creator: Any, seconds: float) -> Ref:
+        """Move an object to the node of an ObjectCreator, as the thread active in it."""
+        if not isinstance(creator, Ref):
+            raise BadValueError(f"an object moves to an ObjectCreator, not to {creator!r}")
+        if creator._id == creator_id(self.table.node):
+            return self.ref_to(record)
+        if self.elsewhere is None:
+            raise self.absent(creator)
+        return self.elsewhere.move(record, creator, seconds)
+
     def import_object(self, data: bytes) -> Ref:
         """Make an object from its encoding and return its Ref."""
         return self.ref_to(encoding.import_record(self, data))
@@ -241,6 +254,13 @@ class Kernel:
             raise self.absent(ref)
         return record
 
+    def pager_of(self, id: bytes) -> Pager | None:
+        """Return who can bring an object that is not here, or None."""
+        for pager in self.pagers:
+            if id in pager:
+                return pager
+        return None
+
     def absent(self, ref: Ref) -> NoSuchObject:
         """Return the error for a Ref whose object is not here."""
         if isinstance(ref._record, Record) or self.was_here(ref._id):
@@ -271,8 +291,12 @@ class Kernel:
 
     def _bind_elsewhere(self, ref: Ref, name: str) -> Any:
         call = None
-        if self.elsewhere is not None and not self.was_here(ref._id):
-            call = self.elsewhere.bind(ref, name)
+        pager = self.pager_of(ref._id)
+        if pager is not None:
+            return pager.bind(ref, name)
+        elsewhere, id = self.elsewhere, ref._id
+        if elsewhere is not None and (not self.was_here(id) or elsewhere.has_moved(id)):
+            call = elsewhere.bind(ref, name)
         return call or missing_call(self, lambda: self.absent(ref), name)
 
     def method_for(self, record: Record, name: str) -> MethodEntry | None:

@@ -91,7 +91,7 @@ def release_chain(worker: Worker, innermost: Frame, *, keep: bool = False) -> No
 def leave(record: Record, frame: Frame) -> None:
     """End an active stretch of ``frame``: note changes for watchers, then release."""
     guard = record.guard
-    if guard is not None and guard.watchers:
+    if guard is not None and (guard.watchers or guard.keeper is not None):
         guard.note_changes(record, frame)
     release(record)
 

@@ -17,6 +17,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextvars import ContextVar, Token
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -24,6 +25,7 @@ from vista.errors import WrongContextError
 from vista.kernel.access import AccessControlList, checked_acl
 from vista.kernel.current import current
 from vista.kernel.hub import AsyncioHub, Hub
+from vista.kernel.identity import FileIdentity
 from vista.kernel.kernel import Kernel
 from vista.limits import Limits
 
@@ -42,6 +44,10 @@ class Node:
     default); ``settings`` are free for those who boot the node. ``default_acl`` guards every object
     that is made without an access list of its own; with None everybody may do everything.
 
+    ``state_directory`` is where the node keeps what outlives its process: who it is to its peers,
+    and the stores of persistent objects. Without it the node is another one each time. Raises
+    `StoreError` when the directory cannot be used or another process uses it.
+
     >>> with vista.Node("counting") as node:
     ...     counter = vista.create(Counter, 5)
     """
@@ -55,15 +61,25 @@ class Node:
         user: str | None = None,
         settings: dict[str, Any] | None = None,
         default_acl: AccessControlList | None = None,
+        state_directory: str | Path | None = None,
     ) -> None:
         limits = limits or Limits()
         # Before there is a loop to close.
         limits.validate()
         acl = checked_acl(default_acl)
         self.name = name or "node"
+        settings = {} if settings is None else settings
+        identity = settings.get("identity")
+        if state_directory is not None:
+            settings["state_directory"] = str(state_directory)
+            identity = FileIdentity(Path(state_directory))
         self._owns_hub = hub is None
         hub = hub or AsyncioHub(native_threads_max=limits.native_threads_max)
-        self.kernel = Kernel(hub, limits, user or _user_name(), settings=settings)
+        self.kernel = Kernel(
+            hub, limits, user or _user_name(), identity=identity, settings=settings
+        )
+        if isinstance(identity, FileIdentity):
+            self.kernel.on_close.append(identity.close)
         self.kernel.name = self.name
         self.kernel.default_acl = acl
         self.kernel.stop_requested = self._note_stop_request

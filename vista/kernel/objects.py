@@ -261,6 +261,11 @@ class Object(Referable):
         administer(self._record, "upgrade")
         return self._record.kernel.upgrade_record(self._record, version, timeout)
 
+    def move_to(self, creator: Any, timeout: float = 5.0) -> Any:
+        """Move this object to the node of an ObjectCreator; see `vista.move`. Return its Ref."""
+        administer(self._record, "move_to")
+        return self._record.kernel.move_record(self._record, creator, timeout)
+
     def handle_exception(self, exception_name: str) -> None:
         """Take note of an exception, as in the original; this one logs it."""
         self._record.kernel.log.error("%s: exception %s", self._record, exception_name)

@@ -44,11 +44,41 @@ class ObjectRow:
 @record
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """One service name and the object that provides it."""
+    """One service name and the object that provides it.
+
+    ``node`` is the text of the identity of the node that announces it; the class of an object on
+    another node is not told.
+    """
 
     name: str
     object: Id
     class_name: str
+    node: str
+
+
+@record
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    """One node that can be reached; of a neighbour also what the link to it counts.
+
+    ``node`` is the text of its identity and ``name`` what it calls itself; ``hops`` counts the
+    links on the way to it, and ``link`` says where the first one leads. ``user`` is the one that
+    the neighbour's messages run as here, with ``rights``. A node further off has no name and no
+    figures here: they belong to its own links.
+    """
+
+    node: str
+    name: str
+    hops: int
+    link: str
+    user: str
+    rights: tuple[str, ...]
+    messages_sent: int | None
+    messages_received: int | None
+    bytes_sent: int | None
+    bytes_received: int | None
+    messages_waiting: int | None
+    round_trip_seconds: float | None
 
 
 @record

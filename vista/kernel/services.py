@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vista.errors import BadValueError, CallTimeout, NoSuchService, ServiceTaken
 from vista.kernel.current import current
+from vista.kernel.guard import note_outside
 
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
@@ -32,11 +33,13 @@ class ServiceTable:
         ref = self._kernel.ref_to(record)
         holder = self._refs.get(name)
         if holder is not None:
-            if holder == ref:
+            if holder == ref and name in record.services:
                 return
-            raise ServiceTaken(f"service {name!r} is provided by {holder!r} already")
+            if holder != ref:
+                raise ServiceTaken(f"service {name!r} is provided by {holder!r} already")
         self._refs[name] = ref
         record.services = (*record.services, name)
+        note_outside(record)
         self._tell(name, record)
         self.appeared(name)
 
@@ -45,8 +48,16 @@ class ServiceTable:
         record = self.lookup(name)._record
         if self._refs.pop(name, None) is None:
             raise NoSuchService(f"service {name!r} is provided by another node")
-        record.services = tuple(known for known in record.services if known != name)
+        if record.services:
+            record.services = tuple(known for known in record.services if known != name)
+            note_outside(record)
         self._tell(name, None)
+
+    def promise(self, name: str, ref: Ref) -> None:
+        """Let a name mean an object that is brought when a message for it arrives."""
+        if self._refs.setdefault(name, ref) is ref:
+            self._tell(name, ref._record)
+            self.appeared(name)
 
     def _tell(self, name: str, record: Record | None) -> None:
         elsewhere = self._kernel.elsewhere

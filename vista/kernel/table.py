@@ -21,13 +21,15 @@ of a call on the hot path costs one test.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from vista.ids import NODE_BYTES, SERIAL_BYTES, Id
+from vista.ids import NODE_BYTES, SERIAL_BYTES, SERIAL_MAX, Id
 
 if TYPE_CHECKING:
     from vista.kernel.classes import ClassEntry
     from vista.kernel.guard import Guard
+    from vista.kernel.identity import Identity
     from vista.kernel.kernel import Kernel
     from vista.kernel.objects import Object
     from vista.kernel.refs import Ref
@@ -103,25 +105,45 @@ class Absent:
     state: Final = GONE
     entry: Final = None
     successor: Final = None
+    services: Final[tuple[str, ...]] = ()
 
     def __init__(self, kernel: Kernel, id: Id) -> None:
         self.kernel = kernel
         self.id = self.key = id
 
 
+def make_table(identity: bytes | Identity) -> Table:
+    """Return the empty table of a node that is known by ``identity``."""
+    if isinstance(identity, bytes):
+        return Table(identity)
+    return Table(identity.node, identity.take_block)
+
+
 class Table:
     """The objects of one node by Id.
 
-    ``node`` is the node's identity (10 bytes); `new_id` counts its serial numbers.
+    ``node`` is the node's identity (10 bytes); `new_id` counts its serial numbers, which
+    ``take_block`` gives in blocks where the identity outlives the process.
     """
 
-    __slots__ = ("_reserved", "_serial", "node", "records")
+    __slots__ = (
+        "_block_end",
+        "_checked_from",
+        "_reserved",
+        "_serial",
+        "_take_block",
+        "node",
+        "records",
+    )
 
-    def __init__(self, node: bytes) -> None:
+    def __init__(self, node: bytes, take_block: Callable[[], range] | None = None) -> None:
         assert len(node) == NODE_BYTES
         self.node = node
         self.records: dict[bytes, Record] = {}
-        self._serial = 0
+        self._take_block = take_block
+        block = range(1, SERIAL_MAX) if take_block is None else take_block()
+        self._serial = block.start - 1
+        self._block_end = self._checked_from = block.stop
         self._reserved: set[int] = set()
 
     @property
@@ -132,8 +154,8 @@ class Table:
     def new_key(self) -> bytes:
         """Return the bytes of an Id nobody ever had."""
         self._serial = serial = self._serial + 1
-        if self._reserved:
-            self._serial = serial = self._past_reserved(serial)
+        if serial >= self._checked_from:
+            self._serial = serial = self._checked(serial)
         return self.node + serial.to_bytes(SERIAL_BYTES, "big")
 
     def reserve(self, id: Id) -> None:
@@ -143,11 +165,19 @@ class Table:
         """
         if id.node == self.node and id.serial > self._serial:
             self._reserved.add(id.serial)
+            self._checked_from = 0
 
-    def _past_reserved(self, serial: int) -> int:
-        while serial in self._reserved:
-            self._reserved.discard(serial)
-            serial += 1
+    def _checked(self, serial: int) -> int:
+        """Return the next serial number that may be given."""
+        while serial in self._reserved or serial >= self._block_end:
+            if serial >= self._block_end:
+                assert self._take_block is not None
+                block = self._take_block()
+                serial, self._block_end = block.start, block.stop
+            else:
+                self._reserved.discard(serial)
+                serial += 1
+        self._checked_from = 0 if self._reserved else self._block_end
         return serial
 
     def new_id(self) -> Id:

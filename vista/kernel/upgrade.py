@@ -30,12 +30,8 @@ def upgrade(kernel: Kernel, record: Record, version: int | None, seconds: float)
 
     Waits up to ``seconds`` for other threads in the object, then raises `ObjectBusy`.
     """
-    _refuse_own_chain(record)
     due = kernel.hub.time() + seconds
-    while others := _others(kernel, record):
-        if kernel.hub.time() >= due:
-            raise ObjectBusy(f"{record} has threads that do not end: {', '.join(others)}")
-        kernel.sleep(_LOOK_AGAIN_SECONDS)
+    quiesce(kernel, record, seconds, "upgrade")
     if record.idle is GONE:
         # Another upgrade was faster: this one takes its turn in what stands in the object's place.
         ref = kernel.ref_to(record)
@@ -50,57 +46,80 @@ def upgrade(kernel: Kernel, record: Record, version: int | None, seconds: float)
     successor.ref = kernel.ref_to(record)
     instance: Any = successor.instance
     instance._record = successor
-    _take_state(kernel, record, successor)
+    _take_state(record, successor)
     _replace(kernel, record, successor)
     return successor
 
 
-def _refuse_own_chain(record: Record) -> None:
-    """Raise `ObjectBusy` when a method of the object waits for the upgrade or called it directly.
+def quiesce(kernel: Kernel, record: Record, seconds: float, what: str) -> None:
+    """Wait until no other thread is in an object, as the thread ``what`` active in it.
 
-    It would go on in the instance of the old version, where nobody sees what it does.
+    Threads that do ``what`` themselves do not count. Raises `ObjectBusy` after ``seconds``, and at
+    once when a method of the object waits for this thread.
+    """
+    _refuse_own_chain(record, what)
+    due = kernel.hub.time() + seconds
+    while others := _others(kernel, record, what):
+        if kernel.hub.time() >= due:
+            raise ObjectBusy(f"{record} has threads that do not end: {', '.join(others)}")
+        kernel.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _refuse_own_chain(record: Record, what: str) -> None:
+    """Raise `ObjectBusy` when a method of the object waits for ``what`` or called it directly.
+
+    It would go on in an instance that is the object no more, where nobody sees what it does.
     """
     frame = current().frame
-    if frame[METHOD].name == "upgrade":
+    if frame[METHOD].name == what:
         frame = frame[PARENT]
     while frame is not None:
         if frame[RECORD] is record and not frame[METHOD].forwards:
             raise ObjectBusy(
-                f"{record}.{frame[METHOD].name} waits for the upgrade and would go on in the old "
-                'version; write vista.post(self, "upgrade")'
+                f"{record}.{frame[METHOD].name} waits for {what} and would go on in what the "
+                f'object was before; write vista.post(self, "{what}")'
             )
         frame = frame[PARENT]
 
 
-def _others(kernel: Kernel, record: Record) -> list[str]:
-    """Name the threads in the object that are no upgrades nor on their way to a meta object."""
+def _others(kernel: Kernel, record: Record, what: str) -> list[str]:
+    """Name the threads in the object that do not ``what`` nor are on their way to a meta object."""
     return [
         frame[METHOD].name
         for worker in kernel.threads.live()
         for frame in worker.frames()
-        if frame[RECORD] is record
-        and frame[METHOD].name != "upgrade"
-        and not frame[METHOD].forwards
+        if frame[RECORD] is record and frame[METHOD].name != what and not frame[METHOD].forwards
     ]
 
 
-def _take_state(kernel: Kernel, record: Record, successor: Record) -> None:
+def _take_state(record: Record, successor: Record) -> None:
     """Hand the variables to the new instance, by its hook where it has one."""
     state = variables_of(record.instance)
+    if successor.entry.upgraded_from is not None:
+        state = {name: _copied(value) for name, value in state.items()}
+    take_over(record, successor, record.entry.version, state)
+
+
+def take_over(held: Record, successor: Record, version: int, state: dict[str, Any]) -> None:
+    """Give an object the variables that one of another class version had, as the calling thread.
+
+    ``held`` is the one of the two that the thread keeps. The class's ``upgraded_from`` takes them
+    where it has one; what that raises is raised here.
+    """
     hook = successor.entry.upgraded_from
     if hook is None:
         set_variables(successor.instance, state)
         return
     if hook.is_async or hook.native:
         raise ClassDefinitionError(f"{hook} must be a plain method")
-    copied = {name: _copied(value) for name, value in state.items()}
     worker: Any = current()
     # Exclusive: while the hook waits for something nobody may change what it was given.
     keeping = MethodEntry(hook.name, hook.function, hook.run, hook.class_name)
     keeping.exclusive = True
-    worker.frame = frame = (record, keeping, worker.frame, kernel.now)
+    kernel = held.kernel
+    worker.frame = frame = (held, keeping, worker.frame, kernel.now)
     try:
-        hook.run(successor.instance, record.entry.version, copied)
+        hook.run(successor.instance, version, state)
     except BaseException as error:
         raise kernel.invoker.failed(worker, frame, error, False) from None
     worker.frame = frame[PARENT]

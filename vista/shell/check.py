@@ -17,7 +17,7 @@ from vista.kernel.classes import ClassEntry
 from vista.mobility.loader import find_file, is_source, read_source, search_path
 from vista.mobility.scan import ScannedClass, scan_source
 from vista.standard.installed import bare_name, class_specifier, find_installed, installed_classes
-from vista.standard.loading import fits, scan_directories
+from vista.standard.loading import PEERS, fits, scan_directories
 from vista.standard.rc_arguments import bind
 from vista.standard.rc_grammar import (
     Argument,
@@ -70,6 +70,7 @@ class _Check:
         self.variables = variables
         self.mistakes: list[Mistake] = []
         self.scanned: list[ScannedClass] = []
+        self.asks_peers = False
 
     def statement(self, statement: Statement) -> None:
         """Check one line; its name counts as set whatever is wrong with the line."""
@@ -111,6 +112,9 @@ class _Check:
             return None
         if cls is not None:
             return create_signature(ClassEntry(cls))
+        if self.asks_peers:
+            # A peer may have it, and nobody is asked before the file is run.
+            return None
         known = {*installed_classes(), *(candidate.name for candidate in self.scanned)}
         self._mistake(word, f'no class "{text}"{did_you_mean(bare_name(name), known)}')
         return None
@@ -123,7 +127,10 @@ class _Check:
             self._scan_file(known[0], str(known[0].value))
         elif bare == "AutomaticClassLoader":
             for argument in known:
-                self._scan_directory(argument, self.file(str(argument.value)))
+                if argument.value == PEERS:
+                    self.asks_peers = True
+                else:
+                    self._scan_directory(argument, self.file(str(argument.value)))
 
     def _scan_file(self, argument: Argument, name: str) -> None:
         try:

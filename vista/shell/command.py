@@ -1,4 +1,4 @@
-"""The command ``vista``: boot an rc file, check one, show classes, open a prompt.
+"""The command ``vista``: boot an rc file, check one, show classes, open a prompt, ask a node.
 
 Exit codes: 0 when all went well or a signal ended it, 1 when it failed while running, 2 for
 mistakes in the command line or in a file. Modules that only one of the commands needs are imported
@@ -14,10 +14,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from vista.errors import KeyFileError, NoSuchClass, PeerAddressError, RcError, VistaError
 from vista.shell.log import LEVELS, start_logging
+from vista.shell.options import DONE, FAILED, INTERRUPTED, MISTAKEN, Parser, take_connect
 from vista.standard.rc_grammar import did_you_mean
 
 if TYPE_CHECKING:
@@ -30,23 +31,20 @@ COLLECT_AFTER_OBJECTS = 10_000
 messages. Making many objects is 20 to 40 % faster with this; a program that makes a node by itself
 keeps the setting it has."""
 
-DONE = 0
-FAILED = 1
-MISTAKEN = 2
-
 HELP = """\
 usage: vista [OPTIONS] FILE [ARGUMENTS]    run an rc file until told to stop
-       vista [OPTIONS] COMMAND [...]
-
-An rc file makes one object a line: a class and the arguments of its create.
+       vista [OPTIONS] COMMAND [...]       vista COMMAND --help says more
 
 commands:
-  authorize ...            let in a peer: KEY USER RIGHTS; --list; --remove KEY
-  check FILE [ARGUMENTS]   find every mistake in an rc file; start nothing
-  classes                  list the installed classes
-  doc CLASS                what a class is for, what it takes and answers
-  keygen [--force]         make this user's key pair and show the public key
   repl [FILE [ARGUMENTS]]  a prompt on a running node, which has booted FILE
+  check FILE [ARGUMENTS]   find every mistake in an rc file; start nothing
+  classes, doc CLASS       the installed classes, and what one of them is for
+  keygen, authorize        make this user's keys; let in a peer of another user
+
+commands about a running node (--connect URL, --json; repl takes --connect too):
+  ps, top                  it and its peers; what it does at the moment
+  objects, threads, services, peers, classes
+  send TARGET METHOD ...   send a message to one of its objects
 
 options (before FILE or COMMAND):
   --keep-going             log a line that fails and go on with the next one
@@ -60,28 +58,15 @@ SIGTERM and SIGINT end it in good order, with exit code 0; a second one at once.
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse with our own help and one line for a mistake."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the mistake and leave with exit code 2."""
-        print(f"vista: {message}; vista --help says more", file=sys.stderr)
-        raise SystemExit(MISTAKEN)
-
-    def format_help(self) -> str:
-        """The text of ``--help``."""
-        return HELP
-
-
 def read_command_line(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line; ``words`` is what follows the options.
 
     Prints and raises `SystemExit` for ``--help``, ``--version`` and mistakes.
     """
-    parser = _Parser(prog="vista", allow_abbrev=False)
+    parser = Parser("vista", HELP)
     parser.add_argument("--keep-going", action="store_true")
     parser.add_argument("--name")
-    parser.add_argument("--log-level", choices=LEVELS, default="info")
+    parser.add_argument("--log-level", choices=LEVELS)
     parser.add_argument("--log-json", action="store_true")
     parser.add_argument("--version", action="store_true")
     parser.add_argument("words", nargs=argparse.REMAINDER)
@@ -102,6 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (NoSuchClass, KeyFileError, PeerAddressError) as error:
         print(f"vista: {error}", file=sys.stderr)
         return MISTAKEN
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output, such as head, has had enough. Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -114,10 +101,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.version:
         return show_version()
-    command = COMMANDS.get(options.words[0])
+    name, *words = options.words
+    command = COMMANDS.get(name)
     if command is None:
         return run_file(options, options.words)
-    return command(options, options.words[1:])
+    if words[:1] == ["--help"]:
+        from vista.shell.command_help import COMMAND_HELP
+
+        print(COMMAND_HELP[name], end="")
+        return DONE
+    return command(options, words)
 
 
 def show_version() -> int:
@@ -135,7 +128,7 @@ def run_file(options: argparse.Namespace, words: Sequence[str]) -> int:
 
     file_name, arguments = words[0], list(words[1:])
     _must_exist(file_name)
-    node = _make_node(options, arguments)
+    node = _make_node(options, Path(file_name).stem, arguments)
     signals = StopSignals(node.kernel)
     boots: list[Future] = []
 
@@ -171,10 +164,11 @@ def check(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 
 def classes(options: argparse.Namespace, words: Sequence[str]) -> int:
-    """``vista classes``: the table of the installed classes."""
+    """``vista classes``: the table of the installed classes, or of those that a peer knows."""
+    if words:
+        return _remote("classes")(options, words)
     from vista.shell import show
 
-    _need(words, 0, 0, "classes")
     show.print_classes(installed_rows())
     return DONE
 
@@ -216,30 +210,54 @@ def doc(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 
 def repl(options: argparse.Namespace, words: Sequence[str]) -> int:
-    """``vista repl [FILE [ARGUMENTS]]``: a prompt, with the objects FILE names as variables."""
+    """``vista repl [--connect URL] [FILE [ARGUMENTS]]``: a prompt, with the objects FILE names as
+    variables."""
     from vista.shell.repl import run_repl
 
-    file_name = words[0] if words else None
+    url, rest = take_connect(words)
+    file_name = rest[0] if rest else None
     if file_name is not None:
         _must_exist(file_name)
-    node = _make_node(options, list(words[1:]))
+    node = _make_node(options, Path(file_name).stem if file_name else "prompt", rest[1:])
     node.start()
     names: dict[str, object] = {}
-    if file_name is not None:
-        try:
+    try:
+        linked = "" if url is None else _join(node, url, names)
+        if file_name is not None:
             names.update(node.call(_boot, file_name, options.keep_going))
-        except VistaError:
-            node.stop()
-            raise
-    return run_repl(node, names, file_name)
+    except BaseException:
+        node.stop()
+        raise
+    return run_repl(node, names, file_name, linked)
+
+
+def _join(node: Node, url: str, names: dict[str, object]) -> str:
+    """Link the node of a prompt, put its peer among the names, and return words for the peer."""
+    from vista.shell.joining import SCRIPT_SECONDS_MAX, join
+
+    bound = None if sys.stdin.isatty() else SCRIPT_SECONDS_MAX
+    names["peer"] = peer = join(node, url, bound, lambda line: print(line, file=sys.stderr))
+    return f"{node.call(peer.get_name)} at {url}"
+
+
+def _remote(name: str) -> Callable[[argparse.Namespace, Sequence[str]], int]:
+    """Return what runs a command that asks a running node."""
+
+    def run(options: argparse.Namespace, words: Sequence[str]) -> int:
+        from vista.shell.remote import remote_command
+
+        return remote_command(options, name, words)
+
+    return run
 
 
 def keygen(options: argparse.Namespace, words: Sequence[str]) -> int:
     """``vista keygen [--force] [--directory D]``: make the key pair of this user's nodes."""
-    from vista.peers.keys import config_directory
+    from vista.peering.keys import config_directory
+    from vista.shell.command_help import COMMAND_HELP
     from vista.shell.key_commands import new_key
 
-    parser = _Parser(prog="vista keygen", allow_abbrev=False)
+    parser = Parser("vista keygen", COMMAND_HELP["keygen"])
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--directory", type=Path)
     given = parser.parse_args(words)
@@ -250,10 +268,11 @@ def keygen(options: argparse.Namespace, words: Sequence[str]) -> int:
 def authorize(options: argparse.Namespace, words: Sequence[str]) -> int:
     """``vista authorize KEY USER RIGHTS [--directory D]``: say who else may link to this user's
     nodes; ``--list`` shows them, ``--remove KEY`` takes one out."""
-    from vista.peers.keys import config_directory
+    from vista.peering.keys import config_directory
     from vista.shell import key_commands
+    from vista.shell.command_help import COMMAND_HELP
 
-    parser = _Parser(prog="vista authorize", allow_abbrev=False)
+    parser = Parser("vista authorize", COMMAND_HELP["authorize"])
     parser.add_argument("--directory", type=Path)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true")
@@ -283,6 +302,10 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Sequence[str]], int]] = Map
         "doc": doc,
         "keygen": keygen,
         "repl": repl,
+        **{
+            name: _remote(name)
+            for name in ("objects", "peers", "ps", "send", "services", "threads", "top")
+        },
     }
 )
 """The words that are commands; any other first word is the name of an rc file."""
@@ -304,12 +327,13 @@ def _must_exist(file_name: str) -> None:
     raise RcError(f"{file_name}: No such file or directory{near}")
 
 
-def _make_node(options: argparse.Namespace, arguments: list[str]) -> Node:
+def _make_node(options: argparse.Namespace, name: str, arguments: list[str]) -> Node:
+    """Make a node called ``name`` unless the command line has another name for it."""
     from vista.kernel.node import Node
 
-    start_logging(options.log_level, as_json=options.log_json)
+    start_logging(options.log_level or "info", as_json=options.log_json)
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 10, 10)
-    return Node(options.name, settings={"arguments": arguments})
+    return Node(options.name or name, settings={"arguments": arguments})
 
 
 def _boot(file_name: str, keep_going: bool) -> Mapping[str, object]:

@@ -7,15 +7,25 @@ gets its full traceback back after it was shown, and ``%tb full`` shows that.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
 from vista.errors import InternalError, VistaError
+from vista.wire.building import REMOTE_NOTE
 
 _MACHINERY = frozenset({"vista", "IPython", "greenlet", "asyncio", "uvloop", "concurrent"})
 _MACHINERY_MODULES = frozenset({"threading", "contextlib", "selectors", "code"})
+
+
+_FRAME = re.compile(r'\s*File "(.*)", line \d+, in ')
+_MACHINERY_FILES = re.compile(
+    r"/vista/(?:kernel|peers|standard|wire|mobility)/|/vista/(?:api|aio)\.py|/asyncio/|/greenlet/"
+    r"|/uvloop/|/concurrent/futures/|/threading\.py|/contextlib\.py"
+)
+"""Files of frames that are left out of the traceback of another node, which is text."""
 
 
 def is_machinery(module: str) -> bool:
@@ -68,8 +78,11 @@ def machinery_hidden(error: BaseException) -> Iterator[None]:
         yield
         return
     before = [(link, link.__traceback__, link.__context__) for link in _chain(error)]
+    notes = [(link, link.__notes__) for link, _, _ in before if hasattr(link, "__notes__")]
     shown = {id(link): without_machinery(entries) for link, entries, _ in before}
     try:
+        for link, told in notes:
+            link.__notes__ = [_note_without_machinery(note) for note in told]
         for link, _, context in before:
             link.__traceback__ = shown[id(link)]
             if context is not None and context is not link.__cause__ and not shown[id(context)]:
@@ -79,6 +92,25 @@ def machinery_hidden(error: BaseException) -> Iterator[None]:
         for link, entries, context in before:
             link.__traceback__ = entries
             link.__context__ = context
+        for link, told in notes:
+            link.__notes__ = told
+
+
+def _note_without_machinery(note: str) -> str:
+    """Take the machinery out of the traceback of another node, which is a note in text."""
+    if not note.startswith(REMOTE_NOTE):
+        return note
+    kept, indent, machinery = [], 0, False
+    for line in note.split("\n"):
+        frame = _FRAME.match(line)
+        depth = len(line) - len(line.lstrip())
+        if frame is not None:
+            indent, machinery = depth, _MACHINERY_FILES.search(frame[1]) is not None
+        elif depth <= indent:
+            machinery = False
+        if not machinery:
+            kept.append(line)
+    return "\n".join(kept)
 
 
 def is_brief(error: BaseException) -> bool:
@@ -97,10 +129,12 @@ def is_brief(error: BaseException) -> bool:
 def in_one_line(error: BaseException) -> str:
     """Return the type and the text of an exception, as the last line of a traceback has them.
 
-    An error of vista goes by its bare name, as Python's own do.
+    An error of vista goes by its bare name, as Python's own do, and without the traceback of the
+    node that it came from.
     """
-    text = "".join(traceback.format_exception_only(error)).strip()
-    return text.removeprefix(f"{VistaError.__module__}.")
+    if isinstance(error, VistaError) and not isinstance(error, InternalError):
+        return f"{type(error).__name__}: {error}"
+    return "".join(traceback.format_exception_only(error)).strip()
 
 
 def in_full(error: BaseException) -> str:

@@ -18,11 +18,12 @@ _TOPICS: Mapping[str, Sequence[str]] = MappingProxyType(
             *("Object", "create", "delete", "send", "post", "future", "gather"),
             *("timeout", "sleep", "wait", "record"),
         ),
-        "Names": ("id_of", "ref_of", "class_of", "here", "self_ref"),
+        "Names": ("id_of", "ref_of", "class_of", "self_ref"),
         "Services": (
             *("register_service", "unregister_service", "service", "services"),
             "wait_for_service",
         ),
+        "Peers": ("connect", "peers", "here", "move"),
         "What is going on": ("objects", "threads", "classes", "services", "statistics"),
         "Threads": ("kill", "suspend", "resume"),
         "Copies": ("encode_object", "import_object"),
@@ -36,11 +37,17 @@ method of an object, wherever the object lives. TAB completes names, Ids, servic
 Ctrl-C ends a call that waits, %tb full shows the last error with every frame, Ctrl-D leaves."""
 
 
-def banner(version: str, node: str, rc_file: str | None) -> str:
-    """Return the words the prompt begins with, at most five lines."""
+def banner(version: str, node: str, rc_file: str | None, linked: str = "") -> str:
+    """Return the words the prompt begins with, at most five lines.
+
+    ``linked`` says with whom the node is linked.
+    """
     running = f", {rc_file} is running" if rc_file else ""
+    link = (
+        f"\n  linked with {linked}: peer is its ObjectCreator, objects(at=peer)" if linked else ""
+    )
     return f"""\
-vista {version}, node {node}{running}
+vista {version}, node {node}{running}{link}
   class Counter(Object): ...     a class; then  c = create("Counter")  and  c.method(2)
   objects()  threads()  services()  classes()  statistics()     what is going on
   c.method?  what it takes     TAB  completes     help()  all functions     Ctrl-D  leaves

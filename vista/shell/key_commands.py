@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from vista.errors import KeyFileError, PeerAddressError
-from vista.peers.keys import SECRET_FILE, load_key, make_key
-from vista.peers.trust import (
+from vista.peering.keys import SECRET_FILE, load_key, make_key
+from vista.peering.trust import (
     PEERS_FILE,
     AuthorizedPeer,
     authorize_peer,
@@ -19,7 +19,7 @@ from vista.peers.trust import (
     remove_peer,
     rights_text,
 )
-from vista.peers.urls import key_text, parse_key
+from vista.peering.urls import key_text, parse_key
 
 
 def new_key(directory: Path, *, force: bool) -> str:

@@ -20,12 +20,27 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 
 def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) -> None:
     """Send vista's log to ``stream`` (the standard error if None) from ``level`` on."""
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _StandardError() if stream is None else logging.StreamHandler(stream)
     with_traceback = level == "debug"
     handler.setFormatter(JsonFormatter() if as_json else LineFormatter(with_traceback))
     logger = logging.getLogger()
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what the standard error is at the moment.
+
+    While a prompt waits for a line, that is what puts lines above the one being typed.
+    """
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        """The present standard error."""
+        return sys.stderr
 
 
 def _time(record: logging.LogRecord) -> str:

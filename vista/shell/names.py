@@ -6,20 +6,27 @@ nothing. The methods of an object are kept for two seconds: completion asks agai
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import vista
 from vista.errors import CallError
 from vista.kernel.current import current
-from vista.kernel.rows import MethodRow
+from vista.kernel.rows import ClassRow, MethodRow
 
 if TYPE_CHECKING:
     from vista.kernel.node import Node
 
 ANSWER_SECONDS_MAX = 0.5
 """How long a question may take: what comes later feels like a prompt that hangs."""
+
+PEER_SECONDS_MAX = 0.4
+"""How long peers have for their part of an answer, so that the other ones' comes in time."""
+
+ASKED_PEERS_MAX = 16
+"""Peers that are asked for their classes; more of them know the same ones."""
 
 KEPT_SECONDS = 2.0
 """How long the methods of an object are remembered: a user types on, a class changes seldom."""
@@ -40,15 +47,26 @@ class NodeNames:
         self._node = node
         self._clock = clock
         self._kept: dict[object, tuple[float, Mapping[str, MethodRow]]] = {}
+        self._kept_classes: tuple[float, Sequence[ClassRow]] = (-math.inf, ())
 
     def services(self) -> Iterable[str]:
         """Return the names of all services."""
         return [row.name for row in self._ask(vista.services) or ()]
 
     def classes(self) -> Iterable[str]:
-        """Return the names of all classes, bare and with their name space."""
-        rows = self._ask(vista.classes) or ()
+        """Return the names of all classes, bare and with their name space.
+
+        Those that peers know are among them: an object may be made there.
+        """
+        rows = [*(self._ask(vista.classes) or ()), *self._peers_classes()]
         return [name for row in rows for name in (row.name, f"{row.namespace}.{row.name}")]
+
+    def _peers_classes(self) -> Sequence[ClassRow]:
+        until, rows = self._kept_classes
+        if self._clock() >= until:
+            rows = self._ask(_classes_of_peers) or []
+            self._kept_classes = (self._clock() + KEPT_SECONDS, rows)
+        return rows
 
     def ids(self) -> Iterable[str]:
         """Return the text form of the Ids of objects."""
@@ -85,6 +103,13 @@ class NodeNames:
             asked.cancel()
             return None
         return answer
+
+
+def _classes_of_peers() -> list[ClassRow]:
+    """Return the classes that peers know, of those that tell in time."""
+    asked = [peer.list_classes.future() for peer in vista.peers()[:ASKED_PEERS_MAX]]
+    told = vista.gather(*asked, timeout=PEER_SECONDS_MAX, return_exceptions=True)
+    return [row for rows in told if isinstance(rows, list) for row in rows]
 
 
 def _rows(answer: object) -> Mapping[str, MethodRow]:

@@ -34,18 +34,22 @@ _MATCHER_PRIORITY = 100.0
 
 
 def run_repl(
-    node: Node, namespace: dict[str, object] | None = None, rc_file: str | None = None
+    node: Node,
+    namespace: dict[str, object] | None = None,
+    rc_file: str | None = None,
+    linked: str = "",
 ) -> int:
     """Read, evaluate and print on a running node until the user leaves; return the exit code.
 
     ``node`` runs in a background thread; it is stopped at the end, subscribers of
     ``ShutdownService`` told. SIGTERM and SIGHUP end a prompt as Ctrl-D does. ``namespace`` holds
     variables the prompt begins with besides vista's own, such as the Refs an rc file kept under
-    names; ``rc_file`` is the name of that file, for the banner. Without a terminal on the standard
-    input what comes in is run as a script, and the code is 1 when that fails.
+    names; ``rc_file`` is the name of that file and ``linked`` says who its peer is, for
+    the banner. Without a terminal on the standard input what comes in is run as a script, and the
+    code is 1 when that fails.
     """
     with node:
-        session = Session(node, namespace or {}, rc_file)
+        session = Session(node, namespace or {}, rc_file, linked)
         try:
             if not sys.stdin.isatty():
                 return Script(session.module, sys.stdout, sys.stderr).run(sys.stdin.read())

@@ -15,7 +15,9 @@ from vista.shell.names import NodeNames
 from vista.values import Reference
 
 if TYPE_CHECKING:
+    from vista.ids import Id
     from vista.kernel.node import Node
+    from vista.kernel.refs import Ref
 
 
 class Session:
@@ -25,7 +27,13 @@ class Session:
     objects, and those of ``namespace``, which win.
     """
 
-    def __init__(self, node: Node, namespace: dict[str, object], rc_file: str | None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        namespace: dict[str, object],
+        rc_file: str | None,
+        linked: str = "",
+    ) -> None:
         self.node = node
         self.names = NodeNames(node)
         self.module = ModuleType("__main__")
@@ -35,13 +43,13 @@ class Session:
         self.variables["statistics"] = self._statistics()
         self.variables.update(namespace)
         self.completer = Completer(self.names, self.variables)
-        self.banner = banner(vista.__version__, str(node.name), rc_file)
+        self.banner = banner(vista.__version__, str(node.name), rc_file, linked)
 
     @staticmethod
     def _statistics() -> object:
         @functools.wraps(vista.statistics)
-        def statistics() -> show.Figures:
-            return show.Figures(vista.statistics())
+        def statistics(at: Ref | Id | None = None) -> show.Figures:
+            return show.Figures(vista.statistics(at))
 
         return statistics
 

@@ -177,6 +177,11 @@ def width_of(file: TextIO) -> int | None:
     return shutil.get_terminal_size().columns if file.isatty() else None
 
 
+def lines_of_terminal() -> int:
+    """Return how many lines the terminal has."""
+    return shutil.get_terminal_size().lines
+
+
 def print_table(rows: Sequence[object], file: TextIO | None = None) -> None:
     """Print rows as a table (see `table`) to a file, by default the standard output."""
     output = file or sys.stdout

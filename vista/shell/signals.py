@@ -57,7 +57,7 @@ class StopSignals:
         assert self.received is not None, "it is set before this is scheduled"
         reason = self.received.name
         _log.info("%s: stopping; send it again to stop at once", reason)
-        service = self._kernel.services.get(SERVICE)
+        service = self._kernel.services.get_local(SERVICE)
         if service is None:
             self._kernel.request_stop(reason)
         else:
@@ -91,7 +91,7 @@ class LeaveSignals:
 def tell_subscribers(node: Node, reason: str) -> None:
     """Have ``ShutdownService``, if there is one, tell its subscribers and stop the node."""
     kernel = node.kernel
-    if node.call(kernel.services.get, SERVICE) is None:
+    if node.call(kernel.services.get_local, SERVICE) is None:
         return
     try:
         node.call(lambda: kernel.method_of(SERVICE, "shutdown")(reason))

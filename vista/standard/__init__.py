@@ -23,6 +23,8 @@ CLASSES: Final[dict[str, str]] = {
     "ObjectCreator": "vista.standard.creator",
     "PeerConnection": "vista.standard.peers",
     "PeerRegistry": "vista.standard.peers",
+    "PersistenceService": "vista.standard.persistence",
+    "PersistentObject": "vista.standard.persistence",
     "ReadBuffer": "vista.standard.streams",
     "RepeatingTimerEvent": "vista.standard.timers",
     "SendFile": "vista.standard.streams",

@@ -26,13 +26,17 @@ from vista.api import (
     threads,
     timeout,
 )
-from vista.errors import AccessDenied, RcError, ServiceTaken, ThreadKilled
+from vista.errors import AccessDenied, NoSuchClass, RcError, ServiceTaken, ThreadKilled
 from vista.ids import Id
 from vista.kernel.access import AccessControlList
 from vista.kernel.current import kernel
-from vista.kernel.objects import Object
+from vista.kernel.objects import ClassName, Object
 from vista.kernel.refs import Ref
-from vista.kernel.rows import ClassRow, ObjectRow, ServiceRow, ThreadRow
+from vista.kernel.rows import ClassRow, ObjectRow, PeerRow, ServiceRow, ThreadRow
+from vista.mobility.code import ClassCode, class_code, take_class
+from vista.mobility.kept import keep_code
+from vista.peering.bringing import bring_class, check_user, with_class_of
+from vista.peering.moves import moves_of, sender_node
 from vista.standard.installed import ClassWord
 from vista.standard.loading import find_class
 from vista.standard.rc_arguments import FileName
@@ -78,8 +82,79 @@ class ObjectCreator(Object, namespace="Standard"):
         return made
 
     def import_object(self, data: bytes) -> Ref:
-        """Make an object from its encoding, with the Id it had, and return its Ref."""
-        return import_object(data)
+        """Make an object from its encoding, with the Id it had, and return its Ref.
+
+        A class that is unknown here is asked for from the node that sent the message, if its code
+        may run here. Raises `NoSuchClass`, and what `vista.import_object` raises.
+        """
+        return with_class_of(kernel(), data, lambda: import_object(data))
+
+    def knows_class(self, class_name: ClassWord) -> bool:
+        """Return whether a class is known on the node. None is looked for."""
+        try:
+            kernel().classes.resolve(class_name)
+        except NoSuchClass:
+            return False
+        return True
+
+    def get_class_code(self, class_name: ClassWord) -> ClassCode:
+        """Return the code of a class that is known on the node, as `offer_class_code` takes it.
+
+        Raises `NoSuchClass` for one that is unknown or part of vista, `BadValueError` for more code
+        than the limits allow, and `NotAValueError` for a class without source that refers to
+        something which cannot leave its process.
+        """
+        return class_code(kernel().classes.resolve(class_name).cls, kernel().limits)
+
+    def offer_class_code(self, code: ClassCode) -> ClassName:
+        """Take the code of a class and make the class known on the node.
+
+        Its module is run here, once for each content. It takes the place of a class with its name
+        and version for objects made from then on. Needs the right ``code``. Raises
+        `AccessDenied`, `RemoteProtocolError` for code that is not whole, `ClassDefinitionError` for
+        source that is not Python, `NoSuchClass` when a module that it needs is missing, and what
+        running it raises; then nothing of it is left.
+        """
+        check_user(kernel(), current_user())
+        name = take_class(kernel(), code).class_name
+        keep_code(kernel(), code)
+        return name
+
+    def bring_class(self, creator: Ref, class_name: ClassWord) -> bool:
+        """Have the node of an ObjectCreator take a class it lacks, as `vista.create` does.
+
+        Returns whether it lacked the class and has it now; false also when it is unknown here.
+        Raises `AccessDenied` when that node takes no code of this one.
+        """
+        return bring_class(kernel(), creator, class_name)
+
+    def prepare_object(
+        self,
+        data: bytes,
+        acl: AccessControlList | None,
+        services: list[str],
+        watchers: list[Any],
+    ) -> Id:
+        """Take the state of an object that is to move here. Used by `vista.move`."""
+        home, origin = kernel(), sender_node(kernel())
+        prepare = moves_of(home).prepare
+        return with_class_of(home, data, lambda: prepare(data, acl, services, watchers, origin))
+
+    def commit_object(self, id: Id) -> None:
+        """Let an object that was prepared live here. Used by `vista.move`."""
+        moves_of(kernel()).commit(id)
+
+    def discard_object(self, id: Id) -> None:
+        """Forget an object that was prepared. Used by `vista.move`."""
+        moves_of(kernel()).discard(id)
+
+    def locate_object(self, id: Id) -> Ref | None:
+        """Return the ObjectCreator of the node where an object is, None if this one knows none."""
+        return moves_of(kernel()).locate(id)
+
+    def has_object(self, id: Id) -> bool:
+        """Return whether an object is on this node."""
+        return id in kernel().table.records
 
     def list_objects(self) -> list[ObjectRow]:
         """Return the objects of the node; see `vista.objects`."""
@@ -101,6 +176,15 @@ class ObjectCreator(Object, namespace="Standard"):
         """Return the ObjectCreators of the nodes that this one can reach; see `vista.peers`."""
         return peers()
 
+    def describe_peers(self) -> list[PeerRow]:
+        """Return how each node that this one can reach is reached, the nearest first."""
+        elsewhere = kernel().elsewhere
+        return [] if elsewhere is None else elsewhere.peer_rows()
+
+    def get_name(self) -> str:
+        """Return what the node is called, for people."""
+        return kernel().name
+
     def get_statistics(self) -> dict[str, Any]:
         """Return what the node counts; see `vista.statistics`."""
         return statistics()
@@ -111,23 +195,23 @@ class ObjectCreator(Object, namespace="Standard"):
 
     def kill_thread(self, thread: Id) -> None:
         """End a live thread of the node; see `vista.kill`."""
-        self._administer("kill a thread")
+        self._administer("kill a thread of this node")
         kill(thread)
 
     def suspend_thread(self, thread: Id) -> None:
         """Hold a live thread of the node until `resume_thread`; see `vista.suspend`."""
-        self._administer("suspend a thread")
+        self._administer("suspend a thread of this node")
         suspend(thread)
 
     def resume_thread(self, thread: Id) -> None:
         """Let a suspended thread of the node go on; see `vista.resume`."""
-        self._administer("resume a thread")
+        self._administer("resume a thread of this node")
         resume(thread)
 
     def _administer(self, what: str) -> None:
         user = current_user()
         if user != kernel().user and self.get_acl() is None:
-            raise AccessDenied(f"user {user!r} may not {what} of this node")
+            raise AccessDenied(f"user {user!r} may not {what}")
 
     def shutdown(self) -> None:
         """Stop the node: its threads are drained and ``vista FILE`` ends with exit code 0.
@@ -135,7 +219,7 @@ class ObjectCreator(Object, namespace="Standard"):
         Raises `AccessDenied` for another than the node's own user, unless the object has an access
         list, which then decides.
         """
-        self._administer("stop the work")
+        self._administer("stop this node")
         kernel().request_stop("shutdown was sent to the ObjectCreator")
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from vista.api import post, register_service, self_ref, send
+from vista.api import current_user, post, register_service, self_ref, send
 from vista.errors import ClassDefinitionError, NoSuchClass, NoSuchService
-from vista.kernel.classes import ClassEntry
+from vista.kernel.classes import ClassEntry, parts_of
 from vista.kernel.current import kernel
 from vista.kernel.kernel import Kernel
 from vista.kernel.objects import Object
+from vista.mobility.code import take_class
+from vista.mobility.kept import find_kept
 from vista.mobility.loader import (
     classes_of,
     find_file,
@@ -20,6 +22,7 @@ from vista.mobility.loader import (
     search_path,
 )
 from vista.mobility.scan import ScannedClass, scan_source
+from vista.peering.bringing import check_user, fetch_from_peers, names_at_peers
 from vista.standard.installed import (
     ClassWord,
     bare_name,
@@ -32,6 +35,9 @@ from vista.standard.rc_grammar import did_you_mean
 
 SERVICE = "AutomaticClassLoader"
 """The service that is asked for classes nobody knows."""
+
+PEERS = "peers:"
+"""In place of a directory: the nodes that can be reached."""
 
 LOADED = 0
 LOADED_BEFORE = 1
@@ -55,11 +61,14 @@ class LoadClassFile(Object, namespace="Standard"):
     `get_result_code` can be asked. Source that is not Python raises `ClassDefinitionError` with
     file, line and column; what the source itself raises arrives as it is.
 
+    Who acts here for a peer needs the right ``code`` for it; else `AccessDenied` is raised.
+
     The original's LoadOIL2File.
     """
 
     def create(self, file_name_or_source: FileName, stay_around: bool = False) -> None:
         """Load the file."""
+        check_user(kernel(), current_user())
         self.result_code = load_class_file(kernel(), file_name_or_source)
         if not stay_around:
             post(self_ref(self), "delete_yourself")
@@ -101,11 +110,15 @@ class AutomaticClassLoader(Object, namespace="Standard"):
 
         AutomaticClassLoader
         AutomaticClassLoader classes $HOME/more-classes
+        AutomaticClassLoader classes peers:
 
     It looks through the installed applications (entry-point group ``vista.apps``) and through the
     ``directories``, whose class files it reads without running them; only the file that has the
     class is run. Of several versions in the directories the newest is loaded. A relative directory
-    starts at the rc file's directory.
+    starts at the rc file's directory. On a node with a state directory it finds the classes too
+    that peers brought in earlier runs. ``peers:`` among the directories means the nodes that can be
+    reached: those with the right ``code`` here are asked for what is found nowhere else. Who acts
+    here for a peer needs that right to name directories.
 
     It registers itself as the service ``AutomaticClassLoader``; creating a second one raises
     `ServiceTaken`. The original's AutomaticClassLoader with its ClassLocator.
@@ -113,6 +126,10 @@ class AutomaticClassLoader(Object, namespace="Standard"):
 
     def create(self, *directories: FileName) -> None:
         """Take up the service."""
+        self.asks_peers = PEERS in directories
+        directories = tuple(one for one in directories if one != PEERS)
+        if directories:
+            check_user(kernel(), current_user())
         for directory in directories:
             if not Path(directory).is_dir():
                 raise NotADirectoryError(f'no directory "{directory}" to look for class files in')
@@ -134,10 +151,21 @@ class AutomaticClassLoader(Object, namespace="Standard"):
         found = [
             (scanned.version, path) for path, scanned in self._scanned() if fits(scanned, name)
         ]
-        if not found:
-            raise NoSuchClass(self._explain(name))
-        load_class_file(node_kernel, max(found)[1])
+        if found:
+            load_class_file(node_kernel, max(found)[1])
+        elif not self._take_kept(name):
+            if not (self.asks_peers and fetch_from_peers(node_kernel, name)):
+                raise NoSuchClass(self._explain(name))
         return True
+
+    def _take_kept(self, name: ClassWord) -> bool:
+        """Load a class that a peer brought in an earlier run, if it is kept."""
+        space, _, bare = name.rpartition(".") if isinstance(name, str) else ("", "", "")
+        parts = (space or None, bare, None) if isinstance(name, str) else parts_of(name)
+        code = find_kept(kernel(), parts)
+        if code is not None:
+            take_class(kernel(), code)
+        return code is not None
 
     def class_names(self) -> list[str]:
         """Every class name it can find, in alphabetical order."""
@@ -148,7 +176,10 @@ class AutomaticClassLoader(Object, namespace="Standard"):
         return scan_directories(self.directories)
 
     def _explain(self, name: ClassWord) -> str:
-        near = did_you_mean(bare_name(name), {*known_names(kernel()), *self.class_names()})
+        names = {*known_names(kernel()), *self.class_names()}
+        if self.asks_peers:
+            names |= names_at_peers(kernel())
+        near = did_you_mean(bare_name(name), names)
         return f'no class "{said(name)}"{near}'
 
 

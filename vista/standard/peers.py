@@ -18,10 +18,10 @@ from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.methods import preemptable
 from vista.kernel.objects import Object
 from vista.kernel.refs import Ref
-from vista.peers.connections import connect, listen_url, peering_of
+from vista.peering.connections import connect, listen_url, peering_of
 from vista.standard.notices import Target, client_or_sender, notify
 
-_log = logging.getLogger("vista.peers")
+_log = logging.getLogger("vista.peering")
 
 _EVERYWHERE = frozenset({"*", "0.0.0.0", "::"})
 

@@ -1,6 +1,7 @@
 """Connections between simulated nodes: two ends, and how they break.
 
-An end is what the interface of networks calls a channel; see `vista.peers.transport.Channel`. When
+An end is what the interface of networks calls a channel; see
+`vista.peering.transport.Channel`. When
 a connection breaks, what is under way arrives in part, a beginning of it, and each end learns of
 the loss by itself: soon, late or never.
 """
@@ -14,7 +15,7 @@ from vista.errors import LocalProtocolError
 from vista.testing.wires import Conditions, Stream
 
 if TYPE_CHECKING:
-    from vista.peers.transport import Part
+    from vista.peering.transport import Part
     from vista.testing.network import NodeNetwork, SimulatedListener
 
 OPEN: Final = "open"
@@ -25,7 +26,7 @@ SEVERED: Final = "severed"
 
 
 class End:
-    """One end of a connection, or of one to be; a `vista.peers.transport.Channel`.
+    """One end of a connection, or of one to be; a `vista.peering.transport.Channel`.
 
     ``node`` is the network of the node it belongs to, ``key`` and ``words`` are those of the other
     side. ``listener`` is set at the accepting side until the first message comes.

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from vista.errors import PeerAddressError
-from vista.peers.curve import public_key_of
-from vista.peers.transport import Channel
-from vista.peers.urls import PORT_MAX, PeerUrl
+from vista.peering.curve import public_key_of
+from vista.peering.transport import Channel
+from vista.peering.urls import PORT_MAX, PeerUrl
 from vista.testing.connections import CLOSED, OPEN, End
 from vista.testing.trace import Event
 from vista.testing.wires import Conditions, Wire, call_at
@@ -159,7 +159,7 @@ class Partition:
 
 
 class SimulatedListener:
-    """An address at which a node accepts peers; a `vista.peers.transport.Listener`."""
+    """An address at which a node accepts peers; a `vista.peering.transport.Listener`."""
 
     def __init__(
         self,
@@ -193,7 +193,7 @@ class SimulatedListener:
 
 
 class NodeNetwork:
-    """The network as one node sees it; a `vista.peers.transport.Network`.
+    """The network as one node sees it; a `vista.peering.transport.Network`.
 
     It lasts as long as the node does: after a crash or `close` it is ``over``, and who comes back
     under the same name gets another one.

@@ -228,13 +228,13 @@ class Codec:
         """
         return self._decode(data, ())
 
-    def decode_parts(self, parts: Sequence[bytes | memoryview]) -> Any:
+    def decode_parts(self, parts: Sequence[bytes | memoryview], around: int = 0) -> Any:
         """Read what `encode_parts` wrote; a part may be any bytes-like object.
 
-        Raises `RemoteProtocolError`.
+        The value may nest ``around`` containers more. Raises `RemoteProtocolError`.
         """
         if len(parts) == 1:
-            return self._decode(parts[0], ())
+            return self._decode(parts[0], (), around)
         if not parts:
             raise RemoteProtocolError("a value of no parts")
         # bytes() once for each part, not for each place that names it: a thousand names of one
@@ -242,13 +242,13 @@ class Codec:
         copies = tuple(map(bytes, parts))
         if sum(map(len, copies)) > self._bytes_max:
             raise RemoteProtocolError(f"a value of more than {self._bytes_max} bytes")
-        return self._decode(copies[0], copies[1:])
+        return self._decode(copies[0], copies[1:], around)
 
     def decode_arguments(
         self, parts: Sequence[bytes | memoryview]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Read what `encode_arguments` wrote. Raises `RemoteProtocolError`."""
-        value = self.decode_parts(parts)
+        value = self.decode_parts(parts, around=2)
         if type(value) is list and len(value) == 2:
             args, kwargs = value
             if type(args) is list and type(kwargs) is dict and _TEXT.issuperset(map(type, kwargs)):
@@ -297,7 +297,8 @@ class Codec:
                 f"value: takes {size} bytes encoded; limit value_bytes_max is {self._bytes_max}"
             )
 
-    def _decode(self, data: bytes | memoryview, buffers: tuple[bytes, ...]) -> Any:
+    def _decode(self, data: bytes | memoryview, buffers: tuple[bytes, ...], around: int = 0) -> Any:
+        depth_max = self._depth_max + around
         if type(data) is not bytes:
             data = bytes(data)
         if len(data) > self._bytes_max:
@@ -305,12 +306,12 @@ class Codec:
         try:
             if 0xC1 in data and _holds_mark(data):  # looking for one byte takes 0.02 us
                 building = Building(self._make_reference, self._find_record, buffers)
-                return building.build(_unpack_marked(data), self._depth_max)
+                return building.build(_unpack_marked(data), depth_max)
             value = _unpack(data)
         except (*LEAF_ERRORS, RecursionError, MemoryError) as error:
             raise RemoteProtocolError(f"no value: {error or type(error).__name__}") from error
-        if len(data) > self._depth_max and _headers_exceed(data, self._depth_max):
-            if _is_deeper(value, self._depth_max):
+        if len(data) > depth_max and _headers_exceed(data, depth_max):
+            if _is_deeper(value, depth_max):
                 raise RemoteProtocolError("nested deeper than limit value_depth_max")
         return value
 

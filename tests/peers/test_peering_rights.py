@@ -1,0 +1,219 @@
+"""What peers may do whose key is another one: what their lines grant, and never more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import vista
+from tests.peers.system import (
+    PROMPT,
+    add_node,
+    bell,
+    chain,
+    dial,
+    ended,
+    join,
+    links,
+    listen,
+    meet,
+    peering,
+    seen,
+    stranger,
+)
+from vista.kernel.kernel import creator_id
+from vista.testing import SimulatedNode, World
+from vista.wire.frames import (
+    CALL,
+    CALL_HEAD,
+    NOBODY,
+    REPLY,
+    ROUTED,
+    ROUTES,
+)
+
+HOST = b"h" * 32
+GUEST = b"g" * 32
+
+
+@dataclass
+class Visit:
+    """A host and a guest with another key, linked."""
+
+    world: World
+    host: SimulatedNode
+    guest: SimulatedNode
+
+
+def visit(world: World, directory: Path, line: str) -> Visit:
+    """Have a guest visit a host that grants it ``USER RIGHTS``."""
+    host = stranger(world, directory, "host", HOST, {GUEST: line})
+    guest = stranger(world, directory, "guest", GUEST, {})
+    join(guest, host)
+    return Visit(world, host, guest)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World(1, conditions=PROMPT) as made:
+        yield made
+
+
+def test_a_guest_acts_as_the_user_of_its_line(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna call")
+    assert seen(found.guest, bell(found.host)).whoever() == "anna"
+
+
+def test_without_the_right_to_call_nothing_runs(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna create")
+    own = bell(found.host)
+    far = seen(found.guest, own)
+    with pytest.raises(vista.AccessDenied, match=r"user 'anna' has no right to call"):
+        far.hear(1)
+    far.hear.post(2)
+    world.pass_time(1.0)
+    assert own.list_heard() == []
+
+
+def test_without_the_right_to_create_nothing_is_created(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna call")
+    creator = found.guest.kernel.ref(creator_id(found.host.kernel.table.node))
+    with pytest.raises(vista.AccessDenied, match=r"has no right to create"):
+        creator.create_object("LinkedBell")
+    assert seen(found.guest, bell(found.host)).echo(1) == 1
+
+
+def test_with_the_right_to_create_objects_are_created(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna call,create")
+    creator = found.guest.kernel.ref(creator_id(found.host.kernel.table.node))
+    assert creator.create_object("LinkedBell").echo(1) == 1
+
+
+def send_raw(found: Visit, target: bytes, method: str, user: str, *args: object) -> object:
+    """Send a CALL as a guest could that does not keep to the rules."""
+    calls = peering(found.guest).calls
+    future = calls.expect(found.host.kernel.table.node, method)
+    parts = found.guest.kernel.codec.encode_arguments(args, {})
+    head = CALL_HEAD.pack(future.number, 0, target, NOBODY)
+    links(found.guest)[0].append((CALL, head, method, user, b"", parts[0]), ())
+    return ended(found.world, [future])[0]
+
+
+@pytest.mark.parametrize("method", ["createObject", "create_object", "importObject"])
+def test_no_spelling_goes_round_the_right_to_create(
+    world: World, tmp_path: Path, method: str
+) -> None:
+    found = visit(world, tmp_path, "anna call")
+    error = send_raw(found, creator_id(found.host.kernel.table.node), method, "", "LinkedBell")
+    assert isinstance(error, vista.AccessDenied)
+
+
+def test_temporary_objects_of_another_peer_need_the_right_to_create(
+    world: World, tmp_path: Path
+) -> None:
+    found = visit(world, tmp_path, "anna call")
+    kin = add_node(world, "kin", HOST)
+    join(kin, found.host)
+    world.pass_time(1.0)
+    standing = next(
+        made
+        for number, made in peering(found.host)._objects.items()
+        if peering(found.host).links[number].is_kin
+    )
+    with pytest.raises(vista.AccessDenied, match=r"no right to create"):
+        seen(found.guest, standing).create_temporary_object("LinkedBell")
+
+
+def test_a_forged_user_on_a_link_acts_as_the_user_of_the_link(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna call")
+    own = bell(found.host)
+    forged = found.host.kernel.user
+    assert send_raw(found, own._id, "whoever", forged) == "anna"
+
+
+def test_kin_may_name_another_user(world: World) -> None:
+    a, b = chain(world, "ab")
+    far = seen(a, bell(b))
+    assert a.call(far.whoever, user="bert") == "bert"
+
+
+def test_a_thread_of_another_user_may_not_use_a_link_to_another_key(
+    world: World, tmp_path: Path
+) -> None:
+    found = visit(world, tmp_path, "anna call")
+    own = bell(found.host)
+    far = seen(found.guest, own)
+    with pytest.raises(vista.AccessDenied, match=r"may not use the link"):
+        found.guest.call(far.hear, 1, user="mallory")
+    assert own.list_heard() == []
+
+
+def test_a_guest_that_passes_on_messages_is_cut_off(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna all")
+    own = bell(found.host)
+    parts = found.guest.kernel.codec.encode_arguments((1,), {})
+    inner = (CALL, CALL_HEAD.pack(7, 0, own._id, NOBODY), "hear", "", b"", parts[0])
+    before = links(found.host)
+    node = found.host.kernel.table.node
+    links(found.guest)[0].append((ROUTED, node, b"o" * 10, 5, inner), ())
+    world.pass_time(1.0)
+    assert own.list_heard() == []
+    assert all(link.ended for link in before)
+
+
+def test_routes_that_a_guest_tells_lead_nowhere(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna all")
+    told = [[b"e" * 8, found.guest.kernel.table.node + b"invented!!"]], []
+    links(found.guest)[0].append((ROUTES, list(told)), ())
+    world.pass_time(1.0)
+    assert peering(found.host).nodes() == [found.guest.kernel.table.node]
+
+
+def test_guests_do_not_reach_the_kin_of_their_host(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna all")
+    kin = add_node(world, "kin", HOST)
+    join(kin, found.host)
+    world.pass_time(1.0)
+    assert peering(found.guest).nodes() == [found.host.kernel.table.node]
+    assert peering(kin).nodes() == [found.host.kernel.table.node]
+    with pytest.raises(vista.NoSuchObject):
+        seen(found.guest, bell(kin)).echo(1)
+
+
+def test_what_kin_send_for_a_guest_is_not_passed_on_over_its_link(
+    world: World, tmp_path: Path
+) -> None:
+    found = visit(world, tmp_path, "anna all")
+    kin = add_node(world, "kin", HOST)
+    join(kin, found.host)
+    meet(kin, [found.host])
+    row = (REPLY, 1, 0, kin.kernel.codec.encode(1))
+    guest, own = found.guest.kernel.table.node, kin.kernel.table.node
+    standing = links(found.guest)
+    links(kin)[0].append((ROUTED, guest, own, 5, row), ())
+    world.pass_time(1.0)
+    assert links(found.guest) == standing
+
+
+def test_an_unknown_key_is_refused_and_let_in_once_it_is_authorized(
+    world: World, tmp_path: Path
+) -> None:
+    host = stranger(world, tmp_path, "host", HOST, {})
+    guest = stranger(world, tmp_path, "guest", GUEST, {})
+    kept = dial(guest, listen(host))
+    world.pass_time(5.0)
+    assert not kept.get_state()["linked"]
+    authorize(tmp_path)
+    guest.call(lambda: kept.wait(60.0))
+    assert seen(guest, bell(host)).whoever() == "anna"
+
+
+def authorize(directory: Path) -> None:
+    """Let the guest in at the host."""
+    from vista.peering.curve import public_key_of
+    from vista.peering.trust import ALL_RIGHTS, PEERS_FILE, authorize_peer
+
+    authorize_peer(directory / "host" / PEERS_FILE, public_key_of(GUEST), "anna", ALL_RIGHTS)

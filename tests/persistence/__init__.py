@@ -1,0 +1,1 @@
+"""Tests of stores and of objects that outlive their process."""

@@ -1,0 +1,116 @@
+"""The identity of a node that outlives its process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import vista
+from vista.errors import StoreError
+from vista.ids import SERIAL_MAX
+from vista.kernel.identity import BLOCK, FileIdentity
+from vista.kernel.table import make_table
+
+
+class Passenger(vista.Object):
+    """Has nothing but its Id."""
+
+
+class SmallBlocks:
+    """An identity with small blocks."""
+
+    node = b"0123456789"
+
+    def __init__(self) -> None:
+        self.start = 1
+
+    def take_block(self) -> range:
+        """Return three numbers, and lose some."""
+        self.start += 10
+        return range(self.start, self.start + 3)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_a_node_has_its_identity_again_and_gives_no_id_twice(tmp_path: Path) -> None:
+    given = []
+    for _ in range(3):
+        with vista.Node(state_directory=tmp_path / "state"):
+            given += [vista.id_of(vista.create(Passenger)) for _ in range(3)]
+    assert len({id.node for id in given}) == 1
+    assert len(set(given)) == 9
+
+
+def test_the_object_creator_is_the_same_to_peers(tmp_path: Path) -> None:
+    creators = []
+    for _ in range(2):
+        with vista.Node(state_directory=tmp_path):
+            creators.append(vista.id_of("ObjectCreator"))
+    assert creators[0] == creators[1]
+
+
+def test_a_node_without_a_state_directory_is_another_one_each_time() -> None:
+    nodes = []
+    for _ in range(2):
+        with vista.Node():
+            nodes.append(vista.id_of(vista.create(Passenger)).node)
+    assert nodes[0] != nodes[1]
+
+
+def test_a_block_is_on_the_disk_before_it_is_given(tmp_path: Path) -> None:
+    identity = FileIdentity(tmp_path)
+    block = identity.take_block()
+    assert (block.start, len(block)) == (1, BLOCK)
+    assert identity.path.read_text().split()[-1] == str(block.stop)
+    identity.close()
+    again = FileIdentity(tmp_path)
+    assert again.node == identity.node
+    assert again.take_block().start == block.stop
+    again.close()
+
+
+def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:
+    with (
+        vista.Node(state_directory=tmp_path),
+        pytest.raises(StoreError, match=r"is in use by another process; a state directory belongs"),
+    ):
+        vista.Node(state_directory=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "vista-identity 2 00 1\n", "vista-identity 1 zz 1\n"])
+def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "identity"
+    path.write_text(text)
+    with pytest.raises(StoreError, match=r"identity is damaged; put a copy of it back, or remove"):
+        FileIdentity(tmp_path)
+    assert path.read_text() == text
+    path.unlink()
+    FileIdentity(tmp_path).close()
+
+
+def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"File exists|Not a directory"):
+        FileIdentity(tmp_path / "file")
+
+
+def test_numbers_that_are_used_up_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "identity").write_text(f"vista-identity 1 {'0' * 20} {SERIAL_MAX - 5}\n")
+    identity = FileIdentity(tmp_path)
+    with pytest.raises(StoreError, match=r"the serial numbers of this node are used up"):
+        identity.take_block()
+    identity.close()
+
+
+def test_a_table_goes_on_with_the_next_block() -> None:
+    table = make_table(SmallBlocks())
+    assert [table.new_id().serial for _ in range(7)] == [11, 12, 13, 21, 22, 23, 31]
+
+
+def test_a_table_passes_over_what_was_reserved_also_at_the_end_of_a_block() -> None:
+    table = make_table(SmallBlocks())
+    for serial in (12, 13, 21):
+        table.reserve(vista.Id.make(table.node, serial))
+    assert [table.new_id().serial for _ in range(4)] == [11, 22, 23, 31]

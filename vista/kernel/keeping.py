@@ -1,0 +1,105 @@
+"""What a kernel asks of whoever keeps objects on a disk, and how replies wait for that.
+
+The kernel itself knows no store. `vista.persistence` puts a `Keeper` into the guard of each object
+that it keeps, and a `Pager` into ``Kernel.pagers`` for those that it has and that are not here.
+
+The reply of a thread that ended in a kept object may have to wait until what it saw is safe. Nobody
+is in the object meanwhile on its account. A reply that is an error says nothing of what was
+changed, and does not wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from vista.kernel.deletion import remove
+from vista.kernel.futures import Future, wait_parked
+
+if TYPE_CHECKING:
+    from vista.ids import Id
+    from vista.kernel.refs import Ref
+    from vista.kernel.table import Record
+    from vista.kernel.threads import Worker
+
+
+class Keeper(Protocol):
+    """Keeps objects, and says when what somebody saw of them is safe."""
+
+    def note(self, record: Record) -> None:
+        """Take the state of an object: an active stretch in it has ended, or nobody is in it."""
+
+    def hold(self, record: Record) -> Future | None:
+        """Return what the reply of a thread that ended in the object has to wait for, or None.
+
+        It ends with None when the reply may leave and fails when it must not.
+        """
+
+    def forget(self, record: Record) -> None:
+        """Keep the object no more: it was deleted."""
+
+
+class Pager(Protocol):
+    """Brings objects that are kept elsewhere when a message for one arrives."""
+
+    def __contains__(self, id: bytes) -> bool:
+        """Whether it has the object and it is not here."""
+
+    def bring(self, id: Id, then: Callable[[BaseException | None], None]) -> None:
+        """Bring an object and call ``then(None)``, or ``then(error)`` when it cannot.
+
+        Of several for one object each is called, in order, before anybody else reaches it.
+        """
+
+    def bind(self, ref: Ref, name: str) -> Any:
+        """Return what ``ref.name`` gives for an object that is to be brought first."""
+
+
+def reply(record: Record, future: Future, result: Any) -> None:
+    """End a call with its result, as soon as the keeper of the object lets it leave."""
+    held = _hold(record)
+    if held is None:
+        future.resolve(result)
+        return
+    # The thread has ended: whoever gives up the call has nothing to kill.
+    future.worker = None
+
+    def settle(held: Future) -> None:
+        error = held.exception()
+        if error is None:
+            future.resolve(result)
+        else:
+            future.fail(error)
+
+    held.on_done(settle)
+
+
+def await_kept(worker: Worker, record: Record) -> None:
+    """Park until what the caller of a nested thread may have seen is safe, if it must be.
+
+    Raises `StoreError`, or `CallTimeout`.
+    """
+    held = _hold(record)
+    if held is None:
+        return
+    late = None if held.done() else wait_parked(worker, held)
+    if late is not None:
+        raise late
+    held.result()
+
+
+def await_created(worker: Worker, record: Record) -> Ref:
+    """As `await_kept` after an object was made; one that cannot be kept goes again."""
+    try:
+        await_kept(worker, record)
+    except BaseException:
+        remove(record.kernel, record)
+        raise
+    return record.kernel.ref_to(record)
+
+
+def _hold(record: Record) -> Future | None:
+    guard = record.guard
+    if guard is None or guard.keeper is None:
+        return None
+    return guard.keeper.hold(record)

@@ -1,0 +1,1 @@
+"""Peering: links to other nodes, over which objects everywhere are reached."""

@@ -1,0 +1,215 @@
+"""Connections: links that are opened again whenever they end.
+
+The pauses between attempts double, from ``limits.reconnect_seconds_min`` to
+``reconnect_seconds_max``, and differ by chance, so that the peers of a node that comes back do not
+all knock at once.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vista.errors import CallTimeout, PeerLost
+from vista.kernel.current import current
+from vista.peering.keys import (
+    check_socket_directory,
+    config_directory,
+    load_or_make_key,
+    make_socket_directory,
+    socket_directory,
+)
+from vista.peering.links import Link
+from vista.peering.peering import Peering
+from vista.peering.trust import PEERS_FILE, AuthorizedPeers, Trust
+from vista.peering.urls import PeerUrl, parse_connect, parse_listen
+
+if TYPE_CHECKING:
+    from vista.kernel.kernel import Kernel
+    from vista.kernel.timers import Timer
+    from vista.peering.transport import Network
+
+_SOCKET_BOUNDS = frozenset(
+    {
+        "frame_bytes_max",
+        "large_buffer_bytes",
+        "channel_messages_max",
+        "channel_bytes_max",
+        "connections_max",
+        "handshake_seconds",
+        "linger_seconds",
+        "retry_seconds_min",
+        "retry_seconds_max",
+    }
+)
+"""The limits that the sockets obey."""
+
+
+class Connection:
+    """A link to ``url`` that is opened again whenever it ends, until `close`.
+
+    ``link`` is the present one, ``attempts`` counts those since messages crossed one, and
+    ``trouble`` says why the last one ended. Two nodes have one link: where another one leads to the
+    peer already, that is shared.
+    """
+
+    def __init__(self, peering: Peering, url: PeerUrl) -> None:
+        self.url = url
+        self.link: Link | None = None
+        self.attempts = 0
+        self.trouble = ""
+        self.closed = False
+        self._peering = peering
+        self._shared = False
+        self._timer: Timer | None = None
+        self._waiting: list[Any] = []
+        self._open()
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether messages cross the link."""
+        return self.link is not None and self.link.is_established
+
+    def _open(self) -> None:
+        self._timer = None
+        self.attempts += 1
+        link = self._peering.connect(self.url, self._ended)
+        # One that ended at once has said so already.
+        if link.ended is None:
+            link.on_up = self._up
+            self.link = link
+            self._shared = False
+
+    def _up(self) -> None:
+        self.attempts = 0
+        self.trouble = ""
+        self._wake()
+
+    def _ended(self, reason: str) -> None:
+        link, self.link = self.link, None
+        self.trouble = reason
+        if self.closed:
+            return
+        twin = None if link is None else self._peering.rivals.twin_of(link)
+        if twin is not None:
+            self._share(twin)
+            return
+        kernel = self._peering.kernel
+        limits = kernel.limits
+        doublings = min(self.attempts, 30)
+        longest = min(limits.reconnect_seconds_max, limits.reconnect_seconds_min * 2**doublings)
+        pause = longest * (0.5 + kernel.hub.random.random() / 2)
+        self._timer = kernel.timers.call_later(pause, self._open)
+
+    def _share(self, link: Link) -> None:
+        """Use a link to the same peer that others hold, as long as it lasts."""
+        self.link = link
+        self._shared = True
+        link.on_end.append(self._ended)
+        self._up()
+
+    def close(self) -> None:
+        """End the link, unless others hold it, and open none any more."""
+        self.closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.link is not None and self._shared:
+            self.link.on_end.remove(self._ended)
+        elif self.link is not None:
+            self.link.close("it is wanted no more")
+        self._wake()
+
+    def wait(self, seconds: float) -> Link:
+        """Park the calling thread until the link stands, and return it.
+
+        Raises `CallTimeout` after ``seconds``, with the last trouble, and `PeerLost` when the
+        connection is closed meanwhile.
+        """
+        worker: Any = current()
+        kernel = self._peering.kernel
+        due = kernel.hub.time() + seconds
+        while not self.is_linked:
+            if self.closed:
+                raise PeerLost(f"the connection to {self.url} was closed")
+            self._park(worker, due)
+        assert self.link is not None, "it is linked"
+        return self.link
+
+    def _park(self, worker: Any, due: float) -> None:
+        number = worker.parking + 1
+        wake = partial(worker.wake, number)
+
+        def give_up() -> None:
+            trouble = f": {self.trouble}" if self.trouble else ""
+            late = CallTimeout(f"no link to {self.url} in time{trouble}")
+            worker.wake(number, error=late)
+
+        timer = self._peering.kernel.timers.call_at(due, give_up)
+        self._waiting.append(wake)
+        try:
+            worker.park(f"the link to {self.url}")
+        finally:
+            timer.cancel()
+            if wake in self._waiting:
+                self._waiting.remove(wake)
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+
+
+# --- the peering of a node -----------------------------------------------------------------
+
+
+def peering_of(kernel: Kernel) -> Peering:
+    """Return the peering of a node, made at first use with the key of its user.
+
+    ``kernel.settings`` may hold ``network`` (a `Network`), ``config_directory`` (a path) and, for
+    those who keep keys elsewhere, ``secret_key`` (32 bytes). Raises `KeyFileError`.
+    """
+    known = kernel.elsewhere
+    if isinstance(known, Peering):
+        return known
+    from vista.peering.curve import public_key_of
+
+    settings = kernel.settings
+    directory = Path(settings.get("config_directory") or config_directory())
+    secret = settings.get("secret_key") or load_or_make_key(directory).secret
+    peers = AuthorizedPeers(directory / PEERS_FILE)
+    trust = Trust(public_key_of(secret), kernel.user, peers)
+    network: Network = settings.get("network") or _open_network(kernel)
+    return Peering(kernel, network, secret, trust, kernel.name)
+
+
+def _open_network(kernel: Kernel) -> Network:
+    # Here, because loading ZeroMQ takes 20 ms, which a node without peers need not wait for.
+    from vista.peering.sockets import SocketBounds, ZeroMQNetwork
+
+    shared = {name: getattr(kernel.limits, name) for name in _SOCKET_BOUNDS}
+    return ZeroMQNetwork(kernel.hub.loop, SocketBounds(**shared))
+
+
+def connect(kernel: Kernel, text: str) -> Connection:
+    """Have a node keep a link to the peer at a URL. Raises `PeerAddressError`, `KeyFileError`."""
+    directory = socket_directory()
+    url = parse_connect(text, socket_directory=str(directory))
+    if url.scheme == "ipc" and "network" not in kernel.settings:
+        check_socket_directory(Path(url.path).parent)
+    return Connection(peering_of(kernel), url)
+
+
+def listen_url(kernel: Kernel, text: str) -> PeerUrl:
+    """Return the URL to listen at for an address as rc files have it; see `parse_listen`.
+
+    The directory of sockets is made if it is needed.
+    """
+    directory = socket_directory()
+    url = parse_listen(text, socket_directory=str(directory), name=f"node-{os.getpid()}")
+    if url.scheme == "ipc" and "network" not in kernel.settings:
+        if Path(url.path).parent == directory:
+            make_socket_directory(directory)
+        check_socket_directory(Path(url.path).parent)
+    return url

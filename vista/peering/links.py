@@ -1,0 +1,371 @@
+"""Links: what joins a channel, its session and the messages that cross it.
+
+Messages sent in one turn of the loop leave as one batch, or several where they are large. Three
+rules. What waits to leave is bounded: past ``limits.link_messages_max`` or ``link_bytes_max`` a
+message is refused with `Overloaded`, and from a quarter of that on calls wait before they are sent.
+What a session calls for is carried out in order. A link ends once, and says why.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextvars import Context
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from vista.errors import CallTimeout, Overloaded, PeerLost, RemoteProtocolError
+from vista.peering.transport import Channel
+from vista.peering.trust import Grant
+from vista.wire.codec import pack_plain
+from vista.wire.credit import PART_COST
+from vista.wire.frames import CALL, FAILURE, POST, REPLY, ROUTED, ROUTES, SERVICES, Part, Row
+from vista.wire.session import (
+    Admit,
+    Close,
+    Closed,
+    Consumed,
+    Deliver,
+    Effect,
+    Established,
+    Hello,
+    Introduced,
+    Lost,
+    Opened,
+    Refuse,
+    Session,
+    State,
+    Tick,
+    Transmit,
+    WindowOpen,
+)
+
+if TYPE_CHECKING:
+    from vista.kernel.timers import Timer
+    from vista.peering.peering import Peering
+
+ROW_BYTES: Final = 128
+"""Bytes a message is counted for besides its payload: its head, names and places in lists."""
+
+BATCH_BYTES: Final = 256 * 1024
+"""Bytes of messages after which a batch is closed and another one begun: large enough that headers
+do not count, small enough that the other side starts to work while the rest is packed."""
+
+NAMES_BYTES_MAX: Final = 2048
+"""Bytes that a message takes at most beyond what it is counted for: its names in UTF-8."""
+
+_log = logging.getLogger("vista.peering")
+
+
+def _as_nobody(function: Callable[..., None], *args: Any) -> None:
+    """Call what the loop calls in the name of no thread, not of the one that opened the channel."""
+    Context().run(function, *args)
+
+
+def size_of(row: Row) -> int:
+    """Return for how many bytes a message is counted, without its large buffers."""
+    kind = row[0]
+    if kind == ROUTED:
+        row = row[4]
+        kind = row[0]
+    if kind == CALL:
+        return ROW_BYTES + len(row[4]) + len(row[5])
+    if kind in (ROUTES, SERVICES):
+        return ROW_BYTES + len(pack_plain(row[1]))
+    return ROW_BYTES + len(row[-1]) if kind in (POST, REPLY, FAILURE) else ROW_BYTES
+
+
+class Link:
+    """One link to one peer, from the channel's opening to its end.
+
+    ``number`` is used once on a node. ``hello`` is what the peer said of itself, None before that;
+    ``grant`` what it may do here; ``acting_user`` and ``acting_rights`` what this node may do
+    there. ``is_congested`` says that calls are to wait. ``ended`` is why it ended, or None.
+    """
+
+    def __init__(self, peering: Peering, number: int, channel: Channel, *, initiator: bool) -> None:
+        self.number = number
+        self.channel = channel
+        self.initiator = initiator
+        self.session = Session(
+            peering.session_config, peering.kernel.hub.entropy, initiator=initiator
+        )
+        self.hello: Hello | None = None
+        self.grant: Grant | None = None
+        self.acting_user = ""
+        self.acting_rights: frozenset[str] = frozenset()
+        self.ended: str | None = None
+        self.messages_sent = self.messages_received = 0
+        self.on_up: Callable[[], None] = lambda: None
+        self.on_end: list[Callable[[str], None]] = []
+        self._peering = peering
+        self._kernel = peering.kernel
+        limits = self._kernel.limits
+        self._messages_max, self._bytes_max = limits.link_messages_max, limits.link_bytes_max
+        self._bound_messages(limits.frame_bytes_max)
+        self._rows: deque[tuple[Row, Sequence[Part], int]] = deque()
+        self._bytes = 0
+        self._batch: list[Part] | None = None
+        self._unsent: deque[list[Part]] = deque()
+        self._flush_due = False
+        self._timer: Timer | None = None
+        self._waiting: list[Callable[[], None]] = []
+        channel.receive = partial(_as_nobody, self._receive)
+        channel.lost = partial(_as_nobody, self._lost)
+        channel.writable = partial(_as_nobody, self._writable)
+
+    def _bound_messages(self, frame_bytes_max: int) -> None:
+        """Send nothing that is more than a frame of this node or a batch of the peer may be."""
+        most = min(frame_bytes_max, self._kernel.limits.frame_bytes_max)
+        self._batch_bytes = min(BATCH_BYTES, most // 16)
+        self._message_bytes_max = most - NAMES_BYTES_MAX
+
+    def open(self) -> None:
+        """Begin the handshake."""
+        self._handle(Opened())
+
+    @property
+    def node(self) -> bytes:
+        """The identity of the peer, empty before it said so."""
+        return b"" if self.hello is None else self.hello.node
+
+    @property
+    def is_kin(self) -> bool:
+        """Whether the peer has this node's own key, and so is the same user's."""
+        return self.grant is not None and self.grant.kin
+
+    @property
+    def is_established(self) -> bool:
+        """Whether messages cross it."""
+        return self.session.state is State.ESTABLISHED
+
+    @property
+    def waiting_messages(self) -> int:
+        """How many messages wait to leave."""
+        return len(self._rows)
+
+    def close(self, reason: str) -> None:
+        """End the link; the peer is told the reason."""
+        self._handle(Close(reason))
+
+    # --- sending ---------------------------------------------------------------------------
+
+    def append(self, row: Row, buffers: Sequence[Part], *, force: bool = False) -> None:
+        """Have a message leave at the end of the turn.
+
+        Raises `Overloaded` when too much waits, unless ``force``, and `PeerLost` after the end.
+        """
+        if self.ended is not None:
+            raise PeerLost(f"the link to {self.words} is lost: {self.ended}")
+        size = size_of(row)
+        if buffers:
+            size += sum(map(len, buffers)) + PART_COST * len(buffers)
+        if size > self._message_bytes_max:
+            raise Overloaded(
+                f"a message of {size} bytes is more than a frame to {self.words} takes "
+                "(limit frame_bytes_max)"
+            )
+        if not force and (
+            len(self._rows) >= self._messages_max or self._bytes + size > self._bytes_max
+        ):
+            self._kernel.counters.overloads += 1
+            raise Overloaded(
+                f"{len(self._rows)} messages of {self._bytes} bytes wait for the link to "
+                f"{self.words} (limits link_messages_max, link_bytes_max)"
+            )
+        self._rows.append((row, buffers, size))
+        self._bytes += size
+        if not self._flush_due:
+            self._flush_due = True
+            self._kernel.hub.loop.call_soon(self._flush, context=Context())
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether so much waits to leave that calls should wait before they are sent."""
+        return 4 * self._bytes > self._bytes_max or 4 * len(self._rows) > self._messages_max
+
+    def await_room(self, worker: Any, due: float) -> None:
+        """Park a thread until the link is less congested or has ended, at most until ``due``.
+
+        Raises `CallTimeout` then.
+        """
+        while self.is_congested and self.ended is None:
+            number = worker.parking + 1
+            wake = partial(worker.wake, number)
+            late = CallTimeout(f"the link to {self.words} stayed congested")
+            timer = self._kernel.timers.call_at(due, partial(worker.wake, number, error=late))
+            self._waiting.append(wake)
+            try:
+                worker.park(f"room on the link to {self.words}")
+            finally:
+                timer.cancel()
+                if wake in self._waiting:
+                    self._waiting.remove(wake)
+
+    def _flush(self) -> None:
+        self._flush_due = False
+        if not self.is_established:
+            return
+        while (self._rows or self._batch) and not self._unsent:
+            batch = self._batch or self._join()
+            self._batch = None
+            if not batch:
+                continue
+            if not self.session.fits(batch):
+                self._batch = batch
+                break
+            parts = self.session.send(batch, self._kernel.hub.time())
+            self._transmit(parts)
+        self._arm()
+        if self._waiting and not self.is_congested:
+            waiting, self._waiting = self._waiting, []
+            for wake in waiting:
+                wake()
+
+    def _join(self) -> list[Part]:
+        """Take messages of a batch from the queue and pack them."""
+        rows: list[Row] = []
+        buffers: list[Part] = []
+        total = 0
+        queue = self._rows
+        while queue and total < self._batch_bytes:
+            row, own, size = queue[0]
+            if rows and total + size + NAMES_BYTES_MAX * len(rows) > self._message_bytes_max:
+                break
+            queue.popleft()
+            total += size
+            rows.append(row)
+            if own:
+                buffers += own
+        self._bytes -= total
+        self.messages_sent += len(rows)
+        return self._peering.frames.encode_batch(rows, buffers)
+
+    def _transmit(self, parts: list[Part]) -> None:
+        if not parts:
+            return
+        if self._unsent or not self.channel.send(parts):
+            if len(self._unsent) >= self._messages_max:
+                self._end(f"{len(self._unsent)} messages of the session wait to leave", tell=False)
+                return
+            self._unsent.append(parts)
+
+    def _writable(self) -> None:
+        while self._unsent:
+            if not self.channel.send(self._unsent[0]):
+                return
+            self._unsent.popleft()
+        self._flush()
+
+    # --- the session -----------------------------------------------------------------------
+
+    def _receive(self, parts: list[Part]) -> None:
+        self._perform(self.session.received(parts, self._kernel.hub.time()))
+        self._arm()
+
+    def _lost(self, reason: str) -> None:
+        self._handle(Lost(reason))
+
+    def _handle(self, event: Any) -> None:
+        self._perform(self.session.handle(event, self._kernel.hub.time()))
+        self._arm()
+
+    def _arm(self) -> None:
+        """See to it that the session hears of the time it named."""
+        due = None if self.ended is not None else self.session.next_deadline()
+        timer = self._timer
+        if timer is not None:
+            if due is not None and timer.due <= due:
+                return
+            timer.cancel()
+            self._timer = None
+        if due is not None:
+            self._timer = self._kernel.timers.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._handle(Tick())
+
+    def _perform(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Deliver(parts, cost):
+                    self._deliver(parts, cost)
+                case Transmit(parts):
+                    self._transmit(parts)
+                case WindowOpen():
+                    self._flush()
+                case Introduced(hello):
+                    self._introduce(hello)
+                case Established(_, user, rights):
+                    self.acting_user, self.acting_rights = user, rights
+                    self._bound_messages(self.session.batch_bytes_max)
+                    self._peering.link_up(self)
+                    self._flush()
+                    self.on_up()
+                case Closed():
+                    self._closed(effect)
+
+    def _deliver(self, parts: Sequence[Part], cost: int) -> None:
+        try:
+            rows = self._peering.frames.decode_batch(parts)
+            self.messages_received += len(rows)
+            for row in rows:
+                self._peering.take(self, row)
+                if self.ended is not None:
+                    # What was sent to a link that this side ended counts as lost there.
+                    return
+        except RemoteProtocolError as error:
+            self.accuse(error)
+            return
+        if self.ended is None:
+            self._perform(self.session.handle(Consumed(cost), self._kernel.hub.time()))
+
+    def accuse(self, error: RemoteProtocolError) -> None:
+        """End the link because of what the peer sent."""
+        _log.warning("%s sent what the protocol forbids: %s", self.words, error)
+        self.close(f"protocol error: {error}"[:200])
+
+    def _introduce(self, hello: Hello) -> None:
+        self.hello = hello
+        verdict = self._peering.judge(self)
+        if isinstance(verdict, Grant):
+            self.grant = verdict
+            self._handle(Admit(verdict.user, verdict.rights))
+        else:
+            self._handle(Refuse(verdict))
+
+    def _closed(self, closed: Closed) -> None:
+        if closed.error is not None:
+            _log.warning("%s sent what the protocol forbids: %s", self.words, closed.error)
+        self._end(closed.reason, tell=True)
+
+    def _end(self, reason: str, *, tell: bool) -> None:
+        if self.ended is not None:
+            return
+        self.ended = reason
+        if tell:
+            while self._unsent and self.channel.send(self._unsent[0]):
+                self._unsent.popleft()
+        self.channel.close()
+        self._rows.clear()
+        self._unsent.clear()
+        self._batch = None
+        self._bytes = 0
+        self._arm()
+        self._peering.link_down(self, reason)
+        for wake in self._waiting:
+            wake()
+        self._waiting = []
+        for tell_end in self.on_end:
+            tell_end(reason)
+
+    @property
+    def words(self) -> str:
+        """Who the peer is, for people."""
+        name = "" if self.hello is None else f"{self.hello.name} at "
+        return f"{name}{self.channel.words}"
+
+    def __repr__(self) -> str:
+        return f"<Link {self.number} to {self.words} {self.session.state.value}>"

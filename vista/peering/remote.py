@@ -1,0 +1,214 @@
+"""What calls between nodes are made of: their futures, their frames, and methods of far objects.
+
+A call to another node is a `RemoteFuture` here and a `Served` there; the frame of its caller is one
+whose record is a `Caller`. `vista.peering.calls` keeps the tables of both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from vista.errors import (
+    CallError,
+    ThreadKilled,
+)
+from vista.ids import Id
+from vista.kernel.current import Context, current
+from vista.kernel.futures import Future, wait_parked
+from vista.kernel.methods import MethodEntry
+from vista.kernel.refs import Ref
+
+if TYPE_CHECKING:
+    from vista.kernel.classes import ClassEntry
+    from vista.kernel.kernel import Kernel
+    from vista.peering.calls import Calls
+
+CHAIN: Final = 4
+"""Index in the frame of a caller elsewhere: the chain of calls that wait, as in a CALL."""
+
+
+def _run_nothing(instance: Any) -> None:
+    raise AssertionError("the frame of a caller elsewhere is never run")
+
+
+CALLER: Final = MethodEntry("call", _run_nothing, _run_nothing, "Standard.Caller")
+"""The method of frames that stand for callers on other nodes."""
+CALLER.preemptable = True
+
+
+class Caller:
+    """What stands as record in the frame of a caller elsewhere: nothing but its Ref is known."""
+
+    __slots__ = ("kernel", "key")
+
+    idle: Final = None
+    state: Final = None
+    successor: Final = None
+
+    def __init__(self, kernel: Kernel, key: bytes) -> None:
+        self.kernel = kernel
+        self.key = key
+
+    @property
+    def entry(self) -> ClassEntry:
+        """The class of code outside: that of the caller is not known here."""
+        return self.kernel.program.entry
+
+    @property
+    def ref(self) -> Ref:
+        """The caller's Ref, made when somebody asks who called."""
+        return self.kernel.ref(Id(self.key))
+
+
+class RemoteFuture(Future):
+    """A call in flight to an object of another node. ``frame`` is the one that waits for it."""
+
+    __slots__ = ("calls", "frame", "node", "number", "target")
+
+    def __init__(
+        self, calls: Calls, number: int, node: bytes, target: Id, name: str, frame: Any
+    ) -> None:
+        # What `Future` does, written out: it is done a hundred thousand times a second.
+        kernel = calls.kernel
+        self.kernel = kernel
+        self.record = None
+        self.name = name
+        self.created = kernel.now
+        self.worker = None
+        self._done = False
+        self._value = self._error = self._waiters = None
+        self.calls = calls
+        self.number = number
+        self.node = node
+        self.target = target
+        self.frame = frame
+
+    @property
+    def words(self) -> str:
+        """What was called, as ``increment of 4r7q2v9kzm1x8c5t-1f``."""
+        return f"{self.name} of {self.target}"
+
+    def _end(self) -> None:
+        self.calls.pending.pop(self.number, None)
+        self.frame = None
+        self._done = True
+        if self._waiters is not None:
+            super()._end()
+
+    def abandon(self, error: CallError | None = None) -> None:
+        """End the call for its caller, and have the other node cancel its thread."""
+        if self._done:
+            return
+        killed = ThreadKilled(f"{self.words} was cancelled: its caller gave up")
+        self.fail(killed if error is None else error)
+        self.calls.cancel(self)
+
+
+class Served(Future):
+    """A call from another node that runs here; its end is sent back.
+
+    ``origin`` is the caller's node and ``number`` that of the call there.
+    """
+
+    __slots__ = ("calls", "number", "origin")
+
+    def __init__(self, calls: Calls, origin: bytes, number: int, record: Any, name: str) -> None:
+        # What `Future` does, written out: it is done a hundred thousand times a second.
+        kernel = calls.kernel
+        self.kernel = kernel
+        self.record = record
+        self.name = name
+        self.created = kernel.now
+        self.worker = None
+        self._done = False
+        self._value = self._error = self._waiters = None
+        self.calls = calls
+        self.origin = origin
+        self.number = number
+
+    def _end(self) -> None:
+        self._done = True
+        self.worker = None
+        if self._waiters is not None:
+            super()._end()
+        if self.calls.served.pop((self.origin, self.number), None) is self:
+            self.calls.answer(self)
+
+
+class RemoteMethod:
+    """A method of an object elsewhere, as ``ref.method`` gives it.
+
+    Calling it sends the message and waits for the result; `post` sends it one way; `future` returns
+    a `Future` of the result. The Ref keeps it for its next use.
+    """
+
+    __slots__ = ("_calls", "_id", "_method")
+
+    def __init__(self, calls: Calls, id: Id, method: str) -> None:
+        self._calls = calls
+        self._id = id
+        self._method = method
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        kernel = self._calls.kernel
+        worker: Any = current()
+        if worker.kernel is not kernel:
+            return kernel.from_outside(worker, self.__call__, args, kwargs)
+        here = self._here()
+        if here is not None:
+            return here(*args, **kwargs)
+        self._calls.await_room(worker, self._id)
+        future = self._calls.start(worker, self._id, self._method, args, kwargs)
+        if not future._done:
+            late = wait_parked(worker, future)
+            if late is not None:
+                raise late
+        if future._error is not None:
+            raise future._error
+        return future._value
+
+    def post(self, /, *args: Any, **kwargs: Any) -> None:
+        """Send the message one way; see `vista.post`."""
+        kernel = self._calls.kernel
+        worker = current()
+        if not _may_send(worker, kernel):
+            kernel.from_outside(worker, self.post, args, kwargs)
+            return
+        here = self._here()
+        if here is not None:
+            here.post(*args, **kwargs)
+        else:
+            self._calls.post(worker, self._id, self._method, args, kwargs)
+
+    def future(self, /, *args: Any, **kwargs: Any) -> Future:
+        """Send the message and return a `Future` of its result at once; see `vista.future`."""
+        kernel = self._calls.kernel
+        worker = current()
+        if not _may_send(worker, kernel):
+            made: Future = kernel.from_outside(worker, self.future, args, kwargs)
+            return made
+        here = self._here()
+        if here is not None:
+            made = here.future(*args, **kwargs)
+            return made
+        pending = self._calls.start(worker, self._id, self._method, args, kwargs)
+        if worker.kernel is not kernel:
+            pending.created = kernel.hub.time()
+        return pending
+
+    def _here(self) -> Any:
+        """Return the method of the object itself if it has come to this node."""
+        kernel = self._calls.kernel
+        record = kernel.table.records.get(self._id)
+        return None if record is None else kernel.method_of(kernel.ref_to(record), self._method)
+
+    @property
+    def __name__(self) -> str:
+        return self._method
+
+    def __repr__(self) -> str:
+        return f"<{self._method} of {self._id}>"
+
+
+def _may_send(context: Context, kernel: Kernel) -> bool:
+    return context.kernel is kernel or (context.home is kernel and kernel.on_loop())

@@ -1,0 +1,45 @@
+"""Rights: which messages of a peer need more than the right to call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from vista.errors import AccessDenied
+from vista.kernel.methods import message_name
+from vista.peering.bringing import BRINGING, CODE, denial
+from vista.wire.frames import CALL
+
+if TYPE_CHECKING:
+    from vista.kernel.kernel import Kernel
+    from vista.peering.links import Link
+
+CREATING: Final = frozenset(
+    {
+        "commit_object",
+        "create_object",
+        "create_temporary_object",
+        "discard_object",
+        "import_object",
+        "prepare_object",
+    }
+)
+"""Messages that need the right ``create``, when they go to an object of a class in `_JUDGED`."""
+
+_JUDGED: Final = frozenset({"ObjectCreator", "PeerConnection"})
+
+
+def refusal_of(kernel: Kernel, link: Link, row: list[Any]) -> AccessDenied | None:
+    """Return why the peer of a link may not send a CALL or POST to this node, None when it may."""
+    grant = link.grant
+    assert grant is not None, "it was admitted before"
+    if "call" not in grant.rights:
+        return AccessDenied(f"the peer of user {grant.user!r} has no right to call")
+    target = row[1][2] if row[0] == CALL else row[1][1]
+    record = kernel.table.records.get(target)
+    judged = record is not None and record.entry.name in _JUDGED
+    message = message_name(row[2]) if judged else ""
+    if message in CREATING and "create" not in grant.rights:
+        return AccessDenied(f"the peer of user {grant.user!r} has no right to create")
+    if message in BRINGING and CODE not in grant.rights:
+        return denial(grant.user, link.channel.key)
+    return None

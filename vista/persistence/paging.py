@@ -1,0 +1,250 @@
+"""Bringing objects back: those of a store that are not here, when they are referenced.
+
+Two rules. Messages to an object that is brought keep their order, and nobody reaches it before
+them. An object that cannot be brought stays in the store as it is: calls to it fail with what was
+wrong, and the next one tries again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from vista.api import wait
+from vista.errors import NoSuchClass, NoSuchMethod, NoSuchObject, StoreError, VistaError
+from vista.ids import Id
+from vista.kernel import monitor, upgrade
+from vista.kernel.access import checked_acl
+from vista.kernel.classes import ClassEntry
+from vista.kernel.current import Context, current
+from vista.kernel.encoding import parts_of_encoding, set_variables
+from vista.kernel.futures import Future
+from vista.kernel.invoke import run_of
+from vista.kernel.methods import message_name
+from vista.kernel.refs import Ref
+from vista.kernel.table import Record
+from vista.persistence.keeping import Keeper
+from vista.persistence.store import Known, Row
+from vista.values import copy_arguments, copy_exception
+
+if TYPE_CHECKING:
+    from vista.kernel.kernel import Kernel
+
+_log = logging.getLogger(__name__)
+
+Then = Callable[[BaseException | None], None]
+
+
+class StorePager:
+    """Brings the objects of a keeper's store; see `vista.kernel.keeping.Pager`.
+
+    ``known`` are those that are not here, by Id; ``failures`` says in words why some of them could
+    not be brought.
+    """
+
+    def __init__(self, keeper: Keeper, known: Iterable[Known]) -> None:
+        self.kernel = keeper.kernel
+        self.known = {row.key: row for row in known}
+        self.failures: dict[bytes, str] = {}
+        self._keeper = keeper
+        self._bringing: dict[bytes, list[Then]] = {}
+
+    def __contains__(self, id: bytes) -> bool:
+        return id in self.known
+
+    def bring(self, id: Id, then: Then) -> None:
+        """Bring an object and call ``then`` with None or an error, on the loop."""
+        line = self._bringing.get(id)
+        if line is not None:
+            line.append(then)
+        elif id not in self.known:
+            then(None)
+        else:
+            self._bringing[id] = [then]
+            bringing = self.kernel.spawn(lambda: self._bring(id))
+            bringing.on_done(lambda ended: self._arrived(id, ended.exception()))
+
+    def bind(self, ref: Ref, name: str) -> PagedMethod:
+        """Return what ``ref.name`` gives for an object that is to be brought first."""
+        return PagedMethod(self, ref._id, name)
+
+    def _bring(self, id: Id) -> None:
+        store = self._keeper.store
+        row: Row | None = wait(self._keeper.in_kernel_thread(lambda: store.read(bytes(id))))
+        if row is None:
+            self.known.pop(id, None)
+            raise NoSuchObject(f"object {id} is not in {store.words} any more")
+        restore(self._keeper, row)
+        self.known.pop(id, None)
+
+    def _arrived(self, id: Id, error: BaseException | None) -> None:
+        """Go on with what waited for an object."""
+        if error is None:
+            self.failures.pop(id, None)
+        else:
+            if not isinstance(error, VistaError):
+                error = StoreError(f"object {id} cannot be restored: {error!r}")
+            self.failures[id] = str(error)
+            _log.error("not restored: %s", error)
+        for then in self._bringing.pop(id):
+            then(None if error is None else copy_exception(error))
+
+
+class PagedMethod:
+    """A method of an object that is to be brought first; see `vista.kernel.hot.RefMethod`."""
+
+    __slots__ = ("_id", "_name", "_pager")
+
+    def __init__(self, pager: StorePager, id: Id, name: str) -> None:
+        self._pager = pager
+        self._id = id
+        self._name = name
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        kernel = self._pager.kernel
+        context = current()
+        if context.kernel is not kernel:
+            return kernel.from_outside(context, self.__call__, args, kwargs)
+        return self._send(context, args, kwargs).result()
+
+    def future(self, *args: Any, **kwargs: Any) -> Future:
+        """Send the message and return a `Future` of its result at once; see `vista.future`."""
+        kernel = self._pager.kernel
+        context = current()
+        if context.kernel is kernel or (context.home is kernel and kernel.on_loop()):
+            return self._send(context, args, kwargs)
+        made: Future = kernel.from_outside(context, self.future, args, kwargs)
+        return made
+
+    def post(self, *args: Any, **kwargs: Any) -> None:
+        """Send the message one way; see `vista.post`."""
+        kernel = self._pager.kernel
+        context = current()
+        if context.kernel is kernel or (context.home is kernel and kernel.on_loop()):
+            self._send(context, args, kwargs, one_way=True)
+        else:
+            kernel.from_outside(context, self.post, args, kwargs)
+
+    def _send(
+        self,
+        context: Context,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        one_way: bool = False,
+    ) -> Future:
+        kernel, name = self._pager.kernel, message_name(self._name)
+        args, kwargs = copy_arguments(args, kwargs)
+        future = Future(kernel, None, f"{name} of {self._id}")
+        future.created = sent = kernel.hub.time()
+        frame = None if one_way else context.frame
+        user = context.user or kernel.user
+        if one_way:
+            future.on_done(lambda ended: _note_lost(kernel, ended))
+
+        def deliver(error: BaseException | None) -> None:
+            if future.done():
+                return
+            try:
+                if error is not None:
+                    raise error
+                record, method = _receiver(kernel, self._id, name)
+                answer = None if one_way else future
+                run = run_of(record, method)
+                message = (record, method, frame, sent, args, kwargs, answer, user, run)
+                kernel.invoker.deliver(message)
+            except VistaError as refused:
+                future.fail(refused)
+
+        self._pager.bring(self._id, deliver)
+        return future
+
+    @property
+    def __name__(self) -> str:
+        return self._name
+
+    def __repr__(self) -> str:
+        return f"<{self._name} of {self._id}>"
+
+
+def _receiver(kernel: Kernel, id: Id, name: str) -> tuple[Record, Any]:
+    record = kernel.table.records.get(id)
+    if record is None:
+        raise kernel.absent(kernel.ref(id))
+    method = kernel.method_for(record, name)
+    if method is None:
+        raise NoSuchMethod(record.entry.explain(name))
+    return record, method
+
+
+def _note_lost(kernel: Kernel, ended: Future) -> None:
+    error = ended.exception()
+    if error is not None:
+        kernel.note_lost_post(str(error))
+
+
+# --- restoring ------------------------------------------------------------------------------
+
+
+def restore(keeper: Keeper, row: Row) -> Record:
+    """Make an object from its row, as the calling thread.
+
+    Its class may be of a newer version, whose ``upgraded_from`` then takes the variables. Nobody
+    can reach it before it is whole. Raises `NoSuchClass`, `RemoteProtocolError` for damaged bytes,
+    or what the hook raises.
+    """
+    kernel = keeper.kernel
+    namespace, name, version, id, state = parts_of_encoding(kernel, row.data)
+    entry = _class_for(kernel, id, namespace, name, version)
+    acl = checked_acl(kernel.codec.decode(row.acl)) if row.acl else None
+    record = _made(kernel, entry, id, version, state)
+    kernel.table.reserve(id)
+    if id in kernel.table.records:
+        raise StoreError(f"object {id} is here already")
+    kernel.table.records[id] = record
+    entry.created += 1
+    keeper.adopt(record, row)
+    kernel.guard_of(record).acl = acl
+    for service in row.services:
+        _register(kernel, service, record)
+    monitor.release(record)
+    if "object_imported" in entry.methods:
+        kernel.post_quietly(kernel.ref_to(record), "object_imported")
+    return record
+
+
+def _class_for(kernel: Kernel, id: Id, namespace: str, name: str, version: int) -> ClassEntry:
+    """Return the class an object had, else the newest version of it."""
+    try:
+        return kernel.find_class((namespace, name, version))
+    except NoSuchClass as missing:
+        words = f"object {id} is of class {namespace}.{name} version {version}"
+        try:
+            newest = kernel.find_class(f"{namespace}.{name}")
+        except NoSuchClass:
+            raise NoSuchClass(f"{words}, which is not here; load it: {missing}") from None
+    if newest.version < version:
+        raise NoSuchClass(f"{words}, and the newest one here is {newest.version}")
+    return newest
+
+
+def _made(kernel: Kernel, entry: ClassEntry, id: Id, version: int, state: dict[str, Any]) -> Record:
+    """Return an object that nobody knows, held by the calling thread."""
+    instance: Any = object.__new__(entry.cls)
+    record = Record(kernel, id, entry, instance)
+    instance._record = record
+    kernel.ref_to(record)
+    record.state = current()
+    if entry.version == version:
+        set_variables(instance, state)
+    else:
+        upgrade.take_over(record, record, version, state)
+    return record
+
+
+def _register(kernel: Kernel, service: str, record: Record) -> None:
+    try:
+        kernel.services.register(service, record)
+    except VistaError as error:
+        _log.error("%s does not get its service name back: %s", record, error)

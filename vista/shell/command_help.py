@@ -1,0 +1,103 @@
+"""What ``vista COMMAND --help`` prints, for each command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_PEER = """\
+
+  --connect URL   the peer: tcp://KEY@HOST:PORT, ipc:PATH or ipc:NAME; without
+                  it the only node that listens in this user's socket directory
+  --timeout S     how long to wait for the peer and its answer, in seconds (5)
+  --json          print one JSON document instead of a table
+
+Exit codes: 0 done; 1 the peer did not answer or refused; 2 a mistake in the
+command line."""
+
+
+def _about_peer(usage: str, text: str) -> str:
+    return f"usage: vista {usage}\n\n{text}\n{_PEER}\n"
+
+
+COMMAND_HELP: Mapping[str, str] = MappingProxyType(
+    {
+        "authorize": """\
+usage: vista authorize KEY USER RIGHTS [--directory D]
+       vista authorize --list | --remove KEY [--directory D]
+
+Let in a peer of another user: KEY is its public key, USER the user that its
+messages run as here, RIGHTS some of call,create,code or all. --directory names
+another directory than the user's own.
+""",
+        "check": """\
+usage: vista check FILE [ARGUMENTS]
+
+Find every mistake in an rc file and start nothing. The exit code is 2 when
+there is one.
+""",
+        "classes": _about_peer(
+            "classes [--connect URL] [OPTIONS]",
+            """\
+The installed classes; with --connect or --json those that a running node knows,
+with the number of their objects.""",
+        ),
+        "doc": """\
+usage: vista doc CLASS
+
+What an installed class is for, what its create takes and what it answers.
+""",
+        "keygen": """\
+usage: vista keygen [--force] [--directory D]
+
+Make this user's key pair and show the public key. --force puts another one in
+place of the one there is; --directory names another directory than the user's
+own.
+""",
+        "objects": _about_peer(
+            "objects [--connect URL] [OPTIONS]", "The objects of a running node, oldest first."
+        ),
+        "peers": _about_peer(
+            "peers [--connect URL] [OPTIONS]",
+            """\
+The nodes that a running node can reach, the nearest first: on how many links,
+by which, as which user they act there, and what a direct link has carried.""",
+        ),
+        "ps": _about_peer(
+            "ps [--connect URL] [OPTIONS]",
+            """\
+A running node and all that it can reach: name, uptime, objects, threads, calls
+since the start, links.""",
+        ),
+        "repl": """\
+usage: vista repl [--connect URL] [FILE [ARGUMENTS]]
+
+A Python prompt on a node of its own, which has booted FILE; the objects that
+FILE keeps under names are variables. With --connect the node joins a peer
+first, waits until it answers, and opens the link again whenever it is lost; the
+variable peer is the peer's ObjectCreator. What follows -- belongs to FILE.
+""",
+        "send": _about_peer(
+            "send [--connect URL] [OPTIONS] TARGET METHOD [ARGUMENTS]",
+            """\
+Send a message to an object and print the result. TARGET is an Id or a service
+name as the peer finds it; ARGUMENTS are written as in an rc file. Options stand
+before TARGET.""",
+        ),
+        "services": _about_peer(
+            "services [--connect URL] [OPTIONS]",
+            "The services of a running node and those that its peers announce to it.",
+        ),
+        "threads": _about_peer(
+            "threads [--connect URL] [OPTIONS]",
+            "The threads of a running node: what they run and for what they wait.",
+        ),
+        "top": _about_peer(
+            "top [--connect URL] [--interval S] [--count N] [OPTIONS]",
+            """\
+What a running node does: calls a second, loop lag, queues, the slowest methods.
+--interval says how often it is shown, in seconds (1), --count how many times
+(for ever: Ctrl-C ends it). With --json each report is one line.""",
+        ),
+    }
+)

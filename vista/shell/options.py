@@ -1,0 +1,74 @@
+"""Reading the command line: one line for a mistake, help of our own, numbers with a bound."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+DONE = 0
+FAILED = 1
+MISTAKEN = 2
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells have it."""
+
+SECONDS_MAX = 86_400.0
+"""What ``--timeout`` and ``--interval`` take at most: a day is a mistake in the unit."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our own help and one line for a mistake; ``text`` is what ``--help`` prints."""
+
+    def __init__(self, prog: str, text: str = "") -> None:
+        super().__init__(prog=prog, allow_abbrev=False)
+        self._text = text
+
+    def error(self, message: str) -> NoReturn:
+        """Print the mistake and leave with exit code 2."""
+        print(f"vista: {message}; {self.prog} --help says more", file=sys.stderr)
+        raise SystemExit(MISTAKEN)
+
+    def format_help(self) -> str:
+        """The text of ``--help``."""
+        return self._text
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds above 0."""
+    value = float(text)
+    if not 0 < value <= SECONDS_MAX or not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"a number of seconds above 0, not {text}")
+    return value
+
+
+def count(text: str) -> int:
+    """Read a whole number above 0."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"a whole number above 0, not {text}")
+    return value
+
+
+def take_connect(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Take ``--connect URL`` out of the words of ``vista repl``, before or after the rc file.
+
+    What follows ``--`` belongs to the file. Raises `SystemExit` when the URL is missing.
+    """
+    url: str | None = None
+    rest: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word == "--":
+            return url, rest + left
+        if word == "--connect":
+            if not left:
+                Parser("vista repl").error("the URL is missing after --connect")
+            url = left.pop(0)
+        elif word.startswith("--connect="):
+            url = word.removeprefix("--connect=")
+        else:
+            rest.append(word)
+    return url, rest

@@ -1,0 +1,297 @@
+"""Persistence: objects that outlive the process of their node."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from vista.api import current_user, register_service, send, wait
+from vista.errors import AccessDenied, BadValueError, NoSuchObject, NoSuchService
+from vista.ids import Id
+from vista.kernel.current import METHOD, PARENT, RECORD, current, kernel
+from vista.kernel.futures import Future
+from vista.kernel.guard import is_held
+from vista.kernel.methods import preemptable
+from vista.kernel.objects import Object
+from vista.kernel.table import Record
+from vista.persistence.keeping import Keeper
+from vista.persistence.opening import DEFAULT_SERVICE, make_store
+from vista.persistence.paging import StorePager
+from vista.persistence.store import FLAGS, RESTORE_ALWAYS, TRANSIENT
+from vista.standard.notices import Target
+
+_log = logging.getLogger(__name__)
+
+
+class PersistentObject(Object, namespace="Standard"):
+    """What a class inherits from whose objects outlive their process.
+
+    ``create`` does nothing: call `initialize` in the ``create`` of your own class, once its
+    variables are set::
+
+        class Account(PersistentObject):
+            def create(self, owner: str) -> None:
+                self.owner, self.balance = owner, 0
+                self.initialize(durable=True)
+
+    From then on the object is stored whenever a thread in it has changed its variables, its access
+    list or its service names. Restored, it has its Id, variables, access list and service names;
+    watchers and a meta object it has not. ``object_imported()`` is sent after every restore.
+
+    Variables must be values; a class with others has a hook ``encode``, which returns those to
+    keep. The original's PersistentObject.
+    """
+
+    def create(self) -> None:
+        """Do nothing: the class that inherits says when it is to be stored."""
+
+    def initialize(
+        self, service: str = DEFAULT_SERVICE, flags: int = RESTORE_ALWAYS, durable: Any = None
+    ) -> None:
+        """Store this object from now on, in the store of a service of this node.
+
+        ``flags``: 0 to restore it whenever the service starts, 1 only when it is referenced, 2 not
+        at all: then the service deletes it from the store when it starts. ``durable``: True to hold
+        every reply until the changes before it are safe on the disk; False to write them within
+        ``limits.store_delay_seconds``; None for what the service does by default. Calling it again
+        changes both.
+
+        Raises `NoSuchService`, `BadValueError` for other flags, and `NotAValueError` when a
+        variable is no value.
+        """
+        home = self._record.kernel
+        _refuse_others(self._record, "initialize")
+        keeper = home.services.get_local(service)
+        if keeper is None:
+            raise NoSuchService(
+                f"no service {service!r} on this node; it comes from an rc line PersistenceService"
+            )
+        send(keeper, "make_persistent", self, flags, durable)
+
+    def enable_persistence(
+        self, service: str = DEFAULT_SERVICE, flags: int = RESTORE_ALWAYS, durable: Any = None
+    ) -> None:
+        """Do as `initialize`."""
+        self.initialize(service, flags, durable)
+
+    def disable_persistence(self) -> None:
+        """Store this object no more, and delete it from the store."""
+        _refuse_others(self._record, "disable_persistence")
+        keeper = _keeper_of(self._record)
+        if keeper is not None:
+            keeper.release(self._record)
+
+    def object_imported(self) -> None:
+        """Sent after every restore, so that the class can find its services again."""
+
+    @preemptable
+    def get_object_data(self) -> bytes:
+        """Return what is stored of the variables: the encoding of the object."""
+        return self.encode_object()
+
+
+class PersistenceService(Object, namespace="Standard"):
+    """Keeps persistent objects in a store, and restores them.
+
+    rc line: ``PersistenceService``, or ``PersistenceService /ObjectPager "" true``
+
+    ``create(service_name="/ObjectPager", store="", durable=False, delay_seconds=None)`` opens the
+    store, registers the service and restores what is to be restored always; when it returns they
+    are there. ``store`` is the path of a file; left out, it is a file in the state directory of the
+    node, ``$XDG_STATE_HOME/vista/NAME`` if nothing else was said; or it is the URL of a PostgreSQL
+    database. Services of other names have
+    stores of their own. ``durable`` is what holds for objects that do not say it themselves;
+    ``delay_seconds`` stands in for ``limits.store_delay_seconds``.
+
+    An object that cannot be restored, because its class is not here or refuses its state, stays in
+    the store as it is; the log and `get_failures` say why, and a message to it tries again.
+
+    Raises `StoreError` when the store is damaged, of a newer format or in use by another process.
+
+    The original's PersistenceService, with its database inside: what a ``database_connected`` told
+    it, its creation does.
+    """
+
+    def create(
+        self,
+        service_name: str = DEFAULT_SERVICE,
+        store: str = "",
+        durable: bool = False,
+        delay_seconds: float | None = None,
+    ) -> None:
+        """Open the store and restore."""
+        home = kernel()
+        delay = home.limits.store_delay_seconds if delay_seconds is None else delay_seconds
+        if not 0 < delay < 3600:
+            raise BadValueError(f"delay_seconds lies between 0 and 3,600, not {delay!r}")
+        self.service_name = service_name
+        self.durable = durable
+        self._keeper = Keeper(home, make_store(home, store, service_name), delay)
+        register_service(service_name, self)
+        wait(self._keeper.in_kernel_thread(self._keeper.store.open))
+        # Before the node lets another process be it.
+        home.on_close.insert(0, self._keeper.close)
+        try:
+            known = wait(self._keeper.in_kernel_thread(self._keeper.store.known))
+        except BaseException:
+            home.on_close.remove(self._keeper.close)
+            self._keeper.close()
+            raise
+        self._pager = StorePager(self._keeper, known)
+        self._remove_transient()
+        home.pagers.append(self._pager)
+        self._promise_services()
+        self._restore_all()
+
+    def delete(self) -> None:
+        """Write what is left, and let the store go; its objects stay and are not stored further."""
+        home, keeper = kernel(), self._keeper
+        if self._pager in home.pagers:
+            home.pagers.remove(self._pager)
+        keeper.flush().exception()
+        for key in keeper.kept:
+            record = home.table.records.get(key)
+            if record is not None and record.guard is not None:
+                record.guard.keeper = None
+        if keeper.close in home.on_close:
+            home.on_close.remove(keeper.close)
+        keeper.close()
+
+    # --- messages --------------------------------------------------------------------------
+
+    @preemptable
+    def make_persistent(
+        self, target: Target, flags: int = RESTORE_ALWAYS, durable: bool | None = None
+    ) -> None:
+        """Store an object of this node from now on; see `PersistentObject.initialize`.
+
+        It need not inherit from PersistentObject. Raises `AccessDenied` for another than the node's
+        own user or the object itself.
+        """
+        home = kernel()
+        if type(flags) is not int or flags not in FLAGS:
+            raise BadValueError(f"flags are 0 (always), 1 (when referenced) or 2, not {flags!r}")
+        record = home.record_of(target)
+        _refuse_others(record, "make_persistent")
+        other = _keeper_of(record)
+        if other is not None and other is not self._keeper:
+            other.release(record)
+        idle = not is_held(record)
+        if idle:
+            data = home.invoker.encoded(record)
+            if isinstance(data, BaseException):
+                raise data
+        self._keeper.keep(record, flags, self.durable if durable is None else bool(durable))
+        if idle:
+            # Else it is stored when the thread in it ends, and that one's reply waits.
+            self._keeper.note(record)
+            _await(self._keeper.hold(record))
+
+    @preemptable
+    def disable_persistence(self, target: Target) -> None:
+        """Store an object no more, and delete it from the store."""
+        record = kernel().record_of(target)
+        _refuse_others(record, "disable_persistence")
+        self._keeper.release(record)
+        _await(self._keeper.hold(record))
+
+    @preemptable
+    def object_modified(self, target: Target) -> None:
+        """Look whether an object has changed; needed only for what changes without a message."""
+        record = kernel().record_of(target)
+        if not is_held(record):
+            self._keeper.note(record)
+
+    @preemptable
+    def object_deleted(self, target: Id) -> None:
+        """Delete an object from the store that is not here, such as one whose class is lost.
+
+        Raises `AccessDenied` for another than the node's own user, and `NoSuchObject`.
+        """
+        home = kernel()
+        if current_user() != home.user:
+            raise AccessDenied(f"user {current_user()!r} may not delete stored objects")
+        if self._pager.known.pop(bytes(target), None) is None:
+            raise NoSuchObject(f"no object {target} waits in {self._keeper.store.words}")
+        self._keeper.remove(bytes(target))
+        _await(self._keeper.flush())
+
+    @preemptable
+    def flush(self) -> None:
+        """Write everything that waits, and return when it is safe. Raises `StoreError`."""
+        _await(self._keeper.flush())
+
+    @preemptable
+    def get_state(self) -> dict[str, Any]:
+        """Return how it stands.
+
+        ``store`` in words; ``kept``, how many objects of the store are here, and ``waiting``, how
+        many are not; ``commits`` since the start.
+        """
+        return {
+            "store": self._keeper.store.words,
+            "kept": len(self._keeper.kept),
+            "waiting": len(self._pager.known),
+            "commits": self._keeper.commits,
+        }
+
+    @preemptable
+    def get_failures(self) -> dict[Id, str]:
+        """Return the Ids of objects that could not be restored, and why."""
+        return {Id(key): words for key, words in self._pager.failures.items()}
+
+    # --- the start -------------------------------------------------------------------------
+
+    def _remove_transient(self) -> None:
+        known = self._pager.known
+        for key in [key for key, row in known.items() if row.flags == TRANSIENT]:
+            del known[key]
+            self._keeper.remove(key)
+
+    def _promise_services(self) -> None:
+        home = kernel()
+        for key, row in self._pager.known.items():
+            for name in row.services:
+                home.services.promise(name, home.ref(Id(key)))
+
+    def _restore_all(self) -> None:
+        known = self._pager.known.values()
+        always = [Id(row.key) for row in known if row.flags == RESTORE_ALWAYS]
+        for start in range(0, len(always), _RESTORED_AT_ONCE):
+            waiting = []
+            for id in always[start : start + _RESTORED_AT_ONCE]:
+                waiting.append(Future(kernel(), None, f"restoring {id}"))
+                # What went wrong is in the log and in get_failures.
+                self._pager.bring(id, lambda _, ended=waiting[-1]: ended.resolve(None))  # type: ignore[misc]
+            for future in waiting:
+                future.result()
+        if self._pager.failures:
+            _log.error("%d stored objects were not restored", len(self._pager.failures))
+
+
+_ASKING = ("initialize", "enable_persistence", "make_persistent", "disable_persistence")
+"""Messages by which somebody may ask that an object be stored, or no more."""
+
+_RESTORED_AT_ONCE = 64
+"""Objects that are read and made at a time when a service starts."""
+
+
+def _await(held: Future | None) -> None:
+    if held is not None:
+        held.result()
+
+
+def _keeper_of(record: Record) -> Keeper | None:
+    keeper = None if record.guard is None else record.guard.keeper
+    return keeper if isinstance(keeper, Keeper) else None
+
+
+def _refuse_others(record: Record, what: str) -> None:
+    """Raise `AccessDenied` unless the node's own user asks, or the object itself."""
+    user = current_user()
+    frame: Any = current().frame
+    if frame[METHOD].name in _ASKING:
+        frame = frame[PARENT]
+    own = frame is not None and frame[RECORD] is record
+    if user != record.kernel.user and not own:
+        raise AccessDenied(f"user {user!r} may not send {what} to {record}")
