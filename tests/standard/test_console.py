@@ -219,7 +219,8 @@ def test_a_terminal_that_takes_nothing_stops_nothing_and_is_told_what_it_missed(
 ) -> None:
     console = vista.create("VirtualConsole")
     display = screen.display(console)
-    for _ in range(30):
+    # Twice what may wait, and more: the display may take as much before it begins to write.
+    for _ in range(60):
         console.append_text("x" * 65_535 + "\n")
     assert console.get_page_data() == ["x" * 65_535]
     shown = b""
