@@ -151,11 +151,15 @@ class Building:
         if not form.is_enum:
             _refuse(f"record {name} is no enum here")
         try:
-            if issubclass(form.cls, Flag):
-                return form.cls(which)
-            return form.cls.__members__[which]  # type: ignore[no-any-return]
+            if not issubclass(form.cls, Flag):
+                return form.cls.__members__[which]  # type: ignore[no-any-return]
+            made = form.cls(which)
         except _BUILD_ERRORS as error:
             raise RemoteProtocolError(f"enum {name} has no member {which!r} here") from error
+        # Some versions of Python drop bits that no member has, where others refuse them.
+        if made.value != which:
+            _refuse(f"enum {name} has no member {which!r} here")
+        return made
 
     def _form(self, name: str) -> RecordForm:
         found = self._find_record(name)
