@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 from vista.api import create, delete
 from vista.kernel.current import current
 from vista.kernel.node import Node, kernel_here
@@ -41,6 +43,8 @@ def connect(url: str, timeout: float = 30.0) -> Ref:
     stops. Raises `CallTimeout` when there is none after ``timeout`` seconds, which says why, and
     `PeerAddressError` or `KeyFileError` for what cannot work at all.
     """
+    # Loading it takes a tenth of a second, which the node's loop had better not wait for.
+    importlib.import_module("vista.standard.peers")
     peer: Ref = kernel_here().from_outside(current(), _connect, (url, timeout), {})
     return peer
 

@@ -42,7 +42,8 @@ class Limits:
     """A method that holds the loop longer is logged with its stack."""
 
     pooled_workers_max: int = 256
-    """Idle greenlets kept for the next invocation. One costs 6 KB; a new one takes 7 us."""
+    """Idle greenlets kept for the next invocation; those beyond end a little later. One costs 6 KB;
+    a new one takes 7 us."""
 
     native_threads_max: int = 32
     """Kernel threads that run ``@native`` methods at the same time."""

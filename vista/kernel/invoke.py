@@ -85,7 +85,7 @@ class Invoker:
             if worker.owed is not None:
                 monitor.settle_owed(worker)
             worker.frame = worker.root = None
-            if not threads.retire(worker):
+            if not threads.pool.take(worker):
                 return None
             threads.rest(worker)
             if not self._run_sample(worker):

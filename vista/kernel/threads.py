@@ -22,12 +22,13 @@ import greenlet
 from vista.errors import CallTimeout, ThreadKilled, VistaError
 from vista.kernel import deadlock, monitor
 from vista.kernel.current import METHOD, PARENT, RECORD, STARTED, Context, Frame, enter
+from vista.kernel.pool import Pool
 from vista.kernel.timers import Timer
 
 if TYPE_CHECKING:
     from vista.kernel.futures import Future
     from vista.kernel.kernel import Kernel
-    from vista.kernel.table import Record
+from vista.kernel.table import Record
 
 RUNNING: Final = "running"
 PARKED: Final = "parked"
@@ -386,7 +387,8 @@ class Threads:
         self.kernel = kernel
         self.make_worker: Callable[[Kernel], Worker] = Worker
         self.ready: deque[Any] = deque()
-        self.idle: list[Worker] = []
+        self.pool = Pool(kernel)
+        self.idle = self.pool.workers
         self.parked: dict[Any, None] = {}
         self.running: Worker | None = None
         self.turns = 0
@@ -461,13 +463,6 @@ class Threads:
         kernel.now = now = kernel.hub.time()
         return self.checks_left <= 0 or now >= self.turn_end
 
-    def retire(self, worker: Worker) -> bool:
-        """Take a worker that has nothing to do; False when there are enough and it should end."""
-        if self.stopped or len(self.idle) >= self.kernel.limits.pooled_workers_max:
-            return False
-        self.idle.append(worker)
-        return True
-
     def rest(self, worker: Worker) -> None:
         """Switch from an idle worker to the loop, until it gets a message."""
         self.loop_greenlet.switch()
@@ -487,7 +482,4 @@ class Threads:
     def close(self) -> None:
         """Let the idle greenlets end."""
         self.stopped = True
-        for worker in self.idle:
-            worker.message = None
-            worker.greenlet.switch()
-        self.idle.clear()
+        self.pool.close()

@@ -64,6 +64,11 @@ from vista.wire.frames import (
 )
 from vista.wire.session import SessionConfig
 
+OF_ONE_NODE: Final = frozenset(
+    {"AutomaticClassLoader", "ExecProcess", "PeerRegistry", "ShutdownService", "Statistics"}
+)
+"""Services that are about their own node: announced only when a pattern asks for them."""
+
 _WITH_PAYLOAD: Final = frozenset({CALL, POST, REPLY, FAILURE})
 
 _log = logging.getLogger("vista.peering")
@@ -455,7 +460,11 @@ class Peering:
         return (
             patterns is not None
             and name != CREATOR
-            and (not patterns or any(fnmatchcase(name, pattern) for pattern in patterns))
+            and (
+                any(fnmatchcase(name, pattern) for pattern in patterns)
+                if patterns
+                else name not in OF_ONE_NODE
+            )
         )
 
     def publish(self, patterns: tuple[str, ...] | None) -> None:

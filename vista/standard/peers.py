@@ -98,7 +98,8 @@ class AnnounceServices(Object, namespace="Standard"):
     rc line: ``AnnounceServices``, or ``AnnounceServices Counters/* /ObjectPager``
 
     ``create(*patterns)`` announces the services whose names match one of the patterns (`fnmatch`'s,
-    upper and lower case told apart), all of them without any; also those registered later.
+    upper and lower case told apart), also those registered later. Without any it announces all but
+    those that are about their own node, such as ShutdownService and Statistics.
     """
 
     def create(self, *patterns: str) -> None:
