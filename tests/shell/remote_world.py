@@ -52,7 +52,7 @@ def listen(node: SimulatedNode, address: str = "tcp:127.0.0.1:0") -> str:
     """Let peers connect, announce services and return the URL."""
 
     def begin() -> str:
-        vista.create("AnnounceServices")
+        vista.create("AnnounceServices", "*")
         return str(vista.create("AcceptPeerConnections", address).get_url())
 
     return node.call(begin)
@@ -78,7 +78,7 @@ def chain(seed: int = 1) -> Iterator[tuple[World, SimulatedNode, SimulatedNode, 
         url = listen(hub)
         for node, name in ((hub, "Tallies/hub"), (far, "Tallies/far")):
             node.call(lambda name=name: vista.register_service(name, vista.create(RemoteTally)))
-        far.call(lambda: vista.create("AnnounceServices"))
+        far.call(lambda: vista.create("AnnounceServices", "*"))
         link(far, url)
         peer = link(asking, url)
         asking.call(lambda: vista.wait_for_service("Tallies/far", 10.0))
