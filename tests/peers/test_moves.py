@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -456,3 +457,24 @@ def test_calls_in_flight_survive_nothing_but_end_when_the_new_home_is_lost(
     world.crash("c")
     (error,) = ended(world, [call])
     assert isinstance(error, PeerLost | ThreadKilled | ObjectDeleted)
+
+
+@pytest.mark.parametrize("seconds", [0.02 * step for step in range(1, 24)])
+def test_a_move_that_is_given_up_leaves_the_object_in_one_place(seconds: float) -> None:
+    with World(5, conditions=SLOW) as world:
+        nodes = chain(world, "ab")
+        a, b = nodes
+        wanderer = wanderer_at(a)
+
+        def give_up() -> None:
+            with vista.timeout(seconds):
+                vista.move(wanderer, creator(b))
+
+        with contextlib.suppress(CallTimeout):
+            a.call(give_up)
+        world.pass_time(30.0)
+        homes = [node for node in nodes if wanderer._id in node.kernel.table.records]
+        assert len(homes) == 1
+        for node in nodes:
+            assert node.call(lambda n=node: seen(n, wanderer).where()) == creator(homes[0])
+        at_rest(world, nodes)

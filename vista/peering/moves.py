@@ -31,7 +31,6 @@ from vista.kernel.access import AccessControlList, checked_acl
 from vista.kernel.current import METHOD, PARENT, Context, current
 from vista.kernel.futures import Future
 from vista.kernel.kernel import Kernel, creator_id
-from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import Ref, point
 from vista.kernel.table import GONE, Absent, Record, State
 from vista.kernel.upgrade import quiesce
@@ -44,6 +43,9 @@ if TYPE_CHECKING:
 
 ARRIVED: Final = State("ARRIVED")
 """Of a record: here, but what was sent to its old home must come first."""
+
+DEPARTING: Final = State("DEPARTING")
+"""Of a record: on its way to another node, so nobody gets in."""
 
 _LOOK_AGAIN_SECONDS = 1.0
 _TELL_AGAIN_SECONDS = 1.0
@@ -105,25 +107,24 @@ class Moves:
         quiesce(kernel, record, seconds, "move_to")
         if record.idle is GONE:
             raise ObjectDeleted(f"{record} was deleted or moved meanwhile")
-        worker: Any = current()
-        frame = worker.frame
-        keeping = MethodEntry("move_to", _keep, _keep, record.entry.full_name)
-        keeping.exclusive = True
-        worker.frame = (record, keeping, frame, kernel.now)
-        try:
-            self._hand_over(record, id, creator)
-        finally:
-            worker.frame = frame
+        record.state = DEPARTING
+        if record.queue is None:
+            record.queue = monitor.new_queue()
+        # In a thread of its own: should this one be ended, it still comes out where the object is.
+        over = Future(kernel, None, "move_to")
+        handing = kernel.spawn(lambda: self._hand_over(record, id, creator), kernel.context_user())
+        handing.on_done(lambda ended: _hand_on(ended, over))
+        over.result()
         return ref
 
     def _hand_over(self, record: Record, id: Id, creator: Ref) -> None:
         guard = record.guard
         acl = None if guard is None else guard.acl
         watchers = [] if guard is None else list(guard.watchers)
-        data = encoding.encode_record(record)
-        creator.prepare_object(data, acl, list(record.services), watchers)
         self._departing[id] = []
         try:
+            data = encoding.encode_record(record)
+            creator.prepare_object(data, acl, list(record.services), watchers)
             try:
                 creator.commit_object(id)
             except (PeerLost, CallTimeout) as doubt:
@@ -131,6 +132,7 @@ class Moves:
             self._depart(record, id, creator._id.node)
         except BaseException:
             creator.discard_object.post(id)
+            monitor.release(record)
             raise
         finally:
             for origin, number in self._departing.pop(id):
@@ -417,8 +419,12 @@ class Moves:
             del self._told[key]
 
 
-def _keep(instance: Any) -> None:
-    raise AssertionError("the frame that keeps an object is never run")
+def _hand_on(ended: Future, over: Future) -> None:
+    error = ended.exception()
+    if error is None:
+        over.resolve(None)
+    else:
+        over.fail(error)
 
 
 def moves_of(kernel: Kernel) -> Moves:
