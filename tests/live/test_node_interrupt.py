@@ -16,6 +16,7 @@ import pytest
 import vista
 from tests.kernel.cast import Gate, until
 from vista.errors import ThreadKilled, WrongContextError
+from vista.kernel.hub import AsyncioHub
 
 
 def interrupt_when(ready: Callable[[], bool]) -> threading.Thread:
@@ -88,6 +89,33 @@ def test_a_script_goes_on_after_ctrl_c() -> None:
     )
     assert done.stdout.split() == ["interrupted", "woken", "Sleeper"]
     assert (done.stderr, done.returncode) == ("", 0)
+
+
+class InterruptedHandOver(asyncio.SelectorEventLoop):
+    """A loop with which Ctrl-C comes just when code outside has handed a call to it."""
+
+    armed: Callable[[], bool] | None = None
+
+    def call_soon_threadsafe(self, callback: Any, *args: Any, **options: Any) -> Any:
+        handle = super().call_soon_threadsafe(callback, *args, **options)
+        armed, main = self.armed, threading.main_thread()
+        if armed is not None and threading.current_thread() is main:
+            self.armed = None
+            until(armed)
+            signal.raise_signal(signal.SIGINT)
+        return handle
+
+
+@pytest.mark.parametrize("wait", WAYS[:2])
+def test_ctrl_c_while_a_call_is_handed_over_cancels_it(wait: Callable[[vista.Ref], Any]) -> None:
+    loop = InterruptedHandOver()
+    with vista.Node(hub=AsyncioHub(loop)):
+        gate = vista.create(Gate)
+        loop.armed = lambda: gate._record.instance.waiting == 1
+        with pytest.raises(KeyboardInterrupt):
+            wait(gate)
+        until(lambda: gate.count() == 0)
+    loop.close()
 
 
 @pytest.mark.parametrize(

@@ -200,9 +200,9 @@ class Future:
     def _block(self, timeout: float | None) -> CallTimeout | None:
         """Block an OS thread that is not the loop's."""
         ended = threading.Event()
-        self._on_loop(lambda: self.on_done(lambda _: ended.set()))
-        left = max(0.0, self.due_outside() - self.kernel.hub.time())
         try:
+            self._on_loop(lambda: self.on_done(lambda _: ended.set()))
+            left = max(0.0, self.due_outside() - self.kernel.hub.time())
             if self.kernel.hub.block(ended, left if timeout is None else min(left, timeout)):
                 return None
         except BaseException:
@@ -286,6 +286,16 @@ class Errand(Future):
     def resolve(self, value: Any) -> None:
         """End with the outcome that the function left."""
         super().resolve(self.outcome)
+
+    def abandon(self, error: CallError | None = None) -> None:
+        """End the function, and the call in flight that it may have started by now.
+
+        Its caller gave up before that call's future reached it: nobody else could cancel it.
+        """
+        super().abandon(error)
+        outcome = getattr(self, "outcome", None)
+        if isinstance(outcome, Future):
+            outcome.abandon()
 
 
 def _set_once(ended: asyncio.Future[None]) -> None:

@@ -368,25 +368,39 @@ class Kernel:
                 "vista.aio.create(...) or await a future"
             )
         ended = threading.Event()
-        future = self.call_in_flight(context, lambda: function(*args, **kwargs), user, ended)
+        future = self.new_errand(function)
         try:
-            self._block(future, ended)
+            self.call_in_flight(context, partial(function, *args, **kwargs), user, future, ended)
+            if not self.hub.block(ended, None):
+                raise WrongContextError("the node has stopped")
+        except KeyboardInterrupt:
+            # It may come while the call is handed over, when it may have begun.
+            future.cancel()
+            raise
         finally:
-            if isinstance(context, BesideContext):
+            if isinstance(context, BesideContext) and future in context.wants:
                 context.wants.remove(future)
-        return future.outcome
+        if future._error is None:
+            return future.outcome
+        raise future._error
+
+    def new_errand(self, function: Callable[..., Any]) -> Errand:
+        """Return the future of a function that is to run for code outside of vista threads."""
+        return Errand(self, None, getattr(function, "__name__", "call"))
 
     def call_in_flight(
         self,
         context: Context,
         function: Callable[[], Any],
         user: str | None = None,
+        future: Errand | None = None,
         ended: threading.Event | None = None,
     ) -> Errand:
         """Start ``function`` as a vista thread for code in ``context`` and return its future.
 
         The result is not copied. ``ended`` is set at its end.
         """
+        future = future or self.new_errand(function)
         monitor.refuse_endless(context.frame, self.limits.chain_calls_max)
         bound = outside_due()
 
@@ -399,7 +413,6 @@ class Kernel:
             finally:
                 worker.scopes = None
 
-        future = Errand(self, None, getattr(function, "__name__", "call"))
         # Outside of the turns of the loop nobody keeps the kernel's time up to date.
         future.created = self.hub.time()
         if ended is not None and isinstance(context, BesideContext):
@@ -426,7 +439,7 @@ class Kernel:
         def run() -> None:
             future.outcome = function()
 
-        future = Errand(self, None, getattr(function, "__name__", "call"))
+        future = self.new_errand(function)
         self.threads.make_ready(self._errand(None, run, future, user or self.user))
         return future
 
@@ -439,18 +452,6 @@ class Kernel:
     def work(self, worker: Worker) -> None:
         """Run messages as the greenlet of ``worker``."""
         work(self.invoker, worker)
-
-    def _block(self, future: Future, ended: threading.Event) -> None:
-        """Block this OS thread until a future ends, however long its own calls may take."""
-        try:
-            if not self.hub.block(ended, None):
-                raise WrongContextError("the node has stopped")
-        except KeyboardInterrupt:
-            future.cancel()
-            raise
-        error = future._error
-        if error is not None:
-            raise error
 
     # --- time ------------------------------------------------------------------------------
 
