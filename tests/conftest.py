@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import zlib
 
 import hypothesis
@@ -33,10 +34,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give hypothesis the settings that a shared machine needs.
+    """Give hypothesis the settings that a shared machine needs, and Ctrl-C its meaning.
 
-    No deadline: how long one example takes says nothing on two cores that others use as well.
+    No deadline: how long one example takes says nothing on two cores that others use as well. A
+    shell that starts the tests in the background has SIGINT ignored, which programs inherit.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     rounds = config.getoption("--rounds")
     hypothesis.settings.register_profile(
         "vista", deadline=None, max_examples=100 * rounds, print_blob=True

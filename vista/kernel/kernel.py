@@ -465,8 +465,6 @@ class Kernel:
         finally:
             timer.cancel()
 
-    # --- the rest --------------------------------------------------------------------------
-
     def context_user(self) -> str:
         """Return the user in whose name the calling code acts."""
         return current().user or self.user
