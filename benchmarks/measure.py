@@ -25,16 +25,28 @@ def expect(found: object, expected: object) -> None:
 
 @dataclass(frozen=True)
 class Unit:
-    """What a row's figures are: ``factor`` takes one to the unit shown, as 1e9 seconds to ns."""
+    """What a row's figures are: ``factor`` takes one to the unit shown, as 1e9 seconds to ns.
+
+    Of a rate it is what one operation counts: its figures are seconds too, and shown by how much
+    is done in one.
+    """
 
     name: str
     factor: float
+    is_rate: bool = False
+
+    def shown(self, figure: float) -> float:
+        """Return a figure as the table shows it."""
+        return self.factor / figure if self.is_rate else figure * self.factor
 
 
 NANOSECONDS = Unit("ns", 1e9)
 MICROSECONDS = Unit("us", 1e6)
 MILLISECONDS = Unit("ms", 1e3)
 BYTES = Unit("B", 1.0)
+THOUSANDS_A_SECOND = Unit("k/s", 1e-3, is_rate=True)
+MEBIBYTES = Unit("GB/s", 2**20 / 1e9, is_rate=True)
+"""Of operations that carry 1 MiB each."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,13 @@ def times_the_time(bound: float) -> Target:
 def at_most(bound: float, unit: Unit) -> Target:
     """At most ``bound``, counted in ``unit``."""
     words = f"at most {bound:g} {unit.name}"
-    return Target(words, lambda result: result.ours_median * unit.factor, bound, False)
+    return Target(words, lambda result: unit.shown(result.ours_median), bound, False)
+
+
+def at_least(bound: float, unit: Unit) -> Target:
+    """At least ``bound``, counted in ``unit``, which is a rate."""
+    words = f"at least {bound:g} {unit.name}"
+    return Target(words, lambda result: unit.shown(result.ours_median), bound, True)
 
 
 def per_second(bound: float) -> Target:
@@ -95,6 +113,7 @@ class Row:
 
     ``count`` is how often a full run does it in each of ``rounds``; ``quick`` for a short run, and
     ``least`` is the smallest count that still does the whole work; ``erlang`` is it in Erlang.
+    ``group`` is the table it stands in.
     """
 
     name: str
@@ -107,6 +126,7 @@ class Row:
     quick: int = 1_000
     least: int = 1
     rounds: int = 9
+    group: str = "local"
 
 
 @dataclass
@@ -149,8 +169,14 @@ def quartiles(above: list[float], below: list[float]) -> tuple[float, float, flo
 
 
 def measure(row: Row, count: int, rounds: int) -> Result:
-    """Run the subjects of a row in turn, ``rounds`` times ``count`` operations each."""
+    """Run the subjects of a row in turn, ``rounds`` times ``count`` operations each.
+
+    What is there before is taken out of the sight of the garbage collector: a row does not pay for
+    the objects of others.
+    """
     result = Result(row)
+    gc.collect()
+    gc.freeze()
     subjects = [(row.ours, result.ours)]
     if row.reference is not None:
         subjects.append((row.reference, result.reference))
