@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
 import vista
 from tests.kernel.cast import Counter, Gate, Journal, row_of, runs, until
 from tests.kernel.test_threads_kill import Worker, kill
-from vista.errors import ThreadKilled
+from vista.errors import CallTimeout, ThreadKilled
 
 
 @pytest.fixture
@@ -134,32 +135,79 @@ def test_a_thread_kills_its_caller_and_ends_with_it(worker: vista.Ref, journal: 
     assert [worker.answer(), other.answer()] == [42, 42]
 
 
-def test_a_native_method_that_is_killed_ends_when_it_returns(
-    worker: vista.Ref, gate: vista.Ref, journal: vista.Ref
-) -> None:
-    blocking = worker.block.future(gate)
-    until(lambda: gate.count() == 1)
+class Blocked(vista.Object):
+    """Blocks its kernel thread where no kill reaches it."""
+
+    def create(self, journal: vista.Ref) -> None:
+        self.journal = journal
+        self._begun, self._released = threading.Event(), threading.Event()
+
+    @vista.native
+    def block(self) -> str:
+        self._begun.set()
+        self._released.wait(30)
+        self.journal.write("native went on")
+        return "native result"
+
+    @vista.preemptable
+    def has_begun(self) -> bool:
+        return self._begun.is_set()
+
+    @vista.preemptable
+    def release(self) -> None:
+        self._released.set()
+
+    def answer(self) -> int:
+        return 42
+
+
+def test_a_native_method_that_is_killed_ends_when_it_returns(real_node: vista.Node) -> None:
+    journal = vista.create(Journal)
+    blocked = vista.create(Blocked, journal)
+    blocking = blocked.block.future()
+    until(blocked.has_begun)
     kill("block")
     vista.sleep(0.01)
     assert not blocking.done()
-    gate.open()
+    blocked.release()
     with pytest.raises(ThreadKilled):
         blocking.result()
     assert journal.read() == ["native went on"]
 
 
 def test_a_native_method_that_is_killed_keeps_its_object_to_its_end(
-    worker: vista.Ref, gate: vista.Ref
+    real_node: vista.Node,
+) -> None:
+    blocked = vista.create(Blocked, vista.create(Journal))
+    blocking = blocked.block.future()
+    until(blocked.has_begun)
+    kill("block")
+    answering = blocked.answer.future()
+    vista.sleep(0.01)
+    assert not answering.done()
+    blocked.release()
+    assert answering.result() == 42
+    assert isinstance(blocking.exception(), ThreadKilled)
+
+
+def test_a_native_method_that_is_killed_cancels_what_it_calls(
+    worker: vista.Ref, gate: vista.Ref, journal: vista.Ref
 ) -> None:
     blocking = worker.block.future(gate)
     until(lambda: gate.count() == 1)
     kill("block")
-    answering = worker.answer.future()
-    vista.sleep(0.01)
-    assert not answering.done()
-    gate.open()
-    assert answering.result() == 42
-    assert isinstance(blocking.exception(), ThreadKilled)
+    with pytest.raises(ThreadKilled):
+        blocking.result()
+    until(lambda: gate.count() == 0)
+    assert journal.read() == []
+
+
+def test_a_native_method_whose_caller_gives_up_cancels_what_it_calls(
+    worker: vista.Ref, gate: vista.Ref
+) -> None:
+    with pytest.raises(CallTimeout), vista.timeout(0.01):
+        worker.block(gate)
+    until(lambda: gate.count() == 0)
 
 
 def test_a_native_call_in_flight_that_is_cancelled_ends_for_its_holder_at_once(

@@ -285,6 +285,9 @@ class Worker(Context):
             raise error
         if self.in_kernel_thread:
             self._killed = self._outer_kill(self._killed, error)
+            # A killed caller cancels what it calls. Then the kernel thread can end soon as well.
+            for wanted in list(self.wants):
+                wanted.abandon()
             return
         standing = self.condition is WOKEN and self.held_back is None and not self._leave_line()
         self._error = self._outer_kill(self._error, error)
