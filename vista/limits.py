@@ -106,8 +106,26 @@ class Limits:
     nodes_max: int = 4_096
     """Nodes that are reached, and nodes one link may tell of."""
 
+    ring_seconds: float = 0.5
+    """Age at which a call to another node is first followed, to see whether it waits for itself.
+    Nearly all have ended by then; the deadlock is found soon after."""
+
+    ring_probes_max: int = 4_096
+    """Calls that are followed at a time, and remembered so that none is followed twice: 1 MB."""
+
+    ring_hops_max: int = 64
+    """Calls between nodes in a ring of waits that is found."""
+
+    met_nodes_max: int = 16_384
+    """Nodes that are remembered when they are lost: about 3 MB. A message for an object of one that
+    is forgotten fails with `NoSuchObject` instead of `PeerLost`."""
+
     told_nodes_max: int = 256
     """Nodes in one message about routes or services: at most 50 KiB with paths of 16 hops."""
+
+    route_speak_seconds: float = 1.0
+    """How long a node that was reached over others may be silent on a link of its own before it is
+    withdrawn: many times what its first word takes over the longest link."""
 
     route_settle_seconds: float = 0.05
     """How long a worse path stands before it is told. In a torus of 36 nodes the end of a node
@@ -170,6 +188,39 @@ class Limits:
     reconnect_seconds_max: float = 15.0
     """The longest pause between two attempts to open a lost link."""
 
+    mesh_interval_seconds: float = 5.0
+    """How often a node of a mesh announces itself. Newcomers announce themselves at once and are
+    answered, so this is only how late a node is found whose datagrams were lost; 256 nodes send 51
+    datagrams of 100 bytes a second."""
+
+    mesh_interval_seconds_min: float = 0.1
+    """The shortest such interval that may be asked for."""
+
+    mesh_interval_seconds_max: float = 300.0
+    """The longest one, and the longest that an announcement may claim: nodes that ended are kept
+    in mind for mesh_silent_intervals_max of it."""
+
+    mesh_silent_intervals_max: int = 4
+    """Intervals of its own in which nothing is heard of a node before it is forgotten, unless it is
+    linked: at a loss of one datagram in ten, one silence in 10,000 is an accident."""
+
+    mesh_answer_seconds: float = 1.0
+    """The least time between two announcements of one node, however many newcomers it hears, and
+    between two attempts at a node whose announcements change."""
+
+    mesh_contacts_max: int = 256
+    """Nodes heard in a mesh: each has links to all others, 32,640 together."""
+
+    mesh_datagram_bytes_max: int = 1_200
+    """Bytes of an announcement, which has 460 at most: no path cuts so few in pieces."""
+
+    mesh_datagrams_max: int = 1_000
+    """Announcements looked at in a second, the rest is dropped unread: 20 times what the largest
+    mesh sends, and 4 % of a core."""
+
+    mesh_strangers_max: int = 256
+    """Unknown keys that are kept in mind, so that each is logged once; past it none is logged."""
+
     code_bytes_max: int = 4 * 1024 * 1024
     """Bytes of the code of one class with what it imports, sent or taken: 100,000 lines."""
 
@@ -181,6 +232,20 @@ class Limits:
 
     code_modules_kept_max: int = 4_096
     """Modules of peers' code that a process keeps; each stays to its end."""
+
+    moves_remembered_max: int = 10_000
+    """Objects that moved to a node and whose old homes have not said that they know it. A home that
+    is parted from the node in the midst of a move asks for the outcome when it is back."""
+
+    jobs_queued_max: int = 100_000
+    """Jobs that wait in one JobController; the next one raises `Overloaded`."""
+
+    job_attempts_max: int = 3
+    """How often a job is begun that is lost with its server each time. A link may break while a
+    server does well; but a job that ends its process must not end all of them, one by one."""
+
+    job_seconds: float = 3600.0
+    """How long a server may take for one job: hours are for programs that keep what they have."""
 
     store_delay_seconds: float = 0.5
     """How long changes of persistent objects wait for others before they are written together. It
@@ -199,6 +264,33 @@ class Limits:
 
     store_bytes_max: int = 64 * 1024 * 1024 * 1024
     """Bytes a store in a file may grow to; what needs more fails as on a full disk."""
+
+    processes_max: int = 64
+    """Processes of ``vista --processes``. Each has a link to every other, 2,016 together."""
+
+    process_link_seconds: float = 30.0
+    """How long the first process waits for the links with the others before it runs the file. On a
+    machine with nothing else to do it takes one second."""
+
+    process_restart_seconds_min: float = 0.5
+    """The pause before a process that ended is started again; each next one in a row is twice as
+    long."""
+
+    process_restart_seconds_max: float = 30.0
+    """The longest such pause."""
+
+    process_restarts_max: int = 5
+    """Ends in a row after which a process is not started again, and all stop: 7.5 s of pauses."""
+
+    process_steady_seconds: float = 10.0
+    """How long a process runs before its next end counts as the first one in a row."""
+
+    process_stop_seconds: float = 15.0
+    """How long a process that is told to end may take before it is killed: more than twice
+    drain_seconds, which is what an orderly end takes at most."""
+
+    process_line_bytes_max: int = 256 * 1024
+    """Bytes of a line that a process prints; a longer one is broken there."""
 
     drain_seconds: float = 5.0
     """How long a stopping node waits for its threads to finish before it kills them."""
@@ -222,10 +314,16 @@ class Limits:
             raise BadValueError("limit retry_seconds_max must be at least the one of min")
         if self.reconnect_seconds_max < self.reconnect_seconds_min:
             raise BadValueError("limit reconnect_seconds_max must be at least the one of min")
+        if self.process_restart_seconds_max < self.process_restart_seconds_min:
+            raise BadValueError("limit process_restart_seconds_max must be at least the one of min")
+        if self.mesh_interval_seconds_max < self.mesh_interval_seconds_min:
+            raise BadValueError("limit mesh_interval_seconds_max must be at least the one of min")
         if self.loss_seconds < 3 * self.ping_seconds:
             raise BadValueError("limit loss_seconds must be at least three times ping_seconds")
         if self.identity_conflict_seconds <= self.loss_seconds:
             raise BadValueError("limit identity_conflict_seconds must pass loss_seconds")
+        if self.met_nodes_max < self.nodes_max:
+            raise BadValueError("limit met_nodes_max must be at least nodes_max")
         if self.batch_bytes_max < self.frame_bytes_max:
             raise BadValueError("limit batch_bytes_max must be at least frame_bytes_max")
         if self.channel_bytes_max < self.large_buffer_bytes:

@@ -36,6 +36,8 @@ def test_what_is_counted_is_a_whole_number(name: str) -> None:
         ({"chain_calls_max": 63}, "chain_calls_max must be at least nested_calls_max"),
         ({"nested_calls_max": 150}, "nested_calls_max . sends_between_checks must not pass"),
         ({"frame_bytes_max": 1000}, "frame_bytes_max must be at least large_buffer_bytes"),
+        ({"mesh_interval_seconds_max": 0.05}, "mesh_interval_seconds_max must be at least the one"),
+        ({"met_nodes_max": 4_095}, "met_nodes_max must be at least nodes_max"),
         ({"slow_method_seconds": 0.001}, "slow_method_seconds must be at least turn_seconds"),
     ],
 )

@@ -18,7 +18,7 @@ from vista.peering.bringing import fetch_class
 from vista.peering.curve import public_key_of
 from vista.peering.urls import key_text
 from vista.testing import SimulatedNode, World
-from vista.wire.frames import CALL, CALL_HEAD, NOBODY
+from vista.wire.frames import CALL, HEAD, NOBODY
 
 HOST = b"h" * 32
 GUEST = b"g" * 32
@@ -84,7 +84,7 @@ def test_the_right_is_judged_before_anything_is_decoded(
 ) -> None:
     host, guest = visit(world, tmp_path, "anna call,create", "")
     future = peering(guest).calls.expect(host.kernel.table.node, name)
-    head = CALL_HEAD.pack(future.number, 0, creator_id(host.kernel.table.node), NOBODY)
+    head = HEAD.pack(future.number, 0, creator_id(host.kernel.table.node), NOBODY)
     (link,) = links(guest)
     link.append((CALL, head, name, "anna", b"", b"no value at all"), ())
     (answer,) = ended(world, [future])

@@ -170,7 +170,7 @@ def test_temporary_objects_die_with_the_link() -> None:
     with World(1, conditions=PROMPT) as world:
         a, b = chain(world, "ab")
         world.pass_time(1.0)
-        made = peering(a)._objects[links(a)[0].number].create_temporary_object("LinkedBell")
+        made = peering(a).connections[links(a)[0].number].create_temporary_object("LinkedBell")
         lasting = bell(a)
         assert made.echo(1) == 1
         world.network.lose("a", "b")

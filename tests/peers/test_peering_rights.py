@@ -28,7 +28,7 @@ from vista.kernel.kernel import creator_id
 from vista.testing import SimulatedNode, World
 from vista.wire.frames import (
     CALL,
-    CALL_HEAD,
+    HEAD,
     NOBODY,
     REPLY,
     ROUTED,
@@ -97,7 +97,7 @@ def send_raw(found: Visit, target: bytes, method: str, user: str, *args: object)
     calls = peering(found.guest).calls
     future = calls.expect(found.host.kernel.table.node, method)
     parts = found.guest.kernel.codec.encode_arguments(args, {})
-    head = CALL_HEAD.pack(future.number, 0, target, NOBODY)
+    head = HEAD.pack(future.number, 0, target, NOBODY)
     links(found.guest)[0].append((CALL, head, method, user, b"", parts[0]), ())
     return ended(found.world, [future])[0]
 
@@ -120,7 +120,7 @@ def test_temporary_objects_of_another_peer_need_the_right_to_create(
     world.pass_time(1.0)
     standing = next(
         made
-        for number, made in peering(found.host)._objects.items()
+        for number, made in peering(found.host).connections.items()
         if peering(found.host).links[number].is_kin
     )
     with pytest.raises(vista.AccessDenied, match=r"no right to create"):
@@ -155,7 +155,7 @@ def test_a_guest_that_passes_on_messages_is_cut_off(world: World, tmp_path: Path
     found = visit(world, tmp_path, "anna all")
     own = bell(found.host)
     parts = found.guest.kernel.codec.encode_arguments((1,), {})
-    inner = (CALL, CALL_HEAD.pack(7, 0, own._id, NOBODY), "hear", "", b"", parts[0])
+    inner = (CALL, HEAD.pack(7, 0, own._id, NOBODY), "hear", "", b"", parts[0])
     before = links(found.host)
     node = found.host.kernel.table.node
     links(found.guest)[0].append((ROUTED, node, b"o" * 10, 5, inner), ())

@@ -68,6 +68,17 @@ def test_calls_in_flight_go_on_when_a_better_way_is_found(world: World) -> None:
     assert_rest(a, b, c)
 
 
+def test_calls_in_flight_go_on_when_who_passes_them_on_finds_a_better_way(world: World) -> None:
+    a, b, c, d = chain(world, "abcd")
+    calls = [seen(a, bell(d)).ring.future(3.0) for _ in range(5)]
+    world.pass_time(0.5)
+    join(b, d)
+    world.pass_time(0.1)
+    assert hops(a, d) == 2
+    assert ended(world, calls) == ["rung"] * 5
+    assert_rest(a, b, c, d)
+
+
 def test_who_passes_messages_on_keeps_their_order_too(world: World) -> None:
     a, b, c, d = chain(world, "abcd")
     own = bell(d)
@@ -110,6 +121,26 @@ def test_when_the_old_way_is_lost_the_held_messages_go_and_calls_end(world: Worl
     world.network.slow("b", "c", 1.0)
     # The call itself comes late and runs, though nobody waits for it any longer.
     world.pass_time(60.0)
+    assert_rest(a, b, c)
+
+
+def test_a_post_that_comes_late_over_a_way_that_broke_is_lost(world: World) -> None:
+    a, b, c = chain(world, "abc")
+    own = bell(c)
+    far = seen(a, own)
+    world.network.slow("b", "c", 1e4)
+    far.hear.post("early")
+    world.pass_time(0.1)
+    join(a, c)
+    far.hear.post("held")
+    world.network.lose("a", "b")
+    world.pass_time(0.5)
+    far.hear.post("later")
+    world.pass_time(0.5)
+    assert own.list_heard() == ["held", "later"]
+    world.pass_time(200.0)
+    assert own.list_heard() == ["held", "later"]
+    assert c.kernel.counters.posts_lost == 1
     assert_rest(a, b, c)
 
 

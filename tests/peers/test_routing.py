@@ -245,6 +245,23 @@ def test_a_link_that_carries_is_taken_before_a_younger_one_that_does_not() -> No
     assert routing.route_to(B) == 1
 
 
+def test_a_node_that_gets_a_link_of_its_own_is_not_withdrawn_before_it_speaks() -> None:
+    routing = routing_with(B, C)
+    assert told(routing.handle(announce(1, word(FAR)), 0.0)) == {2: [[word(B, FAR)], []]}
+    effects = routing.handle(LinkUp(3, FAR, RUN), 0.1)
+    assert Rerouted(FAR, 3, 1) in effects
+    assert 2 not in told(effects)
+    assert told(routing.handle(announce(3), 0.2))[2] == [[word(FAR)], []]
+
+
+def test_a_node_that_never_speaks_on_its_link_is_withdrawn() -> None:
+    routing = routing_with(B, C, bounds=RoutingBounds(speak_seconds=1.0))
+    routing.handle(announce(1, word(FAR)), 0.0)
+    routing.handle(LinkUp(3, FAR, RUN), 0.1)
+    assert routing.next_deadline() == 1.1
+    assert told(routing.handle(Tick(), 1.1))[2] == [[], [FAR]]
+
+
 # --- nodes that run again, and two of one identity -------------------------------------------
 
 

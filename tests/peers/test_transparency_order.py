@@ -9,6 +9,7 @@ import pytest
 
 import vista
 from tests.kernel.cast import Counter, Gate, Journal, until
+from tests.peers.conftest import PlaceMaker
 from tests.peers.places import Place
 from tests.peers.travellers import (
     Annotator,
@@ -247,7 +248,9 @@ def test_a_long_chain_to_and_fro_ends(place: Place) -> None:
     assert own.bounce_until(other, 50) == 50
 
 
-def test_endless_calls_to_and_fro_end_by_a_bound(place: Place) -> None:
+def test_endless_calls_to_and_fro_end_by_a_bound(make_place: PlaceMaker) -> None:
+    # A slow network takes half a minute for as many calls as may wait for one another.
+    place = make_place(call_seconds=300.0)
     own, other = vista.create(Chamber), place.create(Chamber)
     with pytest.raises(Overloaded, match="a chain of"):
         own.bounce(other)

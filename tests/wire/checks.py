@@ -10,11 +10,9 @@ from vista.limits import Limits
 from vista.records import find_record
 from vista.values import copy_value
 from vista.wire.codec import Codec
-from vista.wire.frames import CALL_HEAD, FIELDS, POST_HEAD, Frames, Kind, Part
+from vista.wire.frames import FIELDS, HEAD, Frames, Kind, Part
 
 LIMITS = Limits(large_buffer_bytes=64)
-
-HEADS = {Kind.CALL: CALL_HEAD, Kind.POST: POST_HEAD}
 
 
 def make_codec(limits: Limits = LIMITS) -> Codec:
@@ -61,8 +59,8 @@ def row_to_send(row: list[Any], buffers: list[Part]) -> list[Any]:
     kind, *fields = row
     if kind == Kind.ROUTED:
         return [kind, *fields[:-1], row_to_send(fields[-1], buffers)]
-    if kind in HEADS:
-        fields[0] = HEADS[kind].pack(*fields[0])
+    if "head" in FIELDS[Kind(kind)]:
+        fields[0] = HEAD.pack(*fields[0])
     if "payload" in FIELDS[Kind(kind)]:
         payload, *own = fields[-1]
         fields[-1] = payload

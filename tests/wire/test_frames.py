@@ -14,12 +14,12 @@ from vista.errors import LocalProtocolError, RemoteProtocolError
 from vista.limits import Limits
 from vista.wire.frames import (
     BUFFERS_MAX,
-    CALL_HEAD,
     CHAIN_LINK_BYTES,
     FIELDS,
+    HEAD,
     HOPS_MAX,
     NUMBER_MAX,
-    POST_HEAD,
+    WORDS_MAX,
     Frames,
     Kind,
     Part,
@@ -37,8 +37,7 @@ PLAIN = st.recursive(
     max_leaves=5,
 )
 COLUMNS: dict[str, st.SearchStrategy[Any]] = {
-    "call head": st.tuples(st.integers(0, NUMBER_MAX), st.just(0), OBJECT_IDS, OBJECT_IDS),
-    "post head": st.tuples(st.just(0), OBJECT_IDS, OBJECT_IDS),
+    "head": st.tuples(st.integers(0, NUMBER_MAX), st.just(0), OBJECT_IDS, OBJECT_IDS),
     "number": st.integers(0, NUMBER_MAX),
     "buffers": st.just(0),
     "method": st.text(max_size=10),
@@ -50,6 +49,9 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "hops": st.integers(0, HOPS_MAX),
     "message": PLAIN,
     "target": OBJECT_IDS,
+    "start": st.binary(min_size=CHAIN_LINK_BYTES, max_size=CHAIN_LINK_BYTES),
+    "round": st.integers(0, NUMBER_MAX),
+    "words": st.text(max_size=10),
 }
 FOR_NEIGHBOURS = [Kind.ROUTED, Kind.ROUTES, Kind.SERVICES]
 INNER = [kind for kind in Kind if kind not in FOR_NEIGHBOURS]
@@ -65,10 +67,8 @@ def arrivals(draw: st.DrawFn, kinds: Any = tuple(Kind)) -> list[Any]:
     row = [int(kind), *fields]
     if "payload" in FIELDS[kind]:
         count = len(row[-1]) - 1
-        if kind is Kind.CALL:
+        if "head" in FIELDS[kind]:
             row[1] = (row[1][0], count, *row[1][2:])
-        elif kind is Kind.POST:
-            row[1] = (count, *row[1][1:])
         else:
             row[2] = count
     return row
@@ -83,12 +83,12 @@ def encode(rows: list[list[Any]]) -> list[Part]:
 
 def call(buffers: int = 0, number: int = 7) -> list[Any]:
     """A call that is as it should be."""
-    head = CALL_HEAD.pack(number, buffers, TARGET, SENDER)
+    head = HEAD.pack(number, buffers, TARGET, SENDER)
     return [1, head, "increment", "ada", bytes(CHAIN_LINK_BYTES), b"\x92\x90\x80"]
 
 
 SAMPLES: dict[str, Any] = {
-    "post head": POST_HEAD.pack(0, TARGET, SENDER),
+    "head": HEAD.pack(7, 0, TARGET, SENDER),
     "number": 7,
     "buffers": 0,
     "method": "increment",
@@ -100,6 +100,9 @@ SAMPLES: dict[str, Any] = {
     "inner": call(),
     "message": ["any", 1],
     "target": TARGET,
+    "start": bytes(CHAIN_LINK_BYTES),
+    "round": 1,
+    "words": "which waits for increment",
 }
 
 
@@ -149,7 +152,7 @@ def test_the_head_of_a_call_comes_as_what_is_in_it() -> None:
 
 def test_the_head_of_a_post_comes_as_what_is_in_it() -> None:
     (row,) = FRAMES.decode_batch(FRAMES.encode_batch([correct(Kind.POST)]))
-    assert row[1] == (0, TARGET, SENDER)
+    assert row[1] == (7, 0, TARGET, SENDER)
 
 
 @given(st.lists(arrivals(), min_size=1, max_size=3), st.data())
@@ -234,10 +237,10 @@ def test_a_frame_of_too_many_bytes_is_neither_sent_nor_read() -> None:
 # --- what is wrong -------------------------------------------------------------------------
 
 WRONG: list[tuple[Kind, str, Any]] = [
-    (Kind.CALL, "call head", b"short"),
-    (Kind.CALL, "call head", bytes(CALL_HEAD.size + 1)),
-    (Kind.CALL, "call head", None),
-    (Kind.CALL, "call head", "a" * CALL_HEAD.size),
+    (Kind.CALL, "head", b"short"),
+    (Kind.CALL, "head", bytes(HEAD.size + 1)),
+    (Kind.CALL, "head", None),
+    (Kind.CALL, "head", "a" * HEAD.size),
     (Kind.CALL, "method", "m" * (NAME_MAX + 1)),
     (Kind.CALL, "method", None),
     (Kind.CALL, "method", b"increment"),
@@ -248,8 +251,8 @@ WRONG: list[tuple[Kind, str, Any]] = [
     (Kind.CALL, "chain", None),
     (Kind.CALL, "payload", "text"),
     (Kind.CALL, "payload", None),
-    (Kind.POST, "post head", bytes(POST_HEAD.size - 1)),
-    (Kind.POST, "post head", 7),
+    (Kind.POST, "head", bytes(HEAD.size - 1)),
+    (Kind.POST, "head", 7),
     (Kind.POST, "method", "m" * (NAME_MAX + 1)),
     (Kind.POST, "user", None),
     (Kind.POST, "payload", []),
@@ -270,6 +273,11 @@ WRONG: list[tuple[Kind, str, Any]] = [
     (Kind.FENCED, "number", -1),
     (Kind.MOVED, "target", "a" * 16),
     (Kind.MOVED, "origin", None),
+    (Kind.PROBE, "start", b"short"),
+    (Kind.PROBE, "start", "a" * CHAIN_LINK_BYTES),
+    (Kind.PROBE, "round", -1),
+    (Kind.PROBE, "words", "w" * (WORDS_MAX + 1)),
+    (Kind.PROBE, "words", b"words"),
     (Kind.ROUTED, "destination", b"short"),
     (Kind.ROUTED, "destination", "a" * 10),
     (Kind.ROUTED, "origin", bytes(16)),

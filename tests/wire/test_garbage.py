@@ -18,7 +18,7 @@ from tests.wire.checks import (
     make_codec,
 )
 from vista.errors import RemoteProtocolError
-from vista.wire.frames import CALL_HEAD, POST_HEAD, Kind
+from vista.wire.frames import HEAD, Kind
 
 CODEC = make_codec()
 
@@ -163,7 +163,7 @@ FIELD = st.one_of(
     st.integers(-(2**63), 2**64 - 1),
     st.floats(),
     st.text(max_size=9),
-    st.sampled_from([0, 10, 16, 18, CALL_HEAD.size, POST_HEAD.size]).map(bytes),
+    st.sampled_from([0, 10, 16, 18, HEAD.size]).map(bytes),
 )
 ROWS = st.recursive(
     st.tuples(st.sampled_from(Kind), st.lists(FIELD, max_size=6)).map(
@@ -184,7 +184,7 @@ def test_rows_of_garbage_give_messages_or_a_protocol_error(
 @pytest.mark.parametrize("field", [None, True, 1.0, -1, 2**64 - 1, "text", b"", [], {}, [[]], [{}]])
 @pytest.mark.parametrize("kind", Kind)
 def test_any_field_of_any_kind_may_be_anything(kind: Kind, field: Any) -> None:
-    right = [bytes(CALL_HEAD.size), "method", "user", b"", b""]
+    right = [bytes(HEAD.size), "method", "user", b"", b""]
     for at in range(7):
         for length in range(at, 7):
             row = [kind, *right[: length - 1]]

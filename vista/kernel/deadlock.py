@@ -12,7 +12,7 @@ back fails.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import DeadlockError
@@ -76,6 +76,32 @@ def break_ring(frame: Frame, record: Record) -> None:
         search.last.abandon(DeadlockError(words))
 
 
+def waits_for(future: Future, seen: set[int]) -> Iterator[tuple[Future, str]]:
+    """Yield each call that must end before ``future`` can, and in words why.
+
+    ``seen`` has the identities of the greenlets that were followed, and gets those followed here.
+    """
+    worker: Any = future.worker
+    words = ""
+    record = _line_of(future) if worker is None and not future._done else None
+    while worker is not None or record is not None:
+        if record is not None:
+            worker = record.state
+            kept = _kept_frame(worker, record)
+            if kept is None:
+                return
+            worker = getattr(worker, "worker", worker)
+            words += f", where {record.entry.name} is kept by {_words(kept)}"
+        if id(worker) in seen or len(seen) >= _THREADS_MAX:
+            return
+        seen.add(id(worker))
+        record = worker.lined_up_for()
+        if record is None:
+            yield from ((wanted, words) for wanted in worker.wants)
+            return
+        words += f", which goes back into {record.entry.name}"
+
+
 class _Search:
     """Follows waits until they lead back to the chain of calls up to ``frame``."""
 
@@ -104,6 +130,7 @@ class _Search:
         elif worker is not None:
             found = self._waits(worker)
         else:
+            future.suspect()
             record = _line_of(future)
             found = record is not None and self.is_kept(record)
         if found and self.last is None:

@@ -131,6 +131,9 @@ class Future:
             if frames:
                 worker.kill(frames[-1], killed)
 
+    def suspect(self) -> None:
+        """Take note that others wait for this. A call to another node looks then for a ring."""
+
     # --- for its holder, from anywhere -----------------------------------------------------
 
     def cancel(self) -> None:

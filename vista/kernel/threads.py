@@ -22,6 +22,7 @@ import greenlet
 from vista.errors import CallTimeout, ThreadKilled, VistaError
 from vista.kernel import deadlock, monitor
 from vista.kernel.current import METHOD, PARENT, RECORD, STARTED, Context, Frame, enter
+from vista.kernel.gathering import Gathering
 from vista.kernel.pool import Pool
 from vista.kernel.timers import Timer
 
@@ -400,6 +401,7 @@ class Threads:
         self.loop_greenlet = greenlet.getcurrent()
         self._scheduled = 0.0
         self._waiting_for_turn = False
+        self.gathering = Gathering(self)
         self.stopped = False
 
     def make_ready(self, item: Any) -> None:
@@ -414,7 +416,10 @@ class Threads:
             self._waiting_for_turn = True
             hub = self.kernel.hub
             self._scheduled = hub.time()
-            hub.loop.call_soon(self.turn)
+            if self.gathering.is_reading:
+                self.gathering.is_owed = True
+            else:
+                hub.loop.call_soon(self.turn)
 
     def turn(self) -> None:
         """Run what is ready, for a bounded time, then let the loop see to timers and I/O."""
@@ -428,6 +433,7 @@ class Threads:
         self.turn_end = now + kernel.limits.turn_seconds
         self.checks_left = 64
         kernel.hub.order(ready)
+        self.gathering.is_in_turn = True
         try:
             self._run_ready(time)
         finally:
@@ -435,6 +441,7 @@ class Threads:
             self.running = None
             if ready:
                 self.schedule()
+            self.gathering.end_turn()
 
     def _run_ready(self, time: Callable[[], float]) -> None:
         kernel, ready = self.kernel, self.ready

@@ -29,19 +29,21 @@ from vista.kernel.futures import Future
 from vista.kernel.invoke import run_of
 from vista.kernel.methods import MethodEntry, message_name
 from vista.kernel.refs import Ref, keep_call
+from vista.kernel.table import QUEUED
+from vista.peering.expiry import Expiry
 from vista.peering.remote import CALLER, CHAIN, Caller, RemoteFuture, RemoteMethod, Served
+from vista.peering.rings import Rings
 from vista.peering.voids import Voids
 from vista.values import copy_exception
 from vista.wire.frames import (
     CALL,
-    CALL_HEAD,
     CANCEL,
     CHAIN_LINK_BYTES,
     FAILURE,
+    HEAD,
     NOBODY,
     NUMBER_MAX,
     POST,
-    POST_HEAD,
     REPLY,
     Part,
     Row,
@@ -65,10 +67,12 @@ class Calls:
         self.pending: dict[int, RemoteFuture] = {}
         self.served: dict[tuple[bytes, int], Served] = {}
         self._peering = peering
+        self.rings = Rings(peering)
         # By chance: an answer to an earlier run of this node must fit no call of this one.
         self._number = int.from_bytes(peering.kernel.hub.entropy(7), "big")
         self.voids = Voids(peering.kernel.limits.nodes_max)
         self._codec = peering.kernel.codec
+        self.expiry = Expiry(peering.kernel, self.pending)
         self._chain_bytes_max = peering.kernel.limits.remote_calls_max * CHAIN_LINK_BYTES
 
     # --- to other nodes --------------------------------------------------------------------
@@ -95,19 +99,22 @@ class Calls:
         return self._start(context, id, method, self._codec.encode_arguments(args, kwargs))
 
     def _start(self, context: Context, id: Id, method: str, parts: Sequence[Part]) -> RemoteFuture:
-        chain = self._chain_of(context.frame)
+        peering, kernel, frame = self._peering, self.kernel, context.frame
+        chain = self._chain_of(frame)
         number = self._number = (self._number + 1) & NUMBER_MAX
-        node = self._peering.node_of(id)
-        future = RemoteFuture(self, number, node, id, method, context.frame)
+        moves = peering.moves
+        node = moves.places.get(id) or id[:NODE_BYTES]
+        future = RemoteFuture(self, number, node, id, method, frame)
         self.pending[number] = future
-        head = CALL_HEAD.pack(number, len(parts) - 1, id, _sender(context, self.kernel))
-        user = context.user or self.kernel.user
+        if not self.rings.is_watching:
+            self.rings.watch()
+        head = HEAD.pack(number, len(parts) - 1, id, _sender(frame, kernel))
+        user = context.user or kernel.user
         row = (CALL, head, method, user, chain, parts[0])
-        fences = self._peering.moves.fences
-        if fences and self._peering.moves.hold(id, row, parts[1:], user):
+        if moves.fences and moves.hold(id, row, parts[1:], user):
             return future
         try:
-            self._peering.send(node, row, parts[1:], user)
+            peering.send(node, row, parts[1:], user)
         except CallError as error:
             if not self._search(id, error, row, parts[1:], user):
                 future.fail(error)
@@ -132,14 +139,16 @@ class Calls:
         self._post(context, id, method, self._codec.encode_arguments(args, kwargs))
 
     def _post(self, context: Context, id: Id, method: str, parts: Sequence[Part]) -> None:
-        head = POST_HEAD.pack(len(parts) - 1, id, _sender(context, self.kernel))
+        peering = self._peering
+        number = self._number = (self._number + 1) & NUMBER_MAX
+        head = HEAD.pack(number, len(parts) - 1, id, _sender(context.frame, self.kernel))
         user = context.user or self.kernel.user
         row = (POST, head, method, user, parts[0])
-        fences = self._peering.moves.fences
-        if fences and self._peering.moves.hold(id, row, parts[1:], user):
+        moves = peering.moves
+        if moves.fences and moves.hold(id, row, parts[1:], user):
             return
         try:
-            self._peering.send(self._peering.node_of(id), row, parts[1:], user)
+            peering.send(moves.places.get(id) or id[:NODE_BYTES], row, parts[1:], user)
         except Overloaded:
             raise
         except CallError as error:
@@ -148,7 +157,9 @@ class Calls:
 
     def await_room(self, worker: Any, id: Id) -> None:
         """Park while what leads to an object is congested, as long as a call of now might last."""
-        link = self._peering.link_to(self._peering.node_of(id))
+        peering = self._peering
+        node = peering.moves.places.get(id) or id[:NODE_BYTES]
+        link = peering.near.get(node) or peering.link_to(node)
         if link is not None and link.is_congested:
             link.await_room(worker, worker.deadline(worker.frame, self.kernel.hub.time()))
 
@@ -157,13 +168,14 @@ class Calls:
         node = self._peering.node_of(id)
         if id in self.kernel.table.records:
             node = self.kernel.table.node
-        future = self.pending.get(CALL_HEAD.unpack(row[1])[0]) if row[0] == CALL else None
+        future = self.pending.get(HEAD.unpack(row[1])[0]) if row[0] == CALL else None
         if row[0] == CALL and future is None:
             # Its caller gave up meanwhile.
             return
         if future is not None:
             future.node = node
-            row = self._renumbered(future, row)
+        if row[0] in (CALL, POST):
+            row = self.renumbered(row, future)
         try:
             self._peering.send(node, row, parts, user)
         except CallError as error:
@@ -172,12 +184,14 @@ class Calls:
             else:
                 self.kernel.note_lost_post(str(error))
 
-    def _renumbered(self, future: RemoteFuture, row: Row) -> Row:
-        """Count a call as the latest one: its node may know that earlier ones are void."""
-        del self.pending[future.number]
-        number = future.number = self._number = (self._number + 1) & NUMBER_MAX
-        self.pending[number] = future
-        return (row[0], CALL_HEAD.pack(number, *CALL_HEAD.unpack(row[1])[1:]), *row[2:])
+    def renumbered(self, row: Row, future: RemoteFuture | None = None) -> Row:
+        """Count a message as the latest one: its node may know that earlier ones are void."""
+        number = self._number = (self._number + 1) & NUMBER_MAX
+        if future is not None:
+            del self.pending[future.number]
+            future.number = number
+            self.pending[number] = future
+        return (row[0], HEAD.pack(number, *HEAD.unpack(row[1])[1:]), *row[2:])
 
     def forward(self, message: Message) -> None:
         """Pass on a message whose object went elsewhere; its end comes back through here."""
@@ -226,8 +240,9 @@ class Calls:
         if future is None or future.node != origin:
             # Its caller gave up, or somebody answers calls that he was not sent.
             return
+        codec = self._codec
         try:
-            value = self._codec.decode_parts(parts)
+            value = codec.decode(parts[0]) if len(parts) == 1 else codec.decode_parts(parts)
         except RemoteProtocolError as error:
             future.fail(RemoteFailure(f"{future.words}: the answer cannot be read: {error}"))
             return
@@ -272,7 +287,7 @@ class Calls:
 
     def is_over(self, row: Sequence[Any]) -> bool:
         """Return whether nobody waits any longer for a CALL of this node."""
-        return CALL_HEAD.unpack(row[1])[0] not in self.pending
+        return HEAD.unpack(row[1])[0] not in self.pending
 
     # --- from other nodes ------------------------------------------------------------------
 
@@ -304,7 +319,12 @@ class Calls:
                 deadlock.refuse_own(parent, found, method.name)
             run = run_of(found, method)
             message = (found, method, parent, kernel.now, args, kwargs, served, user, run)
-            self._deliver(target, message)
+            if found.state is kernel and run is not None:
+                # Idle, and nothing is to be asked of it: see `vista.kernel.table`.
+                kernel.threads.make_ready(message)
+                found.state = QUEUED
+            else:
+                self._deliver(target, message)
         except VistaError as error:
             served.fail(error)
 
@@ -325,7 +345,8 @@ class Calls:
         id = Id(target)
         self._peering.moves.tell(id, origin)
         caller = self._caller(sender, chain, origin + number.to_bytes(8, "big"))
-        _chain(self._start(Context(self.kernel, caller, user), id, name, parts), served)
+        served.passed = self._start(Context(self.kernel, caller, user), id, name, parts)
+        _chain(served.passed, served)
 
     def _deliver(self, target: bytes, message: Message, sender: Frame | None = None) -> None:
         """Queue a message that came from a node, or have it wait with its object's arrival."""
@@ -345,10 +366,14 @@ class Calls:
 
     def take_post(self, origin: bytes, row: Sequence[Any], user: str) -> None:
         """Run a POST in the name of ``user``; one that cannot be is counted and logged."""
-        _, (_, target, sender), name, _, parts = row
+        _, (number, _, target, sender), name, _, parts = row
         kernel = self.kernel
         if target == NOBODY:
             self._peering.ways.take_word(origin, name, parts)
+            return
+        if self.voids.covers(origin, number):
+            # It would come after what was sent later.
+            kernel.note_lost_post(f"{name!r:.60} came late, over a way that broke")
             return
         record = kernel.table.records.get(target)
         if record is None and (pager := kernel.pager_of(target)) is not None:
@@ -451,8 +476,9 @@ def _chain(passed: Future, future: Future) -> None:
     future.on_done(lambda _: passed.abandon())
 
 
-def _sender(context: Context, kernel: Kernel) -> bytes:
-    frame = acting(context.frame)
+def _sender(frame: Frame | None, kernel: Kernel) -> bytes:
+    if frame is not None and frame[METHOD] is kernel.outside:
+        frame = acting(frame)
     if frame is None or frame[RECORD] is kernel.program:
         return NOBODY
     key: bytes = frame[RECORD].key

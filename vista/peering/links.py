@@ -103,6 +103,7 @@ class Link:
         self._kernel = peering.kernel
         limits = self._kernel.limits
         self._messages_max, self._bytes_max = limits.link_messages_max, limits.link_bytes_max
+        self._much_bytes, self._many_messages = self._bytes_max // 4, self._messages_max // 4
         self._bound_messages(limits.frame_bytes_max)
         self._rows: deque[tuple[Row, Sequence[Part], int]] = deque()
         self._bytes = 0
@@ -158,7 +159,11 @@ class Link:
         """
         if self.ended is not None:
             raise PeerLost(f"the link to {self.words} is lost: {self.ended}")
-        size = size_of(row)
+        kind = row[0]
+        if kind == CALL:
+            size = ROW_BYTES + len(row[4]) + len(row[5])
+        else:
+            size = ROW_BYTES + len(row[-1]) if kind in (POST, REPLY) else size_of(row)
         if buffers:
             size += sum(map(len, buffers)) + PART_COST * len(buffers)
         if size > self._message_bytes_max:
@@ -178,12 +183,12 @@ class Link:
         self._bytes += size
         if not self._flush_due:
             self._flush_due = True
-            self._kernel.hub.loop.call_soon(self._flush, context=Context())
+            self._kernel.threads.gathering.at_end(self._flush)
 
     @property
     def is_congested(self) -> bool:
         """Whether so much waits to leave that calls should wait before they are sent."""
-        return 4 * self._bytes > self._bytes_max or 4 * len(self._rows) > self._messages_max
+        return self._bytes > self._much_bytes or len(self._rows) > self._many_messages
 
     def await_room(self, worker: Any, due: float) -> None:
         """Park a thread until the link is less congested or has ended, at most until ``due``.
@@ -261,7 +266,12 @@ class Link:
     # --- the session -----------------------------------------------------------------------
 
     def _receive(self, parts: list[Part]) -> None:
-        self._perform(self.session.received(parts, self._kernel.hub.time()))
+        now = self._kernel.hub.time()
+        cost = self.session.accept(parts, now)
+        if cost:
+            self._deliver(parts[1:], cost)
+        else:
+            self._perform(self.session.received(parts, now))
         self._arm()
 
     def _lost(self, reason: str) -> None:
@@ -273,6 +283,8 @@ class Link:
 
     def _arm(self) -> None:
         """See to it that the session hears of the time it named."""
+        if self._timer is not None and self.session.is_due_after(self._timer.due):
+            return
         due = None if self.ended is not None else self.session.next_deadline()
         timer = self._timer
         if timer is not None:
@@ -309,10 +321,20 @@ class Link:
 
     def _deliver(self, parts: Sequence[Part], cost: int) -> None:
         try:
-            rows = self._peering.frames.decode_batch(parts)
+            peering = self._peering
+            rows = peering.frames.decode_batch(parts)
             self.messages_received += len(rows)
+            calls, node = peering.calls, self.node
+            user = "" if self.grant is None or not self.grant.kin else self.grant.user
             for row in rows:
-                self._peering.take(self, row)
+                kind = row[0]
+                # The two that are frequent and need no rights, without three functions between.
+                if kind == REPLY:
+                    calls.take_answer(node, row)
+                elif kind == CALL and user:
+                    calls.serve(node, row, row[3] or user)
+                else:
+                    peering.take(self, row)
                 if self.ended is not None:
                     # What was sent to a link that this side ended counts as lost there.
                     return

@@ -29,6 +29,8 @@ class RoutingBounds:
     """Nodes in one message: at most 50 KiB with paths of 16 hops."""
     settle_seconds: float = 0.05
     """How long a worse path stands before it is told."""
+    speak_seconds: float = 1.0
+    """How long a neighbour reached over a worse path before may be silent on a link of its own."""
     conflict_seconds: float = 30.0
     """How long two runs of one node are seen before they are called a conflict: longer than it
     takes to find the links of the earlier run dead."""
@@ -41,6 +43,7 @@ def routing_bounds(limits: Limits) -> RoutingBounds:
         nodes_max=limits.nodes_max,
         told_nodes_max=limits.told_nodes_max,
         settle_seconds=limits.route_settle_seconds,
+        speak_seconds=limits.route_speak_seconds,
         conflict_seconds=limits.identity_conflict_seconds,
     )
 

@@ -21,21 +21,23 @@ from vista.errors import (
     Overloaded,
     PeerLost,
     RemoteProtocolError,
-    ThreadKilled,
 )
 from vista.ids import Id
-from vista.kernel.futures import Future
 from vista.kernel.kernel import CREATOR, Kernel, creator_id
 from vista.kernel.refs import Ref
+from vista.kernel.services import SHARED
 from vista.kernel.table import Record
 from vista.peering import announcements as services
-from vista.peering import routing, rows
+from vista.peering import placement, routing, rows
 from vista.peering.announcements import Announcements
 from vista.peering.calls import Calls
 from vista.peering.links import Link
+from vista.peering.mesh import Mesh
+from vista.peering.met import Met
 from vista.peering.moves import Moves
 from vista.peering.paths import routing_bounds
 from vista.peering.remote import RemoteMethod
+from vista.peering.represent import represent
 from vista.peering.rights import refusal_of
 from vista.peering.rivals import Rivals
 from vista.peering.routing import Routing
@@ -46,14 +48,14 @@ from vista.peering.ways import Ways
 from vista.peering.words import announcement_bounds
 from vista.wire.frames import (
     CALL,
-    CALL_HEAD,
     CANCEL,
     FAILURE,
     FENCE,
     FENCED,
+    HEAD,
     MOVED,
     POST,
-    POST_HEAD,
+    PROBE,
     REPLY,
     ROUTED,
     ROUTES,
@@ -108,11 +110,14 @@ class Peering:
         )
         self.frames = Frames(limits)
         self.links: dict[int, Link] = {}
+        # Where what this node sends may go as it is: to kin, over a link of its own, not held.
+        self.near: dict[bytes, Link] = {}
         self.listeners: list[Listener] = []
         self.rivals = Rivals(self)
         self.calls = Calls(self)
         self.ways = Ways(self)
         self.watchers: list[Watcher] = []
+        self.mesh = Mesh(self.node)
         self.moves = Moves(self)
         self.routing = Routing(self.node, routing_bounds(limits))
         self.announcements = Announcements(self.node, epoch, announcement_bounds(limits))
@@ -120,11 +125,12 @@ class Peering:
         self._secret_key = secret_key
         self._numbers = 0
         self._hops_max = limits.route_hops_max
-        self._objects: dict[int, Ref] = {}
-        self._met: set[bytes] = set()
+        self.connections: dict[int, Ref] = {}
+        self._met = Met(limits.met_nodes_max)
         self._timers: dict[Any, Any] = {}
         kernel.elsewhere = self
         kernel.on_close.append(self.close)
+        self.publish(None)
 
     # --- links -----------------------------------------------------------------------------
 
@@ -188,26 +194,13 @@ class Peering:
         self._announce(up)
         self.rivals.supersede(link)
         if link.number in self.links:
-            self._represent(link)
-
-    def _represent(self, link: Link) -> None:
-        """Have a PeerConnection stand for the link as long as it lasts."""
-
-        def make() -> None:
-            if link.ended is None:
-                made = kernel.create("PeerConnection", (link.number,), {})
-                if link.number in self.links:
-                    self._objects[link.number] = made
-                else:
-                    kernel.post_quietly(made, "delete_yourself")
-
-        kernel = self.kernel
-        kernel.spawn(make).on_done(_note_error)
+            represent(self, link)
 
     def link_down(self, link: Link, reason: str) -> None:
         """Take note that a link has ended."""
         self.links.pop(link.number, None)
-        made = self._objects.pop(link.number, None)
+        self.near.clear()
+        made = self.connections.pop(link.number, None)
         if made is not None:
             self.kernel.spawn(lambda: self.kernel.post_quietly(made, "delete_yourself"))
         if link.hello is not None and link.session.established_at is not None:
@@ -280,21 +273,27 @@ class Peering:
         Raises `PeerLost` or `NoSuchObject` when the node cannot be reached, `Overloaded` when too
         much waits, and `AccessDenied` when the link is not for this user.
         """
-        if node == self.node:
-            self._loop_back(row, buffers, user)
-            return
-        link = self.link_to(node)
+        near = link = self.near.get(node)
+        if near is None:
+            if node == self.node:
+                self._loop_back(row, buffers, user)
+                return
+            link = self.link_to(node)
         if link is None:
             raise self.unreachable(node)
-        if not link.is_kin and user != self.kernel.user and row[0] in (CALL, POST):
+        if near is None and not link.is_kin and user != self.kernel.user and row[0] in (CALL, POST):
             raise AccessDenied(
                 f"user {user!r} may not use the link to {link.words}: this node acts there as "
                 f"{link.acting_user!r}"
             )
         try:
-            if node in self.ways.holds:
+            if near is not None:
+                near.append(row, buffers, force=row[0] not in _WITH_PAYLOAD)
+            elif node in self.ways.holds:
                 self.ways.hold(node, self.node, self._hops_max, row, buffers)
             elif link.node == node:
+                if link.is_kin:
+                    self.near[node] = link
                 link.append(row, buffers, force=row[0] not in _WITH_PAYLOAD)
             else:
                 routed = (ROUTED, node, self.node, self._hops_max, row)
@@ -308,10 +307,11 @@ class Peering:
         """Take a message to this node itself: its object came here while it was held back."""
         taken = [*row[:-1], [row[-1], *buffers]]
         if row[0] == CALL:
-            taken[1] = CALL_HEAD.unpack(row[1])
+            taken[1] = HEAD.unpack(row[1])
             self.calls.serve(self.node, taken, user)
         elif row[0] == POST:
-            taken[1] = POST_HEAD.unpack(row[1])
+            taken[1] = HEAD.unpack(row[1])
+            self.moves.note_origin(self.node)
             self.calls.take_post(self.node, taken, user)
         elif row[0] in (REPLY, FAILURE):
             self.calls.take_answer(self.node, taken)
@@ -345,6 +345,9 @@ class Peering:
         elif kind == MOVED:
             if link.is_kin:
                 self.moves.take_moved(origin, Id(row[1]), row[2])
+        elif kind == PROBE:
+            if link.is_kin:
+                self.calls.rings.take_probe(origin, row)
         else:
             grant = link.grant
             assert grant is not None, "it was admitted before"
@@ -356,6 +359,8 @@ class Peering:
             if kind == CALL:
                 self.calls.serve(origin, row, user)
             else:
+                if self.moves.arrivals:
+                    self.moves.note_origin(origin)
                 self.calls.take_post(origin, row, user)
 
     def _take_routed(self, link: Link, row: list[Any]) -> None:
@@ -377,16 +382,19 @@ class Peering:
 
     def _route(self, event: routing.Event, reason: str = "it is lost") -> None:
         now = self.kernel.hub.time()
-        for effect in self.routing.handle(event, now):
+        effects = self.routing.handle(event, now)
+        self.near.clear()
+        for effect in effects:
             match effect:
                 case routing.Tell(number, message):
                     self._tell(number, ROUTES, message)
                 case routing.Reached(node, epoch, via, hops):
-                    self._met.add(node)
+                    self._met.note(node)
                     self.ways.reached(node, epoch, via, hops)
                     self._announce(effect)
                     self._report(node, self.links[via].node)
                 case routing.Lost(node):
+                    self._met.note(node)
                     self.ways.lost(node, reason)
                     self._announce(effect)
                     self._report(node, None)
@@ -443,6 +451,7 @@ class Peering:
                 return self.kernel.ref(id)
         return None
 
+    create_spread = placement.create_spread
     service_rows = rows.service_rows
     peer_rows = rows.peer_rows
 
@@ -457,20 +466,16 @@ class Peering:
 
     def _is_announced(self, name: str) -> bool:
         patterns = self._patterns
-        return (
-            patterns is not None
-            and name != CREATOR
-            and (
-                any(fnmatchcase(name, pattern) for pattern in patterns)
-                if patterns
-                else name not in OF_ONE_NODE
-            )
-        )
+        if patterns is None or name == CREATOR:
+            return name.startswith(SHARED)
+        if not patterns:
+            return name not in OF_ONE_NODE
+        return any(fnmatchcase(name, pattern) for pattern in (*patterns, f"{SHARED}*"))
 
     def publish(self, patterns: tuple[str, ...] | None) -> None:
         """Announce the services of this node that match a pattern, all of them without any.
 
-        With None nothing is announced any more.
+        With None only those are that peers hear of in any case: their names begin with `SHARED`.
         """
         for name, _ in self.kernel.services.items():
             self.on_service(name, None)
@@ -479,16 +484,10 @@ class Peering:
             self.on_service(name, ref._record)
 
 
-def _note_error(ended: Future) -> None:
-    error = ended._error
-    if error is not None and not isinstance(error, ThreadKilled):
-        _log.error("no PeerConnection could be made: %r", error, exc_info=error)
-
-
 def _words(node: bytes) -> str:
     return str(creator_id(node)).partition("-")[0]
 
 
 def _pack_head(row: list[Any]) -> bytes:
-    head: bytes = (CALL_HEAD if row[0] == CALL else POST_HEAD).pack(*row[1])
+    head: bytes = HEAD.pack(*row[1])
     return head

@@ -11,7 +11,8 @@ another the path by which they reach each node. The rules:
    path tried that can be written down (Labovitz et al., Delayed Internet Routing Convergence, 4).
 4. Withdrawals and better paths are told at once, worse ones when they have stood for a moment:
    those who send here meanwhile are served by the worse path all the same. With rules 3 and 4 the
-   end of a node costs a link of a torus of 36 nodes 19 messages, with 3 alone 66.
+   end of a node costs a link of a torus of 36 nodes 19 messages, with 3 alone 66. A node that gets
+   a link of its own is not withdrawn either, until it had the time to speak on it.
 5. A link carries other nodes' traffic only if both ends want it to. Who does says so by its first
    message, which may be empty.
 
@@ -298,6 +299,7 @@ class Routing:
                 changed.update(link.routes)
         if (peer in self._neighbours) != any(link.carries for link in links):
             self._neighbours ^= {peer}
+            self._settling.pop(peer, None)
             self._touched.add(peer)
             for link in self._links.values():
                 changed.update(node for node, route in link.routes.items() if peer in route.path)
@@ -329,6 +331,10 @@ class Routing:
             self._effects.append(Rerouted(node, best.via, best.hops))
         if best.hops > old.hops:
             self._settling.setdefault(node, now + self._bounds.settle_seconds)
+        elif best.hops == 1 and node not in self._neighbours:
+            # It has just been linked and will speak soon. Withdrawn now, it would be lost for those
+            # who send here, and with it the calls that they await from it.
+            self._settling.setdefault(node, now + self._bounds.speak_seconds)
 
     def _best(self, node: bytes, old: Route | None, now: float) -> Route | None:
         best: Route | None = None
@@ -434,13 +440,18 @@ class Routing:
             old = link.told.get(node)
             route = self._told_to(link, node)
             if route is None:
-                if old is not None:
+                if old is not None and not (node in self._settling and self._is_silent(node)):
                     del link.told[node]
                     yield node
             elif old is None or (old.epoch, old.path) != (route.epoch, route.path):
                 if node not in self._settling:
                     link.told[node] = route
                     yield [route.epoch, b"".join(route.path)]
+
+    def _is_silent(self, node: bytes) -> bool:
+        """Whether a node is reached over a link of its own that carries nothing for others yet."""
+        route = self._table.get(node)
+        return route is not None and route.hops == 1 and node not in self._neighbours
 
     def _told_to(self, link: _Link, node: bytes) -> Route | None:
         """The route to the node as far as the link's peer can use it."""

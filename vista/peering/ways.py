@@ -32,11 +32,10 @@ from vista.kernel.futures import Future
 from vista.peering.links import Link, size_of
 from vista.wire.frames import (
     CALL,
-    CALL_HEAD,
     FAILURE,
+    HEAD,
     NOBODY,
     POST,
-    POST_HEAD,
     REPLY,
     ROUTED,
     Part,
@@ -153,7 +152,7 @@ class Ways:
             # Then the other node loses this one as well.
             return
         parts = self._kernel.codec.encode_arguments(args, {})
-        head = POST_HEAD.pack(0, NOBODY, NOBODY)
+        head = HEAD.pack(0, 0, NOBODY, NOBODY)
         row = self._wrapped(
             link, node, self._peering.node, self._hops_max, (POST, head, word, "", parts[0])
         )
@@ -169,8 +168,9 @@ class Ways:
         # Who hears nothing for that long takes a link for lost.
         timer = kernel.timers.call_later(kernel.limits.loss_seconds, lambda: fence.fail(late))
         hold = self.holds[node] = Hold(link.number, fence, timer)
+        peering.near.clear()
         fence.on_done(lambda _: self._release(node, hold))
-        head = CALL_HEAD.pack(fence.number, 0, NOBODY, NOBODY)
+        head = HEAD.pack(fence.number, 0, NOBODY, NOBODY)
         parts = kernel.codec.encode_arguments((), {})
         row = (CALL, head, FENCE, kernel.user, b"", parts[0])
         link.append(self._wrapped(link, node, peering.node, self._hops_max, row), (), force=True)
@@ -210,6 +210,9 @@ class Ways:
             return
         link = peering.link_to(node)
         if link is not None and not (row[0] == CALL and peering.calls.is_over(row)):
+            if row[0] == POST:
+                # It was on no way that broke; what the other node was told to be void is older.
+                row = peering.calls.renumbered(row)
             link.append(self._wrapped(link, node, origin, hops, row), buffers, force=True)
         elif row[0] == POST:
             self._kernel.note_lost_post("the node was lost that it was for")
@@ -250,7 +253,7 @@ class Ways:
 
     def _may_hold(self, origin: bytes, row: Row) -> bool:
         # What this node sent itself and comes back may be a fence, which would wait for itself.
-        is_word = row[0] == POST and POST_HEAD.unpack(row[1])[1] == NOBODY
+        is_word = row[0] == POST and HEAD.unpack(row[1])[2] == NOBODY
         return origin != self._peering.node and not is_word
 
     def answer_overloaded(
@@ -267,7 +270,7 @@ class Ways:
             if isinstance(error, (PeerLost, NoSuchObject)) and origin != self._peering.node:
                 self._say(origin, LOST, node)
             return
-        number = CALL_HEAD.unpack(row[1])[0]
+        number = HEAD.unpack(row[1])[0]
         answer = (FAILURE, number, 0, self._kernel.codec.encode(error))
         link = self._peering.link_to(origin)
         if link is not None and link.is_kin:

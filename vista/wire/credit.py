@@ -84,6 +84,15 @@ class Credit:
         if not self._awaited and outstanding + cost > self.peer_window - BATCH_COST_MIN:
             self._awaited = BATCH_COST_MIN
 
+    def is_plain(self, consumed: int) -> bool:
+        """Whether the peer's total is a right one that opens no window which is awaited."""
+        return not self._awaited and self.sent_consumed <= consumed <= self.sent
+
+    def may_arrive(self, cost: int) -> bool:
+        """Whether the peer may have sent a batch of this cost."""
+        outstanding = self.came - self.told
+        return cost <= self._batch_max and not (outstanding and outstanding + cost > self._window)
+
     def granted(self, consumed: int) -> bool:
         """The peer's total of what it consumed; gives whether the window opened that was awaited.
 
@@ -102,8 +111,8 @@ class Credit:
 
     def arrive(self, cost: int) -> None:
         """A batch came. Raises `RemoteProtocolError` when the peer may not have sent it."""
-        outstanding = self.came - self.told
-        if (outstanding and outstanding + cost > self._window) or cost > self._batch_max:
+        if not self.may_arrive(cost):
+            outstanding = self.came - self.told
             raise RemoteProtocolError(
                 f"a batch that takes {cost} bytes of credit beside {outstanding} outstanding; the "
                 f"window is {self._window}, the greatest batch {self._batch_max}"

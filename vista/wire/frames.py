@@ -26,7 +26,7 @@ from typing import Any, Final
 from vista.errors import LocalProtocolError, RemoteProtocolError
 from vista.ids import ID_BYTES, NODE_BYTES
 from vista.limits import Limits
-from vista.wire.codec import pack_plain, unpack_plain
+from vista.wire.codec import plain_packer, unpack_plain
 
 NUMBER_MAX = 2**64 - 1
 
@@ -65,11 +65,13 @@ class Kind(IntEnum):
     """The answer to the fence of this number."""
     MOVED = 11
     """The object is at the node ``origin``; see `vista.peering.moves`."""
+    PROBE = 12
+    """Follow what a call waits for, should it be the call ``start``; see `vista.peering.rings`."""
 
 
 FIELDS: dict[Kind, tuple[str, ...]] = {
-    Kind.CALL: ("call head", "method", "user", "chain", "payload"),
-    Kind.POST: ("post head", "method", "user", "payload"),
+    Kind.CALL: ("head", "method", "user", "chain", "payload"),
+    Kind.POST: ("head", "method", "user", "payload"),
     Kind.REPLY: ("number", "buffers", "payload"),
     Kind.FAILURE: ("number", "buffers", "payload"),
     Kind.CANCEL: ("number",),
@@ -79,22 +81,28 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.FENCE: ("number", "target"),
     Kind.FENCED: ("number",),
     Kind.MOVED: ("target", "origin"),
+    Kind.PROBE: ("start", "round", "number", "hops", "words"),
 }
 """The fields of each kind, in their order on the wire.
 
-The heads are fixed bytes, `CALL_HEAD` and `POST_HEAD`, so that one step reads and checks them: the
-number of the call, the number of large buffers, the Ids of target and sender (`NOBODY` when no
-object sent it).
+The head is fixed bytes, `HEAD`, so that one step reads and checks it: the number of the call or
+post, the number of large buffers, the Ids of target and sender (`NOBODY` when no object sent it).
 ``number`` (0 to 2**64 - 1) pairs a call with its answer, counted by the caller's node; ``method``
 and ``user`` are texts; ``chain`` names the calls that wait for this one, outermost first,
 `CHAIN_LINK_BYTES` for each; ``destination`` and ``origin`` are node identities (10 bytes); ``hops``
-is how many links it may still take; ``inner`` is a row of another kind; ``message`` a plain value.
+is how many links it may still take; ``inner`` is a row of another kind; ``message`` a plain value;
+``start`` names a call as a chain does, ``round`` counts its probes; ``words`` are for people.
 """
 
-CALL_HEAD: Final = Struct(f">QH{ID_BYTES}s{ID_BYTES}s")
-POST_HEAD: Final = Struct(f">H{ID_BYTES}s{ID_BYTES}s")
+HEAD: Final = Struct(f">QH{ID_BYTES}s{ID_BYTES}s")
 NOBODY: Final = bytes(ID_BYTES)
 """The sender of a message that no object sent."""
+
+WORDS_MAX: Final = 1_000
+"""Characters of ``words``: a way over some ten calls."""
+
+_KEPT_BYTES: Final = 512 * 1024
+"""Bytes of a batch after which the packer is made anew: it keeps the memory of its largest."""
 
 BUFFERS_MAX: Final = 65_535
 """Large buffers of one message; more of them are packed into it."""
@@ -110,9 +118,10 @@ SERVICES: Final = 8
 FENCE: Final = 9
 FENCED: Final = 10
 MOVED: Final = 11
+PROBE: Final = 12
 # As plain numbers: an IntEnum is packed and compared four times slower.
 
-_INNER = frozenset({CALL, POST, REPLY, FAILURE, CANCEL, FENCE, FENCED, MOVED})
+_INNER = frozenset({CALL, POST, REPLY, FAILURE, CANCEL, FENCE, FENCED, MOVED, PROBE})
 _LENGTHS = {int(kind): 1 + len(fields) for kind, fields in FIELDS.items()}
 
 
@@ -124,12 +133,16 @@ class Frames:
     """
 
     def __init__(self, limits: Limits) -> None:
+        # Making one for each batch takes 3 us.
+        self._pack = plain_packer()
         self._bytes_max = limits.frame_bytes_max
         self._name_max = limits.name_characters_max
         self._checks: dict[str, Callable[[Any], bool]] = {
-            "call head": _is_call_head,
-            "post head": _is_post_head,
+            "head": _is_head,
             "number": _is_number,
+            "round": _is_number,
+            "start": _is_call,
+            "words": _are_words,
             "buffers": lambda value: type(value) is int and 0 <= value <= BUFFERS_MAX,
             "method": self._is_name,
             "user": self._is_name,
@@ -150,7 +163,10 @@ class Frames:
         packed, and for a batch of more bytes than a frame may have.
         """
         try:
-            parts: list[Part] = [pack_plain(rows), *buffers]
+            data = self._pack(rows)
+            if len(data) > _KEPT_BYTES:
+                self._pack = plain_packer()
+            parts: list[Part] = [data, *buffers]
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             for row in rows:
                 self.check_row(row)
@@ -201,7 +217,17 @@ class Frames:
                     and len(method) + len(user) <= self._name_max
                     and not (chain and len(chain) % CHAIN_LINK_BYTES)
                 ):
-                    row[1] = head = CALL_HEAD.unpack(head)
+                    row[1] = head = HEAD.unpack(head)
+                    return _give_buffers(row, head[1], parts, at)
+            elif kind == POST:
+                _, head, method, user, payload = row
+                if (
+                    type(kind) is int
+                    and type(method) is type(user) is str
+                    and type(payload) is bytes
+                    and len(method) + len(user) <= self._name_max
+                ):
+                    row[1] = head = HEAD.unpack(head)
                     return _give_buffers(row, head[1], parts, at)
         except (TypeError, ValueError, LookupError, StructError):
             pass
@@ -216,12 +242,9 @@ class Frames:
         except LocalProtocolError as error:
             raise RemoteProtocolError(str(error)) from None
         match row[0]:
-            case 1:
-                row[1] = CALL_HEAD.unpack(row[1])
+            case 1 | 2:
+                row[1] = HEAD.unpack(row[1])
                 return _give_buffers(row, row[1][1], parts, at)
-            case 2:
-                row[1] = POST_HEAD.unpack(row[1])
-                return _give_buffers(row, row[1][0], parts, at)
             case 3 | 4:
                 return _give_buffers(row, row[2], parts, at)
             case 6:
@@ -281,9 +304,13 @@ def _is_node(value: Any) -> bool:
     return _is_bytes(value) and len(value) == NODE_BYTES
 
 
-def _is_call_head(value: Any) -> bool:
-    return _is_bytes(value) and len(value) == CALL_HEAD.size
+def _are_words(value: Any) -> bool:
+    return type(value) is str and len(value) <= WORDS_MAX and _is_utf8(value)
 
 
-def _is_post_head(value: Any) -> bool:
-    return _is_bytes(value) and len(value) == POST_HEAD.size
+def _is_call(value: Any) -> bool:
+    return _is_bytes(value) and len(value) == CHAIN_LINK_BYTES
+
+
+def _is_head(value: Any) -> bool:
+    return _is_bytes(value) and len(value) == HEAD.size

@@ -65,6 +65,11 @@ class Liveness:
             return self.handled_at
         return min(self.sent_at + self._ping, self.heard_at + self._loss)
 
+    def is_quiet_until(self, time: float) -> bool:
+        """Whether nothing is due before ``time``."""
+        ping, loss = self.sent_at + self._ping, self.heard_at + self._loss
+        return not self._owed and ping >= time and loss >= time
+
     def is_lost(self, now: float) -> bool:
         """Whether the peer was silent for too long."""
         return now >= self.heard_at + self._loss

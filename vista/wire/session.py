@@ -21,7 +21,6 @@ Hot path, `Session.send` and `Session.received`: for a batch of one part of 100 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from struct import Struct
 from typing import Any
 
 from vista.errors import LocalProtocolError, RemoteProtocolError
@@ -62,7 +61,18 @@ from vista.wire.session_events import (
     Transmit,
     WindowOpen,
 )
-from vista.wire.session_states import TABLE, Kind, State, What, state_table, what_name
+from vista.wire.session_headers import (
+    BATCH,
+    BATCH_BYTES,
+    BATCH_CODE,
+    FORMS,
+    GREETING,
+    MAGIC,
+    NUMBER,
+    PREFIX,
+    TOKEN_BYTES,
+)
+from vista.wire.session_states import OVERDUE, TABLE, Kind, State, What, state_table, what_name
 
 __all__ = [
     "Admit",
@@ -92,30 +102,6 @@ __all__ = [
     "batch_cost",
     "state_table",
 ]
-
-MAGIC = b"vista wire hello"
-"""What a HELLO has in place of a token: its sender knows none yet."""
-
-TOKEN_BYTES = len(MAGIC)
-
-HEADER_BYTES_MAX = 256
-"""Bytes of a header without a map. A later minor version may write more than is known here."""
-
-_PREFIX = Struct(f">B{TOKEN_BYTES}s")
-_GREETING = Struct(f">B{TOKEN_BYTES}s{TOKEN_BYTES}s")  # HELLO and WELCOME, a map follows
-_NUMBER = Struct(f">B{TOKEN_BYTES}sQ")  # CREDIT, PING and PONG
-_BATCH = Struct(f">B{TOKEN_BYTES}sQQ")
-_BATCH_CODE = int(Kind.BATCH)
-_BATCH_BYTES = _BATCH.size
-
-# How a state that waits too long is told of.
-_OVERDUE = {
-    State.HELLO_AWAITED: "no hello",
-    State.WELCOME_AWAITED: "no answer to the hello",
-    State.INTRODUCED: "not admitted",
-    State.WELCOMED: "not admitted",
-    State.CONFIRM_AWAITED: "no confirmation",
-}
 
 
 class Session:
@@ -196,7 +182,12 @@ class Session:
         if self.state is State.ESTABLISHED:
             due, credit = self._liveness.due(), self._credit
             return min(due, self._ack_due) if credit.consumed > credit.told else due
-        return self._hello_due if self.state in _OVERDUE else None
+        return self._hello_due if self.state in OVERDUE else None
+
+    def is_due_after(self, time: float) -> bool:
+        """Whether nothing can be due before ``time``, as far as it can be told at once."""
+        is_told = self._credit.consumed == self._credit.told or self._ack_due >= time
+        return is_told and self.state is State.ESTABLISHED and self._liveness.is_quiet_until(time)
 
     # ---- what happens
 
@@ -207,6 +198,9 @@ class Session:
         batch that does not fit and for more consumed than came, and `BadValueError` for a grant out
         of bounds; the session stays as it was. Once it is closed it passes over everything.
         """
+        if isinstance(event, Consumed) and self.state is State.ESTABLISHED:
+            self._liveness.notice(now)
+            return self._consume(event, now)
         if isinstance(event, Received):
             return self.received(event.parts, now)
         if isinstance(event, Send):
@@ -235,7 +229,7 @@ class Session:
         self.bytes_sent += size
         self.batches_sent = number = self.batches_sent + 1
         consumed = credit.told = credit.consumed
-        return [_BATCH.pack(_BATCH_CODE, self._peer_token, number, consumed), *parts]
+        return [BATCH.pack(BATCH_CODE, self._peer_token, number, consumed), *parts]
 
     def received(self, parts: Sequence[Part], now: float) -> list[Effect]:
         """The effects of a message that came, for who wants no `Received` made.
@@ -243,15 +237,31 @@ class Session:
         Never raises for what the parts hold; before `Opened` there cannot be any, which is
         `LocalProtocolError`.
         """
-        if self.state is State.ESTABLISHED and parts and len(parts[0]) == _BATCH_BYTES:
-            kind, token, number, consumed = _BATCH.unpack(parts[0])
-            if kind == _BATCH_CODE and token == self._token:
-                self._liveness.handled_at = self._liveness.heard_at = now
-                try:
-                    return self._take_batch(number, consumed, parts[1:])
-                except RemoteProtocolError as error:
-                    return self._fail(error)
-        return self._judge(parts, now)
+        cost = self.accept(parts, now)
+        return [Deliver(parts[1:], cost)] if cost else self._judge(parts, now)
+
+    def accept(self, parts: Sequence[Part], now: float) -> int:
+        """The cost of a batch that calls for nothing but to `Deliver` ``parts[1:]``.
+
+        0 for any other message, which has changed nothing yet: give it to `received`.
+        """
+        if self.state is not State.ESTABLISHED or not parts or len(parts[0]) != BATCH_BYTES:
+            return 0
+        kind, token, number, consumed = BATCH.unpack(parts[0])
+        credit = self._credit
+        is_ours = kind == BATCH_CODE and token == self._token
+        if not is_ours or number != self.batches_received + 1 or not credit.is_plain(consumed):
+            return 0
+        size = sum(map(len, parts)) - BATCH_BYTES
+        cost = size + PART_COST * len(parts)
+        if not credit.may_arrive(cost):
+            return 0
+        self._liveness.handled_at = self._liveness.heard_at = now
+        credit.sent_consumed = consumed
+        credit.came += cost
+        self.batches_received = number
+        self.bytes_received += size
+        return cost
 
     # ---- messages of the peer
 
@@ -262,7 +272,7 @@ class Session:
         if not self._token:
             raise LocalProtocolError("a message of the peer before Opened")
         self._liveness.notice(now)
-        start = bytes(parts[0][: _PREFIX.size]) if parts else b""
+        start = bytes(parts[0][: PREFIX.size]) if parts else b""
         hello_awaited = self.state is State.HELLO_AWAITED
         if start[1:] != (MAGIC if hello_awaited else self._token):
             if hello_awaited:
@@ -276,7 +286,7 @@ class Session:
             return self._fail(error)
 
     def _take(self, code: int, parts: Sequence[Part], now: float) -> list[Effect]:
-        bound, form = _FORMS.get(code, (0, _PREFIX))
+        bound, form = FORMS.get(code, (0, PREFIX))
         if not form.size <= len(parts[0]) <= bound:
             raise RemoteProtocolError(f"a header of kind {code} of {len(parts[0])} bytes")
         kind = Kind(code)
@@ -285,7 +295,7 @@ class Session:
         if kind not in TABLE[self.state]:
             raise RemoteProtocolError(f"a {kind.name} in the state {self.state.value}")
         if kind is Kind.BATCH:
-            _, _, number, consumed = _BATCH.unpack_from(parts[0])
+            _, _, number, consumed = BATCH.unpack_from(parts[0])
             return self._take_batch(number, consumed, parts[1:])
         header = bytes(parts[0])
         values = form.unpack_from(header)[2:]
@@ -357,16 +367,16 @@ class Session:
         assert len(self._token) == TOKEN_BYTES
         if self.state is State.ACCEPTOR:
             return []
-        greeting = _GREETING.pack(Kind.HELLO, MAGIC, self._token)
+        greeting = GREETING.pack(Kind.HELLO, MAGIC, self._token)
         return [Transmit([greeting + encode_hello(self._config)])]
 
     def _admit(self, event: Admit, now: float) -> list[Effect]:
         granted = encode_grant(event.user, event.rights)
         if self.state is State.INTRODUCED:
-            greeting = _GREETING.pack(Kind.WELCOME, self._peer_token, self._token)
+            greeting = GREETING.pack(Kind.WELCOME, self._peer_token, self._token)
             told = encode_hello(self._config, version=self.version, **granted)
             return [Transmit([greeting + told])]
-        confirm = _PREFIX.pack(Kind.CONFIRM, self._peer_token) + pack_plain(granted)
+        confirm = PREFIX.pack(Kind.CONFIRM, self._peer_token) + pack_plain(granted)
         return [Transmit([confirm]), *self._establish(now)]
 
     def _refuse(self, event: Refuse, now: float) -> list[Effect]:
@@ -400,13 +410,13 @@ class Session:
         return effects
 
     def _tick_handshake(self, now: float) -> list[Effect]:
-        if self.state not in _OVERDUE or now < self._hello_due:
+        if self.state not in OVERDUE or now < self._hello_due:
             return []
         if now > self._hello_due + self._config.ping_seconds:
             # This process was stopped: what the peer said meanwhile is still to be read.
             self._hello_due = now + self._config.ping_seconds
             return []
-        words = _OVERDUE[self.state]
+        words = OVERDUE[self.state]
         return self._end(f"{words} within {self._config.hello_seconds:g} s", orderly=False)
 
     # ---- steps
@@ -442,7 +452,7 @@ class Session:
         return self._transmit_number(Kind.CREDIT, self._credit.told)
 
     def _transmit_number(self, kind: Kind, number: int) -> Effect:
-        return Transmit([_NUMBER.pack(kind, self._peer_token, number)])
+        return Transmit([NUMBER.pack(kind, self._peer_token, number)])
 
     def _fail(self, error: RemoteProtocolError) -> list[Effect]:
         return self._end(str(error), orderly=False, error=error)
@@ -456,7 +466,7 @@ class Session:
         if not self._peer_token:
             return [closed]
         return [
-            Transmit([_PREFIX.pack(Kind.BYE, self._peer_token) + encode_reason(reason)]),
+            Transmit([PREFIX.pack(Kind.BYE, self._peer_token) + encode_reason(reason)]),
             closed,
         ]
 
@@ -464,18 +474,6 @@ class Session:
 def _listed(versions: Sequence[int]) -> str:
     return ", ".join(map(str, sorted(versions)))
 
-
-# What a kind of header is at most long, and what stands before its map or what it consists of.
-_FORMS: dict[int, tuple[int, Struct]] = {
-    Kind.HELLO: (HELLO_BYTES_MAX, _GREETING),
-    Kind.WELCOME: (HELLO_BYTES_MAX, _GREETING),
-    Kind.CONFIRM: (HELLO_BYTES_MAX, _PREFIX),
-    Kind.BATCH: (HEADER_BYTES_MAX, _BATCH),
-    Kind.CREDIT: (HEADER_BYTES_MAX, _NUMBER),
-    Kind.PING: (HEADER_BYTES_MAX, _NUMBER),
-    Kind.PONG: (HEADER_BYTES_MAX, _NUMBER),
-    Kind.BYE: (HELLO_BYTES_MAX, _PREFIX),
-}
 
 _HANDLERS: dict[What, Callable[[Session, Any, float], list[Effect]]] = {
     Opened: Session._open,

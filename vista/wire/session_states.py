@@ -137,3 +137,13 @@ def state_table() -> str:
         if what is not Tick
     ]
     return "\n".join(rows)
+
+
+OVERDUE = {
+    State.HELLO_AWAITED: "no hello",
+    State.WELCOME_AWAITED: "no answer to the hello",
+    State.INTRODUCED: "not admitted",
+    State.WELCOMED: "not admitted",
+    State.CONFIRM_AWAITED: "no confirmation",
+}
+"""How a state that waits too long is told of."""
