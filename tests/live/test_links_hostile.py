@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import queue
+import resource
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,13 +18,14 @@ import pytest
 import zmq
 
 import vista
+from tests.live.process import ROOT
 from tests.live.test_sockets_hostile import curve, dealer
 from tests.peers.system import LinkedBell
 from vista.peering.curve import public_key_of
 from vista.peering.peering import Peering
 from vista.peering.trust import PEERS_FILE, authorize_peer, parse_rights
 from vista.peering.urls import PeerUrl
-from vista.wire.frames import CALL, CALL_HEAD, NOBODY, Frames
+from vista.wire.frames import CALL, HEAD, NOBODY, Frames
 from vista.wire.session import (
     Admit,
     Closed,
@@ -40,11 +46,12 @@ SECONDS_MAX = 20.0
 class Host:
     """A node that listens, with an object, and a friend of the same key that calls it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **bounds: Any) -> None:
         authorize_peer(
             directory / PEERS_FILE, public_key_of(GUEST), "anna", parse_rights("call,create")
         )
-        limits = vista.Limits(frame_bytes_max=200_000, hello_seconds=1.0)
+        bounds = {"frame_bytes_max": 200_000, "hello_seconds": 1.0, **bounds}
+        limits = vista.Limits(**bounds)
         settings = {"secret_key": HOST, "config_directory": str(directory)}
         self.node = vista.Node("host", limits=limits, settings=dict(settings)).start()
         self.friend = vista.Node("friend", settings=dict(settings)).start()
@@ -134,7 +141,7 @@ class Stranger:
     def call(self, target: bytes, method: str, user: str) -> None:
         """Send a CALL."""
         parts = vista_arguments()
-        row = (CALL, CALL_HEAD.pack(1, 0, target, NOBODY), method, user, b"", parts)
+        row = (CALL, HEAD.pack(1, 0, target, NOBODY), method, user, b"", parts)
         batch = self.session.send(self.frames.encode_batch([row]), time.monotonic())
         self.send([bytes(part) for part in batch])
 
@@ -232,3 +239,83 @@ def test_links_that_come_and_go_leave_no_descriptors(host: Host) -> None:
             pass
     host.assert_unharmed()
     until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+
+
+# --- a crowd -------------------------------------------------------------------------------
+
+CROWD = 10_000
+CROWD_HANDSHAKE_SECONDS = 18.0
+"""Time in which even a machine five times slower opens all of them before the first is ended."""
+
+CROWD_BYTES_MAX = 100 * 1024 * 1024
+"""Memory that a crowd may take: each connection takes 4 KB here, and ZeroMQ's part may vary."""
+
+
+@pytest.fixture
+def descriptors() -> Iterator[int]:
+    """As many descriptors as the process may have; gives how many that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def resident_bytes() -> int:
+    """Memory of this process."""
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * resource.getpagesize()
+
+
+@contextmanager
+def crowd(url: str, number: int) -> Iterator[queue.Queue[str]]:
+    """Run a process that holds connections which say nothing; gives the lines that it prints."""
+    parsed = PeerUrl.parse(url)
+    words = [sys.executable, "tests/live/crowd.py", parsed.host, str(parsed.port), str(number)]
+    lines: queue.Queue[str] = queue.Queue()
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+
+        def read() -> None:
+            for line in process.stdout or ():
+                lines.put(line.strip())
+
+        threading.Thread(target=read, daemon=True).start()
+        try:
+            yield lines
+        finally:
+            process.kill()
+
+
+def test_ten_thousand_connections_that_never_greet_are_held_around_a_friend_and_all_shed(
+    tmp_path: Path, descriptors: int
+) -> None:
+    """Where fewer than 20,000 descriptors are allowed the bound of the listener is half of them."""
+    if descriptors < 2_000:
+        pytest.skip(f"only {descriptors} descriptors are allowed, which hold no crowd")
+    number = min(CROWD, descriptors - 100)
+    tmp_path.chmod(0o700)
+    host = Host(tmp_path, handshake_seconds=CROWD_HANDSHAKE_SECONDS)
+    try:
+        listener: Any = host.peering.listeners[0]
+        bound = min(CROWD, descriptors // 2)
+        far = host.friend.kernel.ref(host.bell._id)
+        before, most, grown, answers = resident_bytes(), 0, 0, 0
+        with crowd(host.url, number) as lines:
+            due = time.monotonic() + 4 * CROWD_HANDSHAKE_SECONDS
+            said: list[str] = []
+            while said != ["open", "ended"]:
+                assert time.monotonic() < due, "they are not shed"
+                assert host.friend.call(lambda: far.echo("friend")) == "friend"
+                answers += 1
+                most = max(most, len(listener._connections))
+                grown = max(grown, resident_bytes() - before)
+                if not lines.empty():
+                    said.append(lines.get())
+                time.sleep(0.005)
+            # The friend's is among those that were held.
+            assert most >= min(number + 1, bound)
+            assert grown < CROWD_BYTES_MAX
+            assert answers > 100
+            until(lambda: len(listener._connections) == 1)
+        host.assert_unharmed()
+    finally:
+        host.stop()
