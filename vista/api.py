@@ -321,7 +321,7 @@ def make_default_acl(owner: str | None = None) -> AccessControlList:
     """Return the usual access list: ``owner`` may do everything, others everything but administer.
 
     ``owner`` is a user name, by default the user of the calling code. Messages that administer an
-    object are set_acl, set_meta, upgrade, move_to and delete_yourself. The original's
+    object are set_acl, set_meta, upgrade, move_to, copy_to and delete_yourself. The original's
     ``makeDefaultACL()``.
     """
     return default_acl_of(current_user() if owner is None else owner)

@@ -90,6 +90,14 @@ class TravelCart(vista.Object):
     def process(self) -> int:
         return os.getpid()
 """,
+    "chest.py": """
+import vista
+from travel_shop.money import Price
+
+class TravelChest(vista.Object):
+    def create(self, worth: int) -> None:
+        self.worth = Price(worth)
+""",
 }
 
 FAR = """
@@ -177,6 +185,15 @@ def test_an_object_that_moves_brings_its_class(system: System) -> None:
     vista.move(cart, system.peer)
     assert cart.process() == system.process.process.pid
     assert cart.get_worth() == system.money.Price(9)
+
+
+def test_a_copy_brings_its_class(system: System) -> None:
+    from travel_shop.chest import TravelChest  # type: ignore[import-not-found]
+
+    own = vista.create(TravelChest, 7)
+    assert vista.copy(own, system.peer) == own
+    there = [row for row in vista.objects(at=system.peer) if row.class_name == "Local.TravelChest"]
+    assert [row.id for row in there] == [vista.id_of(own)]
 
 
 def typed(name: str, source: str, **variables: Any) -> Any:

@@ -37,6 +37,10 @@ class Wanderer(vista.Object):
     def where(self) -> vista.Id:
         return vista.id_of(vista.here())
 
+    @vista.preemptable
+    def glance(self) -> int:
+        return len(self.lines)
+
     def rest(self, seconds: float) -> str:
         vista.sleep(seconds)
         return "rested"
@@ -121,7 +125,8 @@ def at_rest(world: World, nodes: list[SimulatedNode]) -> None:
     world.pass_time(30.0)
     for node in nodes:
         moves, calls = peering(node).moves, peering(node).calls
-        assert (moves.fences, moves._numbers, moves._arrivals, moves._prepared) == ({}, {}, {}, {})
+        assert (moves.fences, moves._numbers, moves.arrivals) == ({}, {}, {})
+        assert (moves.handovers.prepared, moves.handovers.taken) == ({}, {})
         assert (calls.pending, calls.served) == ({}, {})
 
 

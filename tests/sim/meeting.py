@@ -148,6 +148,9 @@ class Meeting:
             self.world.complain(f"{guest.name} hears {number} of {sender} after {last}")
         guest.last[sender] = number
 
+    def settle(self) -> None:
+        """Do at the beginning of the calm's end what else must hold then."""
+
     def check_views(self) -> None:
         """Everybody reaches everybody, and was told so."""
         nodes = self.world.nodes
@@ -188,7 +191,7 @@ def peering_of(node: SimulatedNode) -> Peering:
     return found
 
 
-def meet(world: World) -> Meeting:
+def meet(world: World, kind: type[Meeting] = Meeting) -> Meeting:
     """Let nodes of a drawn graph live through a storm and a calm, and come to rest."""
     dice = world.hub.dice
     edges = [(near, dice.randrange(near)) for near in range(1, NODES)]
@@ -198,7 +201,7 @@ def meet(world: World) -> Meeting:
         for far in range(NODES)
         if near != far and dice.random() < 0.2
     ]
-    meeting = Meeting(world, edges)
+    meeting = kind(world, edges)
     settings = {"secret_key": b"k" * 32, "meeting": meeting}
     for number in range(NODES):
         world.node(f"n{number}", settings=settings, boot=meeting.boot)
@@ -207,6 +210,7 @@ def meet(world: World) -> Meeting:
     world.calm()
     meeting.speaking = False
     world.pass_time(CALM_SECONDS)
+    meeting.settle()
     meeting.check_views()
     # Pings may wait at this moment or that.
     world.drive(meeting.is_quiet, 10.0)

@@ -91,5 +91,5 @@ def default_acl_of(owner: str) -> AccessControlList:
     return AccessControlList((("allow", owner, "*"), *denied, ("allow", "*", "*")))
 
 
-ADMINISTERING = ("set_acl", "set_meta", "upgrade", "move_to", "delete_yourself")
+ADMINISTERING = ("set_acl", "set_meta", "upgrade", "move_to", "copy_to", "delete_yourself")
 """Messages that administer an object."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from vista.ids import Id
+    from vista.kernel.access import AccessControlList
+    from vista.kernel.classes import ClassEntry
     from vista.kernel.refs import Ref
     from vista.kernel.rows import PeerRow, ServiceRow
     from vista.kernel.table import Record
@@ -29,6 +31,16 @@ class Elsewhere(Protocol):
 
     def call(self, id: Id, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Send a message to an object elsewhere and wait for the result, as a vista thread."""
+
+    def create_spread(
+        self,
+        worker: Any,
+        entry: ClassEntry,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        acl: AccessControlList | None,
+    ) -> Ref | None:
+        """Make an object on the node whose turn it is, None when it is this one's."""
 
     def forward(self, message: Any) -> None:
         """Pass on a message whose object went elsewhere; see `vista.kernel.invoke.Message`."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from vista.errors import BadValueError, ClassDefinitionError
 from vista.kernel.access import AccessControlList, checked_acl
+from vista.kernel.copying import copy_record
 from vista.kernel.encoding import encode_record, variables_of
 from vista.kernel.guard import administer, described
 from vista.kernel.methods import functions_of, preemptable
@@ -40,6 +41,9 @@ class Definitions:
         self.count = 0
 
 
+PLACEMENTS: Final = ("here", "spread")
+"""What a class may say of where its objects are made; see `Object`."""
+
 DEFINITIONS: Final = Definitions()
 """The one of this process, as Python's own list of subclasses is."""
 
@@ -69,11 +73,16 @@ class Object(Referable):
 
     Class keywords: ``namespace`` (default ``Local``), ``version`` (an int, default 0) and
     ``abstract`` (True for a class that only others inherit from).
+
+    The class attribute ``placement`` says where objects are made when ``create`` is not told:
+    ``"here"``, on the node of the calling code, or ``"spread"``, where the nodes of its mesh take
+    turns.
     """
 
     __slots__ = ("__weakref__", "_record")
 
     _record: Record
+    placement: ClassVar[str] = "here"
     __vista_class__: ClassVar[ClassName] = ClassName("Standard", "Object", 1)
 
     def __init_subclass__(
@@ -91,6 +100,11 @@ class Object(Referable):
             raise ClassDefinitionError(f"{cls.__qualname__}: version {version!r} is not 0, 1, 2...")
         if not isinstance(namespace, str) or not namespace.isidentifier():
             raise ClassDefinitionError(f"{cls.__qualname__}: {namespace!r} is no name space")
+        if cls.placement not in PLACEMENTS:
+            raise ClassDefinitionError(
+                f"{cls.__qualname__}: placement is {' or '.join(map(repr, PLACEMENTS))}, not "
+                f"{cls.placement!r}"
+            )
         if abstract:
             cls.__vista_abstract__ = True  # type: ignore[attr-defined]
         # Last: a class that was refused must have no name of its own.
@@ -265,6 +279,11 @@ class Object(Referable):
         """Move this object to the node of an ObjectCreator; see `vista.move`. Return its Ref."""
         administer(self._record, "move_to")
         return self._record.kernel.move_record(self._record, creator, timeout)
+
+    def copy_to(self, creator: Any = None) -> Any:
+        """Copy this object to the node of an ObjectCreator; see `vista.copy`. Return its Ref."""
+        administer(self._record, "copy_to")
+        return copy_record(self._record, creator)
 
     def handle_exception(self, exception_name: str) -> None:
         """Take note of an exception, as in the original; this one logs it."""

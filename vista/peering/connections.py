@@ -8,6 +8,7 @@ all knock at once.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ class Connection:
 
     ``link`` is the present one, ``attempts`` counts those since messages crossed one, and
     ``trouble`` says why the last one ended. Two nodes have one link: where another one leads to the
-    peer already, that is shared.
+    peer already, that is shared. ``on_linked(link)`` is called whenever messages can cross one.
     """
 
     def __init__(self, peering: Peering, url: PeerUrl) -> None:
@@ -61,8 +62,10 @@ class Connection:
         self.attempts = 0
         self.trouble = ""
         self.closed = False
+        self.on_linked: Callable[[Link], None] = lambda link: None
         self._peering = peering
         self._shared = False
+        self._began = 0.0
         self._timer: Timer | None = None
         self._waiting: list[Any] = []
         self._open()
@@ -74,6 +77,7 @@ class Connection:
 
     def _open(self) -> None:
         self._timer = None
+        self._began = self._peering.kernel.hub.time()
         self.attempts += 1
         link = self._peering.connect(self.url, self._ended)
         # One that ended at once has said so already.
@@ -86,6 +90,8 @@ class Connection:
         self.attempts = 0
         self.trouble = ""
         self._wake()
+        assert self.link is not None, "it is up"
+        self.on_linked(self.link)
 
     def _ended(self, reason: str) -> None:
         link, self.link = self.link, None
@@ -109,6 +115,19 @@ class Connection:
         self._shared = True
         link.on_end.append(self._ended)
         self._up()
+
+    def hurry(self) -> None:
+        """Try at once, for the peer may be back: end a pause, or an attempt without an answer."""
+        kernel = self._peering.kernel
+        if self.closed or self.is_linked:
+            return
+        # One that has just begun may be about to succeed.
+        stale = kernel.hub.time() - self._began >= kernel.limits.reconnect_seconds_min
+        if self.link is not None and stale:
+            self.link.close("it is tried anew")
+        if self._timer is not None:
+            self._timer.cancel()
+            self._open()
 
     def close(self) -> None:
         """End the link, unless others hold it, and open none any more."""
@@ -189,7 +208,12 @@ def _open_network(kernel: Kernel) -> Network:
     from vista.peering.sockets import SocketBounds, ZeroMQNetwork
 
     shared = {name: getattr(kernel.limits, name) for name in _SOCKET_BOUNDS}
-    return ZeroMQNetwork(kernel.hub.loop, SocketBounds(**shared))
+    return ZeroMQNetwork(
+        kernel.hub.loop,
+        SocketBounds(**shared),
+        begin=kernel.threads.gathering.begin,
+        end=kernel.threads.gathering.end,
+    )
 
 
 def connect(kernel: Kernel, text: str) -> Connection:

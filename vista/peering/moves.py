@@ -14,31 +14,32 @@ After the original's copying by ``encodeObject`` and ``importObject``; the origi
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import (
     BadValueError,
     CallError,
-    CallTimeout,
     ObjectDeleted,
-    PeerLost,
+    VistaError,
 )
 from vista.ids import NODE_BYTES, Id
 from vista.kernel import encoding, monitor
 from vista.kernel.access import AccessControlList, checked_acl
 from vista.kernel.current import METHOD, PARENT, Context, current
 from vista.kernel.futures import Future
+from vista.kernel.inspection import own_thread_id
 from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.refs import Ref, point
 from vista.kernel.table import GONE, Absent, Record, State
 from vista.kernel.upgrade import quiesce
+from vista.peering.handovers import HandOvers
 from vista.peering.remote import CALLER, CHAIN
+from vista.peering.waiting import Arrivals, Fence, is_preemptable
 from vista.wire.frames import CHAIN_LINK_BYTES, FENCE, FENCED, MOVED, Part, Row
 
 if TYPE_CHECKING:
-    from vista.kernel.timers import Timer
     from vista.peering.peering import Peering
 
 ARRIVED: Final = State("ARRIVED")
@@ -49,40 +50,36 @@ DEPARTING: Final = State("DEPARTING")
 
 _LOOK_AGAIN_SECONDS = 1.0
 _TELL_AGAIN_SECONDS = 1.0
+_IN_DOUBT: Final = (
+    "has %s moved to %s? %s (%s). Until that is known nobody gets into it here; if that node is "
+    "gone for good, vista.kill(%r) lets it stay"
+)
 
 _log = logging.getLogger("vista.peering")
-
-
-class _Fence:
-    """What waits until a FENCE has come back: messages for one object, as what sends them."""
-
-    __slots__ = ("held", "id", "new", "old", "timer")
-
-    def __init__(self, id: Id, old: bytes, new: bytes) -> None:
-        self.id = id
-        self.old = old
-        self.new = new
-        self.held: deque[Callable[[], None]] = deque()
-        self.timer: Timer | None = None
 
 
 class Moves:
     """Where the objects are that are not at their birth node, as one node knows it.
 
     ``places`` says of objects that are elsewhere where they went; ``fences`` are what waits, by the
-    object's Id. ``is_searching`` is True while messages are sent that waited for a search.
+    object's Id. ``doubts`` are the threads that ask whether an object left, by its Id.
+    ``is_searching`` is True while messages are sent that waited for a search.
     """
 
     def __init__(self, peering: Peering) -> None:
         self.places: dict[bytes, bytes] = {}
-        self.fences: dict[bytes, _Fence] = {}
+        self.fences: dict[bytes, Fence] = {}
         self._peering = peering
         self._kernel = peering.kernel
-        self._numbers: dict[int, _Fence] = {}
+        self._numbers: dict[int, Fence] = {}
         self._number = 0
-        self._prepared: dict[bytes, tuple[bytes, tuple[Any, ...]]] = {}
+        self.handovers = HandOvers(peering.kernel)
+        # Of this run of the node; a token is one of its moves.
+        self._run = peering.session_config.epoch
+        self._tokens = 0
         self._departing: dict[bytes, list[tuple[bytes, int]]] = {}
-        self._arrivals: dict[bytes, deque[Any]] = {}
+        self.arrivals: dict[bytes, Arrivals] = {}
+        self.doubts: dict[bytes, Id] = {}
         self.is_searching = False
         self._told: dict[tuple[bytes, bytes], float] = {}
         peering.watchers.append(self._note_node)
@@ -122,32 +119,40 @@ class Moves:
         acl = None if guard is None else guard.acl
         watchers = [] if guard is None else list(guard.watchers)
         self._departing[id] = []
+        self._tokens += 1
+        token = self._run + self._tokens.to_bytes(8, "big")
         try:
             data = encoding.encode_record(record)
-            creator.prepare_object(data, acl, list(record.services), watchers)
+            run = creator.prepare_object(data, acl, list(record.services), watchers, token)
             try:
-                creator.commit_object(id)
-            except (PeerLost, CallTimeout) as doubt:
-                self._resolve(creator, id, doubt)
+                creator.commit_object(id, token)
+            except VistaError as doubt:
+                self._resolve(creator, id, token, run, doubt)
             self._depart(record, id, creator._id.node)
         except BaseException:
-            creator.discard_object.post(id)
             monitor.release(record)
             raise
         finally:
+            if self._peering.link_to(creator._id.node) is not None:
+                # It need not remember this move any longer, however it ended.
+                self._kernel.post_quietly(creator, "discard_object", id, token)
+            self.doubts.pop(id, None)
             for origin, number in self._departing.pop(id):
                 self.take_fence(origin, number, id)
 
-    def _resolve(self, creator: Ref, id: Id, doubt: CallError) -> None:
+    def _resolve(self, creator: Ref, id: Id, token: bytes, run: bytes, doubt: VistaError) -> None:
         """Find out whether a commit arrived; until then nobody gets into the object.
 
         Raises ``doubt`` when it did not, so that the object stays.
         """
-        _log.warning("%s: is it at %s? %s", id, creator, doubt)
         while True:
             try:
-                arrived = creator.has_object(id)
-            except (PeerLost, CallTimeout):
+                # Not whether the object is there: it may have moved on meanwhile, or be deleted.
+                arrived = creator.took_object(id, token, run)
+            except CallError as error:
+                if id not in self.doubts:
+                    self.doubts[id] = thread = own_thread_id(self._kernel)
+                    _log.warning(_IN_DOUBT, id, creator, doubt, error, thread)
                 self._kernel.sleep(_LOOK_AGAIN_SECONDS)
                 continue
             if arrived:
@@ -183,33 +188,58 @@ class Moves:
         services: Sequence[str],
         watchers: Sequence[Any],
         origin: bytes,
-    ) -> Id:
+        token: bytes,
+    ) -> bytes:
         """Take the state of an object that is to come from node ``origin``.
 
-        Raises what `vista.import_object` does, and `ServiceTaken` is found out at the commit.
+        ``token`` is that move's own. Returns which run of this node has it. Raises what
+        `vista.import_object` does, and that a service name is taken is found out at the commit.
         """
         entry, id, state = encoding.read_encoding(self._kernel, data)
-        if id in self._kernel.table.records:
-            raise BadValueError(f"object {id} is here already")
+        self._check_free(id)
         package = (entry, state, checked_acl(acl), tuple(services), tuple(watchers))
-        self._prepared[id] = (origin, package)
-        return id
+        self.handovers.prepare(id, token, origin, package)
+        return self._run
 
-    def discard(self, id: Id) -> None:
-        """Forget an object that was prepared."""
-        self._prepared.pop(id, None)
+    def _check_free(self, id: Id) -> None:
+        if id in self._kernel.table.records:
+            raise BadValueError(
+                f"object {id} or a copy of it is here already; delete it before another one comes"
+            )
 
-    def commit(self, id: Id) -> None:
+    def is_coming(self, id: Id) -> bool:
+        """Whether an object was prepared to move here."""
+        return id in self.handovers.prepared
+
+    def discard(self, id: Id, token: bytes) -> None:
+        """Forget a move: the object's old home knows how it ended."""
+        self.handovers.forget(id, token)
+
+    def took(self, id: Id, token: bytes, run: bytes) -> bool:
+        """Return whether a move was committed that ``run`` of this node prepared.
+
+        If it was not, it never will be.
+        """
+        if run != self._run:
+            # An earlier run's, of which there is what it kept.
+            kernel = self._kernel
+            return id in kernel.table.records or kernel.pager_of(id) is not None
+        return self.handovers.took(id, token)
+
+    def commit(self, id: Id, token: bytes) -> None:
         """Let a prepared object live here.
 
         Its own node's messages for it wait until those of its old home have come.
         """
-        found = self._prepared.pop(id, None)
-        if found is None:
-            raise BadValueError(f"object {id} was not prepared to come here")
-        _, (entry, state, acl, services, watchers) = found
         kernel = self._kernel
-        record = encoding.revive(kernel, entry, id, state)
+        self._check_free(id)
+        origin, package = self.handovers.commit(id, token)
+        entry, state, acl, services, watchers = package
+        try:
+            record = encoding.revive(kernel, entry, id, state)
+        except BaseException:
+            self.handovers.forget(id, token)
+            raise
         if acl is not None:
             kernel.guard_of(record).acl = acl
         if watchers:
@@ -220,33 +250,44 @@ class Moves:
         record.state = ARRIVED
         if record.queue is None:
             record.queue = monitor.new_queue()
-        self._arrivals[id] = deque()
+        self.arrivals[id] = Arrivals(record, origin, self._peering.node)
         for name in services:
             if kernel.services.get_local(name) is None:
                 kernel.services.register(name, record)
             else:
                 _log.error("service %r of %s is taken here: it has that name no more", name, record)
         fence = self.fences.get(id)
-        if fence is None:
-            self._send_fence(_Fence(id, before, self._peering.node))
+        if fence is None or not fence.old:
+            own = Fence(id, before, self._peering.node)
+            if fence is not None:
+                # A search, which this ends; what it holds was not sent anywhere.
+                own.held = fence.held
+            self._send_fence(own)
         else:
             # Sent along all the way that messages of this node took, it comes back by here.
             fence.new = self._peering.node
 
-    def arrival(self, id: bytes) -> deque[Any] | None:
+    def arrival(self, id: bytes) -> Arrivals | None:
         """Return where messages from other nodes wait for an object that has just arrived."""
-        return self._arrivals.get(id)
+        return self.arrivals.get(id)
+
+    def note_origin(self, node: bytes) -> None:
+        """Take note that the posts which are taken next are of a node."""
+        for arrivals in self.arrivals.values():
+            arrivals.origin = node
 
     def _open(self, id: Id) -> None:
         """Let an object that arrived begin: first what came by its old home, then the rest."""
-        arrivals = self._arrivals.pop(id, None)
+        arrivals = self.arrivals.pop(id, None)
         record = self._kernel.table.records.get(id)
         if record is None or arrivals is None or record.state is not ARRIVED:
             return
-        queue = record.queue or deque()
-        for message in reversed(arrivals):
-            queue.appendleft(message)
-        record.queue = queue
+        waiting, record.queue = arrivals.in_order(), monitor.new_queue()
+        for item in waiting:
+            if is_preemptable(item):
+                self._kernel.threads.make_ready(item)
+            else:
+                record.queue.append(item)
         monitor.release(record)
 
     # --- knowing where ---------------------------------------------------------------------
@@ -258,6 +299,12 @@ class Moves:
     def has_moved(self, id: bytes) -> bool:
         """Whether an object that is not here went elsewhere."""
         return id in self.places
+
+    def note_copy(self, id: Id) -> None:
+        """Remember where the original is of which a copy is here, for when the copy goes."""
+        node = self.node_of(id)
+        if node != self._peering.node:
+            self.places[id] = node
 
     def tell(self, id: Id, origin: bytes) -> None:
         """Tell a node that sends to an object through this one where the object went."""
@@ -275,7 +322,7 @@ class Moves:
             return
         if node != self._peering.node and self._peering.link_to(node) is None:
             return
-        self._send_fence(_Fence(id, origin, node))
+        self._send_fence(Fence(id, origin, node))
 
     def hold(self, id: Id, row: Row, parts: Sequence[Part], user: str) -> bool:
         """Keep a message back while a fence is out for its object; whether it was."""
@@ -299,25 +346,26 @@ class Moves:
         ]
         if not asked:
             return False
-        search = self.fences[id] = _Fence(id, b"", b"")
+        search = self.fences[id] = Fence(id, b"", b"")
         left = len(asked)
 
-        def note(answer: Future) -> None:
+        def note(asked_node: bytes, answer: Future) -> None:
             nonlocal left
             left -= 1
             place = None if answer._error is not None else answer._value
             if self.fences.get(id) is not search:
                 return
-            if isinstance(place, Ref) and self._peering.link_to(place._id.node) is not None:
-                self._found(search, place._id.node)
+            # Who only heard of it may have heard less than this node: two could send to each other.
+            if isinstance(place, Ref) and place._id.node == asked_node:
+                self._found(search, asked_node)
             elif left == 0:
                 self._found(search, b"")
 
         for question in asked:
-            question.on_done(note)
+            question.on_done(partial(note, question.node))
         return True
 
-    def _found(self, search: _Fence, node: bytes) -> None:
+    def _found(self, search: Fence, node: bytes) -> None:
         """Send what was held to where the object is, or else to where it fails."""
         del self.fences[search.id]
         if node:
@@ -338,7 +386,7 @@ class Moves:
 
     # --- fences ----------------------------------------------------------------------------
 
-    def _send_fence(self, fence: _Fence) -> None:
+    def _send_fence(self, fence: Fence) -> None:
         self.fences[fence.id] = fence
         self._number += 1
         number = self._number
@@ -361,7 +409,7 @@ class Moves:
             self._departing[id].append((origin, number))
             return
         own = self.fences.get(id)
-        if id in self._kernel.table.records:
+        if id in self._kernel.table.records and not self._leads_on(id):
             # Also one that has just arrived: what came before the fence comes before the rest.
             self._answer_fence(origin, number)
         elif own is not None:
@@ -372,6 +420,11 @@ class Moves:
             self._pass_fence(origin, number, id)
         else:
             self._answer_fence(origin, number)
+
+    def _leads_on(self, id: Id) -> bool:
+        """Whether a copy is here and what came before it was passed on to the original."""
+        place = self.places.get(id)
+        return place is not None and self._peering.link_to(place) is not None
 
     def _answer_fence(self, origin: bytes, number: int) -> None:
         try:
@@ -412,9 +465,7 @@ class Moves:
         for number, fence in list(self._numbers.items()):
             if node in (fence.old, fence.new):
                 self._end_fence(number)
-        for id, (origin, _) in list(self._prepared.items()):
-            if origin == node:
-                del self._prepared[id]
+        self.handovers.forget_node(node)
         for key in [key for key in self._told if key[1] == node]:
             del self._told[key]
 

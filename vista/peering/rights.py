@@ -20,12 +20,18 @@ CREATING: Final = frozenset(
         "create_temporary_object",
         "discard_object",
         "import_object",
+        "map_jobs",
+        "perform_job",
         "prepare_object",
+        "queue_job",
+        "run_job",
+        "take_copy",
+        "took_object",
     }
 )
 """Messages that need the right ``create``, when they go to an object of a class in `_JUDGED`."""
 
-_JUDGED: Final = frozenset({"ObjectCreator", "PeerConnection"})
+_JUDGED: Final = frozenset({"JobController", "JobServer", "ObjectCreator", "PeerConnection"})
 
 
 def refusal_of(kernel: Kernel, link: Link, row: list[Any]) -> AccessDenied | None:

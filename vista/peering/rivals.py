@@ -8,6 +8,7 @@ that comes back has not ended: then two nodes have one identity, and it is refus
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
 
 
 class Rivals:
-    """Judges the links of one peering beside each other."""
+    """Judges the links of one peering beside each other.
+
+    Each of ``on_settled`` is called with a link that messages can cross, when others to the same
+    node that it makes needless have ended, and not if it is needless itself.
+    """
 
     def __init__(self, peering: Peering) -> None:
+        self.on_settled: list[Callable[[Link], None]] = []
         self._links = peering.links
         self._node = peering.node
         self._outlived: dict[tuple[bytes, bytes], None] = {}
@@ -57,6 +63,9 @@ class Rivals:
                 ours = self._node < link.node
                 surplus = other if link.initiator == ours else link
                 surplus.close("linked already")
+        if link.ended is None:
+            for tell in list(self.on_settled):
+                tell(link)
 
     def _others(self, link: Link) -> list[Link]:
         """Return the other links to the same node that messages cross."""

@@ -36,6 +36,7 @@ from vista.kernel.rows import ClassRow, ObjectRow, PeerRow, ServiceRow, ThreadRo
 from vista.mobility.code import ClassCode, class_code, take_class
 from vista.mobility.kept import keep_code
 from vista.peering.bringing import bring_class, check_user, with_class_of
+from vista.peering.copying import take_copy
 from vista.peering.moves import moves_of, sender_node
 from vista.standard.installed import ClassWord
 from vista.standard.loading import find_class
@@ -134,27 +135,34 @@ class ObjectCreator(Object, namespace="Standard"):
         acl: AccessControlList | None,
         services: list[str],
         watchers: list[Any],
-    ) -> Id:
+        token: bytes,
+    ) -> bytes:
         """Take the state of an object that is to move here. Used by `vista.move`."""
         home, origin = kernel(), sender_node(kernel())
         prepare = moves_of(home).prepare
-        return with_class_of(home, data, lambda: prepare(data, acl, services, watchers, origin))
+        return with_class_of(
+            home, data, lambda: prepare(data, acl, services, watchers, origin, token)
+        )
 
-    def commit_object(self, id: Id) -> None:
+    def commit_object(self, id: Id, token: bytes) -> None:
         """Let an object that was prepared live here. Used by `vista.move`."""
-        moves_of(kernel()).commit(id)
+        moves_of(kernel()).commit(id, token)
 
-    def discard_object(self, id: Id) -> None:
-        """Forget an object that was prepared. Used by `vista.move`."""
-        moves_of(kernel()).discard(id)
+    def discard_object(self, id: Id, token: bytes) -> None:
+        """Forget a move, of which the old home knows how it ended. Used by `vista.move`."""
+        moves_of(kernel()).discard(id, token)
+
+    def took_object(self, id: Id, token: bytes, run: bytes) -> bool:
+        """Return whether a move was committed here. Used by `vista.move`."""
+        return moves_of(kernel()).took(id, token, run)
+
+    def take_copy(self, data: bytes, acl: AccessControlList | None) -> Ref:
+        """Make a copy of an object of another node, with its Id. Used by `vista.copy`."""
+        return take_copy(kernel(), data, acl)
 
     def locate_object(self, id: Id) -> Ref | None:
         """Return the ObjectCreator of the node where an object is, None if this one knows none."""
         return moves_of(kernel()).locate(id)
-
-    def has_object(self, id: Id) -> bool:
-        """Return whether an object is on this node."""
-        return id in kernel().table.records
 
     def list_objects(self) -> list[ObjectRow]:
         """Return the objects of the node; see `vista.objects`."""
