@@ -1,30 +1,65 @@
-"""The command: ``python -m benchmarks [--quick] [--rst] [--only WORDS]``."""
+"""The command: ``python -m benchmarks [--quick] [--rst | --docs] [--only WORDS]``."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import growth
 from benchmarks.measure import Result, Row, measure
-from benchmarks.report import HEADINGS, as_values, cells, rst_table, surroundings, text_line
-from benchmarks.rows import World, all_rows
+from benchmarks.report import (
+    HEADINGS,
+    as_values,
+    cells,
+    circumstances,
+    rst_table,
+    surroundings,
+    text_line,
+)
+from benchmarks.rows import GROUPS, World, all_rows
 
 RESULTS = Path(__file__).with_name("results")
+DOCS = Path(__file__).parents[1] / "docs"
+TABLES = {
+    "local": "benchmarks-table.txt",
+    "peers": "benchmarks-peers.txt",
+    "persistence": "benchmarks-persistence.txt",
+    "growth": "benchmarks-growth.txt",
+}
+"""The files of the docs by what they show."""
+
 QUICK_ROUNDS = 3
 
 
-def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS) -> None:
+def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS, docs: Path = DOCS) -> None:
     """Measure the rows asked for, print the table line by line and keep the figures as JSON."""
     options = _parser().parse_args(arguments)
-    results: list[Result] = []
     around = surroundings()
+    words = circumstances(around, f"{datetime.now(UTC):%Y-%m-%d}")
+    results = _measure_rows(options)
+    grown = _measure_growth(options)
+    if options.rst and results:
+        print(rst_table(results, words), end="")
+    if grown is not None and not options.docs:
+        print(growth.rst_tables(*grown, words), end="")
+    file = _write(results, grown, around, folder)
+    if options.docs:
+        _write_tables(results, grown, words, docs)
+    if not options.rst:
+        print(f"\n{_summary(results)}; every figure is in {file}")
+
+
+def _measure_rows(options: argparse.Namespace) -> list[Result]:
+    """Measure the rows asked for; as text the table appears line by line."""
+    results: list[Result] = []
     world = World()
     try:
-        rows = [row for row in all_rows(world) if options.only.lower() in row.name.lower()]
-        if not options.rst:
+        rows = [row for row in all_rows(world) if _is_wanted(row, options.only.lower())]
+        if rows and not options.rst:
             print(text_line(HEADINGS), flush=True)
         for row in rows:
             results.append(_measured(row, options.quick))
@@ -32,12 +67,26 @@ def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS) -> None
                 print(text_line(cells(results[-1])), flush=True)
     finally:
         world.close()
-    if options.rst:
-        day = f"{datetime.now(UTC):%Y-%m-%d}"
-        print(rst_table(results, around, day), end="")
-    file = _write(results, around, folder)
-    if not options.rst:
-        print(f"\n{_summary(results)}; every figure is in {file}")
+    return results
+
+
+def _measure_growth(options: argparse.Namespace) -> growth.Grown | None:
+    """Measure growth where it is asked for: it takes longer than all rows."""
+    if options.only != "growth" and not (options.docs and not options.only):
+        return None
+    return growth.measure_all(growth.QUICK if options.quick else growth.Plan())
+
+
+def _write_tables(
+    results: Sequence[Result], grown: growth.Grown | None, words: str, docs: Path
+) -> None:
+    """Write the tables of which something was measured."""
+    for group in GROUPS:
+        found = [result for result in results if result.row.group == group]
+        if found:
+            (docs / TABLES[group]).write_text(rst_table(found, words), "utf-8")
+    if grown is not None:
+        (docs / TABLES["growth"]).write_text(growth.rst_tables(*grown, words), "utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,9 +97,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="fewer operations and rounds")
     parser.add_argument("--rst", action="store_true", help="print the table as the docs include it")
     parser.add_argument(
-        "--only", default="", metavar="WORDS", help="only rows with these words in their name"
+        "--docs",
+        action="store_true",
+        help="write the tables that docs/benchmarks.rst includes; all of them without --only",
+    )
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="WORDS",
+        help=f"only rows with these words in their name, or of a group: {', '.join(TABLES)}",
     )
     return parser
+
+
+def _is_wanted(row: Row, words: str) -> bool:
+    return words == row.group if words in GROUPS else words in row.name.lower()
 
 
 def _measured(row: Row, quick: bool) -> Result:
@@ -61,13 +122,20 @@ def _measured(row: Row, quick: bool) -> Result:
 
 def _summary(results: Sequence[Result]) -> str:
     judged = [result for result in results if result.row.targets]
+    if not judged:
+        return "nothing with a target was measured"
     missed = [result.row.name for result in judged if not result.is_met]
     if not missed:
         return f"all {len(judged)} targets reached"
     return f"{len(missed)} of {len(judged)} targets missed: {', '.join(missed)}"
 
 
-def _write(results: Sequence[Result], around: dict[str, object], folder: Path) -> Path:
+def _write(
+    results: Sequence[Result],
+    grown: growth.Grown | None,
+    around: dict[str, object],
+    folder: Path,
+) -> Path:
     """Write the figures as JSON into a folder and return the file."""
     folder.mkdir(exist_ok=True)
     now = datetime.now(UTC)
@@ -76,6 +144,7 @@ def _write(results: Sequence[Result], around: dict[str, object], folder: Path) -
         "when": now.isoformat(timespec="seconds"),
         "surroundings": around,
         "rows": [as_values(result) for result in results],
+        "growth": [asdict(found) for part in grown or () for found in part],
     }
     file.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     return file

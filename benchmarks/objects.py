@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 import vista
-from vista import Object
+from vista import Object, PersistentObject, Ref
 
 
 class Counter(Object, namespace="Benchmarks"):
@@ -24,6 +24,10 @@ class Counter(Object, namespace="Benchmarks"):
     def total(self, numbers: list[int]) -> int:
         """Return the sum of numbers."""
         return sum(numbers)
+
+    def size(self, data: bytes) -> int:
+        """Return how many bytes were given."""
+        return len(data)
 
     @vista.exclusive
     def increment_exclusive(self, by: int = 1) -> int:
@@ -68,13 +72,41 @@ class Watcher(Object, namespace="Benchmarks"):
 class Driver(Object, namespace="Benchmarks"):
     """Runs what is measured in a thread of its own, as the methods of an application do."""
 
-    def run(self, module: str, name: str, count: int) -> float:
+    def run(self, module: str, name: str, count: int, *given: Any) -> float:
         """Run one function of a module of this package and return its figure."""
-        return run_named(module, name, count)
+        return run_named(module, name, count, *given)
 
 
-def run_named(module: str, name: str, count: int) -> float:
+class Caller(Object, namespace="Benchmarks"):
+    """One of many whose threads call at the same time."""
+
+    def call(self, counter: Ref, count: int) -> None:
+        """Increment a counter so many times, and wait each time."""
+        for _ in range(count):
+            counter.increment(1)
+
+    def move(self, refs: list[Ref], to: Ref) -> None:
+        """Move objects to a node, one after the other."""
+        for ref in refs:
+            vista.move(ref, to)
+
+
+def run_named(module: str, name: str, count: int, *given: Any) -> float:
     """Run function ``name`` of a module, both named because a message carries no functions."""
     function: Any = getattr(importlib.import_module(module), name)
-    figure: float = function(count)
+    figure: float = function(count, *given)
     return figure
+
+
+class KeptCounter(PersistentObject, namespace="Benchmarks"):
+    """Counts, and outlives the process of its node."""
+
+    def create(self, durable: bool = False, ballast: bytes = b"") -> None:
+        """Count from 0; with ``durable`` a reply waits until what it tells is on the disk."""
+        self.value, self.ballast = 0, ballast
+        self.initialize(durable=durable)
+
+    def increment(self, by: int = 1) -> int:
+        """Add ``by`` and return the sum."""
+        self.value += by
+        return self.value

@@ -27,6 +27,8 @@ from vista.peering.urls import PeerUrl
 
 ROOT = Path(__file__).parents[1]
 SMALL = b"x" * 64
+LARGE = 2**20
+IN_FLIGHT = 200
 WARM_UP = 200
 SECONDS_MAX = 60.0
 
@@ -35,26 +37,67 @@ def req_rep(count: int, scheme: str, *, curve: bool = False) -> float:
     """One blocking REQ/REP call of raw pyzmq; ``scheme`` is "tcp" or "ipc"."""
     with _address(scheme) as (address, _), _child("rep", address, str(curve)) as said:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        requester = context.socket(zmq.REQ)
-        words = said().split()
-        if curve:
-            requester.curve_serverkey = words[1].encode()
-            requester.curve_publickey, requester.curve_secretkey = zmq.curve_keypair()
-        requester.connect(words[0])
         try:
-            return _timed(count, lambda: _ask(requester))
+            with _requester(context, said().split(), curve) as requester:
+                return _timed(count, lambda: _ask(requester))
         finally:
             context.destroy(linger=0)
 
 
 def dealer_router(count: int, scheme: str) -> float:
     """One message there and back between a raw DEALER and a raw ROUTER, both blocking."""
-    with _address(scheme) as (address, _), _child("router", address, "False") as said:
+    with _dealer(scheme, "router") as dealer:
+        return _timed(count, lambda: _ask(dealer))
+
+
+def in_flight(count: int, scheme: str) -> float:
+    """As `dealer_router`, with a frame for each of 200 messages that are always under way."""
+    with _dealer(scheme, "router") as dealer:
+        started = perf_counter()
+        for _ in range(IN_FLIGHT):
+            dealer.send(SMALL)
+        for _ in range(count - IN_FLIGHT):
+            dealer.recv()
+            dealer.send(SMALL)
+        for _ in range(IN_FLIGHT):
+            dealer.recv()
+        return (perf_counter() - started) / max(count, IN_FLIGHT)
+
+
+def raw_posts(count: int, scheme: str) -> float:
+    """One message of 64 bytes from a raw DEALER to a raw ROUTER, until it has read all of them."""
+    with _dealer(scheme, "sink") as dealer:
+        started = perf_counter()
+        for _ in range(count):
+            dealer.send(SMALL)
+        dealer.send(b"?")
+        expect(dealer.recv(), b"%d" % count)
+        return (perf_counter() - started) / count
+
+
+def large(count: int, scheme: str) -> float:
+    """One message of 1 MiB from a raw DEALER, and a short one back; pyzmq copies neither."""
+    data = bytes(LARGE)
+    with _dealer(scheme, "sink") as dealer:
+        started = perf_counter()
+        for number in range(1, count + 1):
+            dealer.send(data, zmq.SNDMORE, copy=False)
+            dealer.send(b"?")
+            expect(dealer.recv(), b"%d" % number)
+        return (perf_counter() - started) / count
+
+
+def first_reply(count: int, scheme: str, *, curve: bool = False) -> float:
+    """A new raw REQ socket, connected, until its first answer."""
+    with _address(scheme) as (address, _), _child("rep", address, str(curve)) as said:
+        words = said().split()
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        dealer = context.socket(zmq.DEALER)
-        dealer.connect(said().split()[0])
         try:
-            return _timed(count, lambda: _ask(dealer))
+            started = perf_counter()
+            for _ in range(count):
+                with _requester(context, words, curve) as requester:
+                    _ask(requester)
+            return (perf_counter() - started) / count
         finally:
             context.destroy(linger=0)
 
@@ -67,6 +110,35 @@ def channel(count: int, scheme: str) -> float:
 def one_way(count: int, scheme: str, *, size: int = 64) -> float:
     """One message of ``size`` bytes on a channel, while as many follow as there is room for."""
     return _with_channel(scheme, lambda peer: _stream(peer, count, bytes(size)))
+
+
+@contextmanager
+def _requester(
+    context: zmq.Context[zmq.Socket[bytes]], words: list[str], curve: bool
+) -> Iterator[zmq.Socket[bytes]]:
+    """A REQ socket connected to the other process, which said its address and its key."""
+    requester = context.socket(zmq.REQ)
+    if curve:
+        requester.curve_serverkey = words[1].encode()
+        requester.curve_publickey, requester.curve_secretkey = zmq.curve_keypair()
+    requester.connect(words[0])
+    try:
+        yield requester
+    finally:
+        requester.close(linger=0)
+
+
+@contextmanager
+def _dealer(scheme: str, role: str) -> Iterator[zmq.Socket[bytes]]:
+    """A DEALER socket connected to the other process in a role."""
+    with _address(scheme) as (address, _), _child(role, address, "False") as said:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        dealer = context.socket(zmq.DEALER)
+        dealer.connect(said().split()[0])
+        try:
+            yield dealer
+        finally:
+            context.destroy(linger=0)
 
 
 def _ask(asking: zmq.Socket[bytes]) -> None:
@@ -214,6 +286,19 @@ def _answer_raw(kind: int, address: str, curve: bool) -> None:
         replier.send_multipart(replier.recv_multipart())
 
 
+def _count_raw(address: str) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    counter = context.socket(zmq.ROUTER)
+    counter.bind(address)
+    print(counter.last_endpoint.decode().rstrip("\0"), flush=True)
+    seen = 0
+    while True:
+        frames = counter.recv_multipart(copy=False)
+        seen += len(frames) > 2 or len(frames[-1]) > 1
+        if len(frames[-1]) == 1:
+            counter.send_multipart([frames[0].bytes, b"%d" % seen])
+
+
 async def _answer_channels(url: PeerUrl, secret: bytes) -> None:
     def accept(channel: Channel) -> None:
         seen = 0
@@ -243,6 +328,8 @@ def _answer(role: str, address: str, more: str) -> None:
 
     if role == "listen":
         _run(channels())
+    elif role == "sink":
+        _count_raw(address)
     else:
         _answer_raw(zmq.REP if role == "rep" else zmq.ROUTER, address, more == "True")
 
@@ -253,6 +340,10 @@ def _print_all() -> None:
             figures = {
                 "REQ/REP": req_rep(3000, scheme),
                 "DEALER/ROUTER": dealer_router(3000, scheme),
+                "200 in flight": in_flight(30_000, scheme),
+                "posts": raw_posts(30_000, scheme),
+                "1 MiB there": large(300, scheme),
+                "first reply": first_reply(20, scheme),
                 "channel": channel(3000, scheme),
                 "one way": one_way(30_000, scheme),
                 "one way, 1 MiB": one_way(300, scheme, size=2**20),

@@ -37,7 +37,7 @@ def cells(result: Result) -> tuple[str, ...]:
 
 
 def _figure(figures: Sequence[float], unit: Unit) -> str:
-    median = sorted(figures)[len(figures) // 2] * unit.factor
+    median = unit.shown(sorted(figures)[len(figures) // 2])
     digits = 0 if median >= 100 else 1 if median >= 10 else 2
     return f"{median:,.{digits}f} {unit.name}"
 
@@ -53,8 +53,13 @@ def text_line(row_cells: Sequence[str]) -> str:
     return " ".join(padded).rstrip()
 
 
-def rst_table(results: Sequence[Result], around: dict[str, Any], day: str) -> str:
-    """Return the table as ``docs/benchmarks.rst`` includes it, with a line on its circumstances.
+def rst_table(results: Sequence[Result], words: str) -> str:
+    """Return the table as ``docs/benchmarks.rst`` includes it; ``words`` tell its circumstances."""
+    return f"{words}\n\n{rst_list(HEADINGS, [cells(result) for result in results])}"
+
+
+def circumstances(around: dict[str, Any], day: str) -> str:
+    """Return the line that says when, with what and on what was measured.
 
     ``around`` is what `surroundings` returns and ``day`` a date.
     """
@@ -62,9 +67,13 @@ def rst_table(results: Sequence[Result], around: dict[str, Any], day: str) -> st
     erlang = [f"Erlang/OTP {around['erlang']}"] if around["erlang"] else []
     words = ", ".join([f"Python {around['python']}", *packages, *erlang])
     cores = f"{around['processors']} processors, load {around['load']:.1f} at the start"
-    lines = [f"Measured {day} with {words}; {cores}.", ""]
-    lines += [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
-    for row_cells in (HEADINGS, *(cells(result) for result in results)):
+    return f"Measured {day} with {words}; {cores}."
+
+
+def rst_list(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as reStructuredText has it."""
+    lines = [".. list-table::", "   :header-rows: 1", "   :widths: auto", ""]
+    for row_cells in (headings, *rows):
         for number, cell in enumerate(row_cells):
             start = "   * -" if number == 0 else "     -"
             # A cell such as "@exclusive" or "1,000" is plain text; only these two would be markup.
@@ -74,7 +83,7 @@ def rst_table(results: Sequence[Result], around: dict[str, Any], day: str) -> st
 
 def surroundings() -> dict[str, Any]:
     """Return what the figures depend on: versions, processors, load. Nothing names the machine."""
-    packages = ("greenlet", "uvloop", "Pykka", "msgpack")
+    packages = ("greenlet", "uvloop", "Pykka", "msgpack", "pyzmq", "Pyro5")
     return {
         "python": platform.python_version(),
         "system": platform.system(),
@@ -107,6 +116,7 @@ def as_values(result: Result) -> dict[str, Any]:
     row = result.row
     values: dict[str, Any] = {
         "row": row.name,
+        "group": row.group,
         "unit": "bytes" if row.unit.name == "B" else "seconds",
         "vista": result.ours,
         "targets": [target.words for target in row.targets],

@@ -25,9 +25,13 @@ from benchmarks.measure import (
     times_the_time,
 )
 from benchmarks.objects import Counter, Driver
+from benchmarks.rows_peers import Linked, kept_rows, peer_rows
 from vista import Limits, Node, Ref
 
 Measured = Callable[[int], float]
+
+GROUPS = ("local", "peers", "persistence")
+"""The tables."""
 
 
 class World:
@@ -38,9 +42,11 @@ class World:
         self.node = Node("benchmarks", limits=Limits(slow_method_seconds=60.0)).start()
         self.driver: Ref = self.node.call(vista.create, Driver)
         self.counter: Ref = self.node.call(vista.create, Counter)
+        self.linked = Linked()
 
     def close(self) -> None:
-        """Stop the node."""
+        """Stop the node, and what else was started."""
+        self.linked.close()
         self.node.stop()
 
     def inside(self, function: Measured, name: str) -> Subject:
@@ -65,7 +71,8 @@ class World:
 
 def all_rows(world: World) -> list[Row]:
     """Return every row that can be measured here, in the table's order."""
-    return [*_messages(world), *_objects(world), *_memory(), *_start(), *_costs(world)]
+    local = [*_messages(world), *_objects(world), *_memory(), *_start(), *_costs(world)]
+    return [*local, *peer_rows(world.linked), *kept_rows(world.linked)]
 
 
 def _messages(world: World) -> list[Row]:

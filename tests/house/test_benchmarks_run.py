@@ -6,18 +6,23 @@ import importlib.util
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import growth
+from benchmarks.erlang import between_nodes
 from benchmarks.erlang import subject as erlang
 from benchmarks.measure import (
     NANOSECONDS,
+    THOUSANDS_A_SECOND,
     NothingMeasuredError,
     Result,
     Row,
     Subject,
+    at_least,
     expect,
     measure,
     per_second,
@@ -25,8 +30,15 @@ from benchmarks.measure import (
     times_faster,
     times_the_time,
 )
-from benchmarks.report import HEADINGS, as_values, cells, rst_table, surroundings
-from benchmarks.rows import World, all_rows
+from benchmarks.report import (
+    HEADINGS,
+    as_values,
+    cells,
+    circumstances,
+    rst_table,
+    surroundings,
+)
+from benchmarks.rows import GROUPS, World, all_rows
 from benchmarks.variants import without
 
 
@@ -41,14 +53,18 @@ def _has(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def test_every_row_runs_with_the_least_work(world: World) -> None:
-    for row in all_rows(world):
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_row_runs_with_the_least_work(world: World, group: str) -> None:
+    rows = [row for row in all_rows(world) if row.group == group]
+    assert rows
+    for row in rows:
         if row.reference is not None and "Pykka" in row.reference.name and not _has("pykka"):
             # Pykka comes with `make bench` only; our side of the row runs all the same.
-            row = Row(row.name, row.ours, unit=row.unit, least=row.least)
+            row = replace(row, reference=None, erlang=None, targets=())
         result = measure(row, row.least, 1)
         figures = [*result.ours, *result.reference, *result.erlang]
         assert figures and all(math.isfinite(figure) for figure in figures), row.name
+        assert len(cells(result)) == len(HEADINGS)
 
 
 def test_rows_have_names_of_their_own(world: World) -> None:
@@ -108,10 +124,20 @@ def test_the_table_says_pass_or_miss() -> None:
 
 
 def test_the_page_of_the_docs_has_one_line_for_each_cell() -> None:
-    table = rst_table([_result(1e-6, 3e-6)], surroundings(), "2026-11-21")
+    table = rst_table([_result(1e-6, 3e-6)], circumstances(surroundings(), "2026-11-21"))
     assert table.startswith("Measured 2026-11-21 with Python 3.")
     assert table.count("   * -") == 2
     assert table.count("     -") == 2 * (len(HEADINGS) - 1)
+
+
+def test_a_rate_is_shown_by_what_is_done_in_a_second() -> None:
+    row = Row("row", Subject("a", float), unit=THOUSANDS_A_SECOND)
+    assert cells(Result(row, [4e-6] * 3))[1] == "250 k/s"
+
+
+@pytest.mark.parametrize(("seconds", "is_met"), [(4e-6, True), (4.1e-6, False)])
+def test_a_target_in_a_rate_is_the_least_that_is_done(seconds: float, is_met: bool) -> None:
+    assert _result(seconds, 1e-6, at_least(250, THOUSANDS_A_SECOND)).is_met is is_met
 
 
 def test_json_keeps_every_figure() -> None:
@@ -131,6 +157,51 @@ def test_the_command_prints_the_rows_asked_for_and_writes_them(
     ]
 
 
+def test_a_group_is_asked_for_by_its_name(world: World) -> None:
+    wanted = [row for row in all_rows(world) if command._is_wanted(row, "persistence")]
+    assert wanted and {row.group for row in wanted} == {"persistence"}
+
+
+def test_growth_is_measured_and_written_for_the_docs(tmp_path: Path) -> None:
+    command.main(["--quick", "--only", "growth", "--docs"], tmp_path / "results", tmp_path)
+    [table] = tmp_path.glob("*.txt")
+    lines = table.read_text().splitlines()
+    plan = growth.QUICK
+    assert table.name == "benchmarks-growth.txt"
+    assert sum(line == "   * - full mesh" for line in lines) == len(plan.nodes + plan.services)
+    assert sum(line == "   * - chain" for line in lines) == len(plan.nodes + plan.services)
+    [file] = (tmp_path / "results").iterdir()
+    found = json.loads(file.read_text())["growth"]
+    assert len(found) == 2 * len(plan.nodes + plan.services)
+    assert all(row["hops"] == row["nodes"] - 1 for row in found if row["shape"] == "chain"
+               and "hops" in row)  # fmt: skip
+
+
+def test_each_measured_group_has_a_table_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.main(["--quick", "--only", "plain method call", "--docs"], tmp_path / "r", tmp_path)
+    assert [file.name for file in tmp_path.glob("*.txt")] == ["benchmarks-table.txt"]
+
+
+def test_the_docs_include_every_table_there_is() -> None:
+    page = (command.DOCS / "benchmarks.rst").read_text("utf-8")
+    for name in command.TABLES.values():
+        assert f".. include:: {name}" in page
+        assert (command.DOCS / name).is_file()
+
+
+@pytest.mark.parametrize("nodes", [2, 5, 16])
+def test_a_full_mesh_links_any_two_nodes_and_a_chain_neighbours(nodes: int) -> None:
+    assert len(set(growth.full_mesh(nodes))) == nodes * (nodes - 1) // 2
+    assert len(set(growth.chain(nodes))) == nodes - 1
+
+
+def test_growth_takes_the_median_of_each_figure() -> None:
+    rounds = [growth.Announced("chain", 8, 10, seconds, 1.0, 2.0) for seconds in (3.0, 1.0, 2.0)]
+    assert growth.median_of(rounds) == growth.Announced("chain", 8, 10, 2.0, 1.0, 2.0)
+
+
 def test_a_variant_is_the_function_without_the_line() -> None:
     assert without(_counting, "total += 1")(3) == 3
     assert _counting(3) == 4
@@ -144,6 +215,14 @@ def test_a_variant_of_a_line_that_is_not_there_is_refused() -> None:
 def _counting(total: int) -> int:
     total += 1
     return total
+
+
+@pytest.mark.skipif(erlang("call", "call") is None, reason="Erlang is not installed")
+@pytest.mark.parametrize("scenario", ["call", "flight", "cast", "large"])
+def test_each_scenario_of_two_erlang_nodes_answers_with_a_figure(scenario: str) -> None:
+    subject = between_nodes(scenario, scenario)
+    assert subject is not None
+    assert subject.run(1) > 0
 
 
 @pytest.mark.skipif(erlang("call", "call") is None, reason="Erlang is not installed")

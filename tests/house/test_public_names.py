@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import vista
@@ -22,3 +24,15 @@ def test_every_public_name_exists() -> None:
 
 def test_no_public_name_is_listed_twice() -> None:
     assert len(vista.__all__) == len(set(vista.__all__))
+
+
+def test_what_keeps_objects_is_loaded_when_it_is_asked_for() -> None:
+    loaded = "'vista.persistence.keeping' in sys.modules"
+    program = f"import sys, vista; print({loaded}); vista.PersistentObject; print({loaded})"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_what_is_loaded_when_it_is_asked_for_is_listed_all_the_same() -> None:
+    assert set(vista.__all__) <= set(dir(vista))

@@ -10,6 +10,7 @@ values; all instance variables otherwise), and ``object_imported(self)`` is call
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,8 @@ from vista.ids import ID_BYTES, Id
 from vista.kernel.deletion import remove
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vista.kernel.classes import ClassEntry
     from vista.kernel.kernel import Kernel
     from vista.kernel.objects import Object
@@ -29,8 +32,9 @@ FORMAT: Final = 1
 
 def variables_of(instance: Object) -> dict[str, Any]:
     """Return the instance variables of an object by name, sorted; those in slots included."""
+    cls: type = type(instance)
     found: dict[str, Any] = dict(instance.__dict__ if _has_dict(instance) else ())
-    for name, slot in _slots(type(instance)).items():
+    for name, slot in _slots(cls).items():
         try:
             found[name] = slot.__get__(instance)
         except AttributeError:
@@ -44,7 +48,8 @@ def set_variables(instance: Object, state: dict[str, Any]) -> None:
 
     Raises `BadValueError` for one that a class with ``__slots__`` only has no place for.
     """
-    slots = _slots(type(instance))
+    cls: type = type(instance)
+    slots = _slots(cls)
     own = instance.__dict__ if _has_dict(instance) else None
     for name, value in state.items():
         if name in slots:
@@ -60,7 +65,8 @@ def _has_dict(instance: Object) -> bool:
     return type(instance).__dictoffset__ != 0
 
 
-def _slots(cls: type) -> dict[str, MemberDescriptorType]:
+@lru_cache(maxsize=1024)  # to look through a class and its ancestors takes 12 us, at each message
+def _slots(cls: type) -> Mapping[str, MemberDescriptorType]:
     """Return the slots of a class by the names they have: ``__x`` stands there as ``_Cls__x``."""
     found = {
         name: slot
