@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,12 +72,20 @@ def test_a_block_is_on_the_disk_before_it_is_given(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:
-    with (
-        vista.Node(state_directory=tmp_path),
-        pytest.raises(StoreError, match=r"is in use by another process; a state directory belongs"),
-    ):
+def test_a_directory_in_use_is_refused_and_the_process_named(tmp_path: Path) -> None:
+    wanted = rf"is in use by process {os.getpid()}; a state directory belongs to one node"
+    with vista.Node(state_directory=tmp_path), pytest.raises(StoreError, match=wanted):
         vista.Node(state_directory=tmp_path)
+    with vista.Node(state_directory=tmp_path):
+        pass
+
+
+def test_a_process_that_did_not_say_who_it_is_is_another_one(tmp_path: Path) -> None:
+    identity = FileIdentity(tmp_path)
+    (tmp_path / "lock").write_text("no number")
+    with pytest.raises(StoreError, match=r"is in use by another process; a state directory"):
+        FileIdentity(tmp_path)
+    identity.close()
 
 
 @pytest.mark.parametrize("text", ["", "vista-identity 2 00 1\n", "vista-identity 1 zz 1\n"])
@@ -90,10 +99,24 @@ def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path, text: str) -> 
     FileIdentity(tmp_path).close()
 
 
-def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["file", "file/state"])
+def test_what_is_no_directory_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match=r"File exists|Not a directory"):
-        FileIdentity(tmp_path / "file")
+    with pytest.raises(StoreError, match=rf"{name} is no directory, and a state directory is to"):
+        FileIdentity(tmp_path / name)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_directory_that_this_user_may_not_write_to_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreError, match=r"cannot be a state directory: Permission denied; name"):
+        FileIdentity(tmp_path)
+
+
+def test_a_directory_without_room_for_the_lock_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(StoreError, match=r"cannot be a state directory: Is a directory; name one"):
+        FileIdentity(tmp_path)
 
 
 def test_numbers_that_are_used_up_are_an_error(tmp_path: Path) -> None:

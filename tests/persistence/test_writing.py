@@ -103,6 +103,36 @@ def test_a_state_later_than_the_batch_is_not_safe_with_it() -> None:
     assert writer.is_idle
 
 
+def test_changes_up_to_a_number_are_safe_however_often_the_object_changes_on() -> None:
+    writer = make()
+    writer.handle(changed(b"a", b"1", durable=True), 0.0)
+    number = writer.last_number
+    writer.handle(changed(b"a", b"2"), 0.1)
+    assert not writer.is_safe_up_to(number)
+    writer.handle(Done(), 0.2)
+    assert writer.is_safe_up_to(number)
+    assert not writer.is_safe_up_to(writer.last_number)
+
+
+def test_a_later_state_stands_for_the_earlier_ones_that_wait_with_it() -> None:
+    writer = make()
+    writer.handle(changed(b"b", durable=True), 0.0)
+    writer.handle(changed(b"a", b"1"), 0.0)
+    number = writer.last_number
+    writer.handle(changed(b"a", b"2"), 0.1)
+    writer.handle(Done(), 0.2)
+    assert not writer.is_safe_up_to(number)
+
+
+def test_what_failed_is_not_safe_by_a_later_state_that_waits() -> None:
+    writer = make()
+    writer.handle(changed(b"a", b"1", durable=True), 0.0)
+    number = writer.last_number
+    writer.handle(changed(b"a", b"2"), 0.1)
+    writer.handle(Failed("full"), 0.2)
+    assert not writer.is_safe_up_to(number)
+
+
 def test_nobody_waits_for_a_change_that_is_not_durable() -> None:
     writer = make()
     writer.handle(changed(b"a"), 0.0)

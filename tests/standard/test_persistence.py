@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -309,6 +310,21 @@ def test_a_flush_writes_what_waits(world: World, shelf: Shelf) -> None:
     first.put(4)
     world.nodes[0].call(lambda: vista.send("/ObjectPager", "flush"))
     assert stored(world, shelf) == [4]
+
+
+def test_a_flush_does_not_wait_for_what_others_go_on_to_change(world: World, shelf: Shelf) -> None:
+    first, others = purse(world), [purse(world, durable=True) for _ in range(3)]
+
+    def go_on(other: vista.Ref) -> None:
+        for _ in range(200):
+            other.put(1)
+
+    for other in others:
+        world.nodes[0].spawn(partial(go_on, other))
+    first.put(4)
+    world.nodes[0].call(lambda: vista.send("/ObjectPager", "flush"))
+    assert 4 in stored(world, shelf)
+    assert max(other.count() for other in others) < 200
 
 
 def test_deleting_the_service_writes_what_waits_and_leaves_the_objects(

@@ -47,9 +47,7 @@ class FileIdentity:
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / _FILE
-        with self._reported():
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = _open_lock(directory)
         try:
             self._take_lock()
             self.node, self._end = self._read()
@@ -78,9 +76,13 @@ class FileIdentity:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise StoreError(
-                f"{self.path.parent} is in use by another process; a state directory belongs to "
-                "one node"
+                f"{self.path.parent} is in use by {_holder(self._lock)}; a state directory belongs "
+                "to one node"
             ) from None
+        with self._reported():
+            # For whoever is refused; the lock alone is what counts.
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, f"{os.getpid()}\n".encode("ascii"), 0)
 
     def _read(self) -> tuple[bytes, int]:
         try:
@@ -121,3 +123,25 @@ class FileIdentity:
             raise
         except OSError as error:
             raise StoreError(f"{self.path}: {error.strerror}") from error
+
+
+def _open_lock(directory: Path) -> int:
+    """Make a state directory if need be, and open the file in it that stands for it."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, NotADirectoryError):
+        raise StoreError(
+            f"{directory} is no directory, and a state directory is to be one; name another"
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            f"{directory} cannot be a state directory: {error.strerror}; name one that this user "
+            "may write to"
+        ) from None
+
+
+def _holder(lock: int) -> str:
+    """Return in words who has a state directory."""
+    text = os.pread(lock, 32, 0).strip()
+    return f"process {int(text)}" if text.isdigit() else "another process"

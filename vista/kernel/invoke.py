@@ -218,6 +218,8 @@ class Invoker:
         if record.idle is GONE:
             if (elsewhere := self._elsewhere(record)) is not None:
                 return elsewhere.call(record.id, method.name, args, kwargs)
+            if (pager := self.kernel.pager_of(record.key)) is not None:
+                return pager.bind(self.kernel.ref(record.id), method.name)(*args, **kwargs)
             record, method = self._follow(record, method)
         if record.guard is not None:
             method = record.guard.in_charge(method, worker.frame)
@@ -421,6 +423,9 @@ class Invoker:
     def _deliver_gone(self, message: Message) -> None:
         if (elsewhere := self._elsewhere(message[RECORD])) is not None:
             elsewhere.forward(message)
+            return
+        if (pager := self.kernel.pager_of(message[RECORD].key)) is not None:
+            pager.forward(message)
             return
         readdressed = self.readdressed(message)
         if readdressed is not None:

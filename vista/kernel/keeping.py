@@ -54,6 +54,12 @@ class Pager(Protocol):
     def bind(self, ref: Ref, name: str) -> Any:
         """Return what ``ref.name`` gives for an object that is to be brought first."""
 
+    def forward(self, message: Any) -> None:
+        """Hand on a message that was on its way when its object left the memory.
+
+        See `vista.kernel.invoke.Message`.
+        """
+
 
 def reply(record: Record, future: Future, result: Any) -> None:
     """End a call with its result, as soon as the keeper of the object lets it leave."""

@@ -71,7 +71,7 @@ class Keeper:
             max(delay_seconds, limits.store_retry_seconds),
         )
         self._held: dict[bytes, list[tuple[int, Future]]] = {}
-        self._flushes: list[Future] = []
+        self._flushes: list[tuple[int, Future]] = []
         self._timer: Timer | None = None
         self._closed = False
         # The last commit at the end of a node must not be overtaken by one under way.
@@ -159,13 +159,18 @@ class Keeper:
         for effect in self._writer.handle(event, self.kernel.hub.time()):
             self._do(effect)
         self._set_timer()
-        if self._writer.is_idle:
+        if self._flushes:
             self._end_flushes()
 
     def _end_flushes(self, reason: str | None = None) -> None:
         flushes, self._flushes = self._flushes, []
-        for flush in flushes:
-            flush.resolve(None) if reason is None else flush.fail(StoreError(reason))
+        for number, flush in flushes:
+            if reason is not None:
+                flush.fail(StoreError(reason))
+            elif self._writer.is_safe_up_to(number):
+                flush.resolve(None)
+            else:
+                self._flushes.append((number, flush))
 
     def _do(self, effect: Effect) -> None:
         if isinstance(effect, Write):
@@ -237,12 +242,15 @@ class Keeper:
     # --- the end ---------------------------------------------------------------------------
 
     def flush(self) -> Future:
-        """Have everything written at once; return a future that ends when it is."""
+        """Have every change up to this one written; return a future that ends when they are.
+
+        It does not wait for what others change meanwhile.
+        """
         done = Future(self.kernel, None, "flush")
         if self._writer.is_idle:
             done.resolve(None)
             return done
-        self._flushes.append(done)
+        self._flushes.append((self._writer.last_number, done))
         self.feed(Wanted(None))
         return done
 

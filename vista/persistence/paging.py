@@ -1,8 +1,9 @@
 """Bringing objects back: those of a store that are not here, when they are referenced.
 
-Two rules. Messages to an object that is brought keep their order, and nobody reaches it before
+Three rules. Messages to an object that is brought keep their order, and nobody reaches it before
 them. An object that cannot be brought stays in the store as it is: calls to it fail with what was
-wrong, and the next one tries again.
+wrong, and the next one tries again. One that is sent out, to give its memory back, goes when its
+last state is safe and nobody is in it, and is then as if it had never been brought.
 """
 
 from __future__ import annotations
@@ -12,20 +13,29 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from vista.api import wait
-from vista.errors import NoSuchClass, NoSuchMethod, NoSuchObject, StoreError, VistaError
+from vista.errors import (
+    BadValueError,
+    NoSuchClass,
+    NoSuchMethod,
+    NoSuchObject,
+    ObjectBusy,
+    StoreError,
+    VistaError,
+)
 from vista.ids import Id
 from vista.kernel import monitor, upgrade
 from vista.kernel.access import checked_acl
 from vista.kernel.classes import ClassEntry
-from vista.kernel.current import Context, current
+from vista.kernel.current import FUTURE, METHOD, RECORD, Context, current
 from vista.kernel.encoding import parts_of_encoding, set_variables
 from vista.kernel.futures import Future
 from vista.kernel.invoke import run_of
 from vista.kernel.methods import message_name
-from vista.kernel.refs import Ref
-from vista.kernel.table import Record
+from vista.kernel.refs import Ref, point
+from vista.kernel.table import GONE, Absent, Record
 from vista.persistence.keeping import Keeper
 from vista.persistence.store import Known, Row
+from vista.persistence.writing import Wanted
 from vista.values import copy_arguments, copy_exception
 
 if TYPE_CHECKING:
@@ -35,17 +45,21 @@ _log = logging.getLogger(__name__)
 
 Then = Callable[[BaseException | None], None]
 
+_WRITES_MAX = 10
+"""Writes of one object that is sent out: others may change it while one of them is under way."""
+
 
 class StorePager:
     """Brings the objects of a keeper's store; see `vista.kernel.keeping.Pager`.
 
-    ``known`` are those that are not here, by Id; ``failures`` says in words why some of them could
-    not be brought.
+    ``known`` are those that are not here, by Id, and ``sent_out`` those of them that were;
+    ``failures`` says in words why some of them could not be brought.
     """
 
     def __init__(self, keeper: Keeper, known: Iterable[Known]) -> None:
         self.kernel = keeper.kernel
         self.known = {row.key: row for row in known}
+        self.sent_out: set[bytes] = set()
         self.failures: dict[bytes, str] = {}
         self._keeper = keeper
         self._bringing: dict[bytes, list[Then]] = {}
@@ -77,6 +91,7 @@ class StorePager:
             raise NoSuchObject(f"object {id} is not in {store.words} any more")
         restore(self._keeper, row)
         self.known.pop(id, None)
+        self.sent_out.discard(id)
 
     def _arrived(self, id: Id, error: BaseException | None) -> None:
         """Go on with what waited for an object."""
@@ -89,6 +104,77 @@ class StorePager:
             _log.error("not restored: %s", error)
         for then in self._bringing.pop(id):
             then(None if error is None else copy_exception(error))
+
+    # --- sending out -----------------------------------------------------------------------
+
+    def send_out(self, record: Record) -> None:
+        """Write what is not safe of an object and take it out of the memory.
+
+        Raises `ObjectBusy` when somebody is in it or waits for it, `BadValueError` when something
+        about it is not stored, and `StoreError`.
+        """
+        for _ in range(_WRITES_MAX):
+            if record.idle is GONE:
+                if record.key in self:
+                    return
+                raise ObjectBusy(f"{record} went or was upgraded meanwhile; ask again")
+            _refuse_busy(self.kernel, record)
+            _refuse_not_stored(self._keeper, record)
+            held = self._written(record)
+            if held is None:
+                self._let_go(record)
+                return
+            held.result()
+        raise ObjectBusy(f"{record} changes faster than it is stored")
+
+    def _written(self, record: Record) -> Future | None:
+        """Return a future that ends when the state of an object is safe, None when it is."""
+        keeper, key = self._keeper, bytes(record.key)
+        keeper.note(record)
+        held = keeper.hold(record)
+        number = keeper._writer.last_of(key)
+        if held is None and number is not None:
+            # No reply waits for it, since the object is not durable; who sends it out does.
+            held = Future(self.kernel, record, "commit")
+            held.created = self.kernel.hub.time()
+            keeper._held.setdefault(key, []).append((number, held))
+            keeper.feed(Wanted(key))
+        return held
+
+    def _let_go(self, record: Record) -> None:
+        kernel, key = self.kernel, bytes(record.key)
+        kept = self._keeper.kept.pop(key)
+        self.known[key] = Known(key, kept.flags, record.services)
+        self.sent_out.add(key)
+        del kernel.table.records[key]
+        record.entry.deleted += 1
+        record.services = ()
+        record.guard = record.queue = None
+        record.state = record.idle = GONE
+        # Its service names mean this Ref.
+        point(kernel.ref_to(record), Absent(kernel, record.id))
+        # Whoever keeps a function of it keeps the instance, which is the object no more.
+        if type(record.instance).__dictoffset__:
+            vars(record.instance).clear()
+
+    def forward(self, message: Any) -> None:
+        """Bring an object again and hand it a message that was on its way to it."""
+        future = message[FUTURE]
+
+        def deliver(error: BaseException | None) -> None:
+            try:
+                if error is not None:
+                    raise error
+                readdressed = self.kernel.invoker.readdressed(message)
+                if readdressed is not None:
+                    self.kernel.invoker.deliver(readdressed)
+            except VistaError as refused:
+                if future is not None:
+                    future.fail(refused)
+                else:
+                    self.kernel.note_lost_post(str(refused))
+
+        self.bring(message[RECORD].id, deliver)
 
 
 class PagedMethod:
@@ -182,6 +268,31 @@ def _note_lost(kernel: Kernel, ended: Future) -> None:
     error = ended.exception()
     if error is not None:
         kernel.note_lost_post(str(error))
+
+
+def _refuse_busy(kernel: Kernel, record: Record) -> None:
+    """Raise `ObjectBusy` when somebody is in an object or waits for it."""
+    inside = [
+        frame[METHOD].name
+        for worker in kernel.threads.live()
+        for frame in worker.frames()
+        if frame[RECORD] is record
+    ]
+    if inside:
+        raise ObjectBusy(f"{record} has threads: {', '.join(inside)}; wait for their end")
+    if record.state is not record.idle or record.queue:
+        raise ObjectBusy(f"messages wait for {record}; ask again when it is idle")
+
+
+def _refuse_not_stored(keeper: Keeper, record: Record) -> None:
+    """Raise `BadValueError` when an object would not come back as it is."""
+    guard = record.guard
+    if guard is None or guard.keeper is not keeper:
+        raise BadValueError(f"{record} is not stored in {keeper.store.words}")
+    if guard.watchers:
+        raise BadValueError(f"{record} is watched, and watchers are not stored")
+    if guard.meta is not None:
+        raise BadValueError(f"{record} has a meta object, which is not stored")
 
 
 # --- restoring ------------------------------------------------------------------------------

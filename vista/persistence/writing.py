@@ -83,9 +83,12 @@ Effect = Write | Safe | Refused
 
 @dataclass(slots=True)
 class _Change:
+    """A change that is not safe. ``since`` is the number of the first one that it stands for."""
+
     number: int
     row: Row | None
     durable: bool
+    since: int
     failed: bool = False
 
 
@@ -115,6 +118,24 @@ class Writer:
         """Return the number of an object's last durable change if that is not safe, or None."""
         change = self._waiting.get(key) or self._writing.get(key)
         return change.number if change is not None and change.durable else None
+
+    def last_of(self, key: bytes) -> int | None:
+        """Return the number of an object's last change if that is not safe, or None."""
+        change = self._waiting.get(key) or self._writing.get(key)
+        return None if change is None else change.number
+
+    @property
+    def last_number(self) -> int:
+        """The number of the last change."""
+        return self._number
+
+    def is_safe_up_to(self, number: int) -> bool:
+        """Whether every change up to a number is safe, whatever came after."""
+        return all(
+            change.since > number
+            for changes in (self._waiting, self._writing)
+            for change in changes.values()
+        )
 
     @property
     def is_idle(self) -> bool:
@@ -152,7 +173,8 @@ class Writer:
         # without the earlier changes of the others.
         earlier = self._waiting.pop(event.key, None)
         durable = event.durable or (earlier is not None and earlier.durable)
-        self._waiting[event.key] = _Change(self._number, event.row, durable)
+        since = self._number if earlier is None else earlier.since
+        self._waiting[event.key] = _Change(self._number, event.row, durable, since)
         due = now if durable else now + self._delay
         if self._due is None or due < self._due:
             self._due = due
@@ -204,6 +226,7 @@ class Writer:
             change.failed = True
             later = self._waiting.setdefault(key, change)
             later.durable = later.durable or change.durable
+            later.since = min(later.since, change.since)
         self._writing = {}
         self._room = 1
         self._pause = min(max(2 * self._pause, self._delay), self._pause_max)

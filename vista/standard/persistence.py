@@ -108,8 +108,8 @@ class PersistenceService(Object, namespace="Standard"):
 
     Raises `StoreError` when the store is damaged, of a newer format or in use by another process.
 
-    The original's PersistenceService, with its database inside: what a ``database_connected`` told
-    it, its creation does.
+    The original's PersistenceService, with its database inside: what its ``databaseConnected``
+    began, the creation does, and `database_connected` begins it again.
     """
 
     def create(
@@ -171,7 +171,7 @@ class PersistenceService(Object, namespace="Standard"):
         home = kernel()
         if type(flags) is not int or flags not in FLAGS:
             raise BadValueError(f"flags are 0 (always), 1 (when referenced) or 2, not {flags!r}")
-        record = home.record_of(target)
+        record = self._brought(target)
         _refuse_others(record, "make_persistent")
         other = _keeper_of(record)
         if other is not None and other is not self._keeper:
@@ -190,7 +190,7 @@ class PersistenceService(Object, namespace="Standard"):
     @preemptable
     def disable_persistence(self, target: Target) -> None:
         """Store an object no more, and delete it from the store."""
-        record = kernel().record_of(target)
+        record = self._brought(target)
         _refuse_others(record, "disable_persistence")
         self._keeper.release(record)
         _await(self._keeper.hold(record))
@@ -198,7 +198,7 @@ class PersistenceService(Object, namespace="Standard"):
     @preemptable
     def object_modified(self, target: Target) -> None:
         """Look whether an object has changed; needed only for what changes without a message."""
-        record = kernel().record_of(target)
+        record = self._brought(target)
         if not is_held(record):
             self._keeper.note(record)
 
@@ -213,7 +213,45 @@ class PersistenceService(Object, namespace="Standard"):
             raise AccessDenied(f"user {current_user()!r} may not delete stored objects")
         if self._pager.known.pop(bytes(target), None) is None:
             raise NoSuchObject(f"no object {target} waits in {self._keeper.store.words}")
+        self._pager.sent_out.discard(bytes(target))
         self._keeper.remove(bytes(target))
+        _await(self._keeper.flush())
+
+    @preemptable
+    def page_out(self, target: Target) -> None:
+        """Give back the memory of an object that is stored here, until somebody wants it again.
+
+        When it returns the state of the object is written and its variables are not in memory; Id,
+        access list and service names stay, and the next message brings it as it brings one of flag
+        1. Does nothing for one that is not in memory.
+
+        Raises `ObjectBusy` while threads are in the object or messages wait for it,
+        `BadValueError` when it is not stored here, is watched or has a meta object, which are not
+        stored, `StoreError`, and `AccessDenied` for another than the node's own user.
+        """
+        home = kernel()
+        if current_user() != home.user:
+            raise AccessDenied(f"user {current_user()!r} may not send page_out")
+        ref = home.resolve(target)
+        if ref._id not in self._pager:
+            self._pager.send_out(home.record_of(ref))
+
+    @preemptable
+    def database_connected(self, database: Any = None) -> None:
+        """Try at once what went wrong with the store: restore what could not be, write what waits.
+
+        For whoever mended the store or loaded a class that was missing; by itself an object is
+        tried again when somebody wants it, and a write after a pause. ``database`` says for the log
+        who tells. Raises `StoreError` when the store still fails, and `AccessDenied` for another
+        than the node's own user.
+
+        In the original the database, a process of its own, sent it when it had connected.
+        """
+        home = kernel()
+        if current_user() != home.user:
+            raise AccessDenied(f"user {current_user()!r} may not send database_connected")
+        _log.info("%s is tried again, as %s says", self._keeper.store.words, database or "somebody")
+        self._restore_all()
         _await(self._keeper.flush())
 
     @preemptable
@@ -240,6 +278,18 @@ class PersistenceService(Object, namespace="Standard"):
         """Return the Ids of objects that could not be restored, and why."""
         return {Id(key): words for key, words in self._pager.failures.items()}
 
+    def _brought(self, target: Target) -> Record:
+        """Return the record of an object of this node, brought if it waits in the store."""
+        ref = kernel().resolve(target)
+        if ref._id in self._pager:
+            ended = Future(kernel(), None, f"bringing {ref._id}")
+            self._pager.bring(
+                ref._id,
+                lambda error: ended.resolve(None) if error is None else ended.fail(error),
+            )
+            ended.result()
+        return kernel().record_of(ref)
+
     # --- the start -------------------------------------------------------------------------
 
     def _remove_transient(self) -> None:
@@ -255,8 +305,9 @@ class PersistenceService(Object, namespace="Standard"):
                 home.services.promise(name, home.ref(Id(key)))
 
     def _restore_all(self) -> None:
-        known = self._pager.known.values()
-        always = [Id(row.key) for row in known if row.flags == RESTORE_ALWAYS]
+        known, sent_out = self._pager.known.values(), self._pager.sent_out
+        wanted = [row.key for row in known if row.flags == RESTORE_ALWAYS]
+        always = [Id(key) for key in wanted if key not in sent_out]
         for start in range(0, len(always), _RESTORED_AT_ONCE):
             waiting = []
             for id in always[start : start + _RESTORED_AT_ONCE]:
