@@ -15,10 +15,12 @@ from vista.peering.curve import public_key_of
 from vista.peering.transport import Channel
 from vista.peering.urls import PORT_MAX, PeerUrl
 from vista.testing.connections import CLOSED, OPEN, End
+from vista.testing.datagrams import SimulatedDatagrams
 from vista.testing.trace import Event
 from vista.testing.wires import Conditions, Wire, call_at
 
 if TYPE_CHECKING:
+    from vista.peering.datagrams import Group
     from vista.testing.hub import SimulatedHub
 
 _FIRST_PORT: Final = 49152
@@ -41,6 +43,7 @@ class SimulatedNetwork:
         self.public_key_of: Callable[[bytes], bytes] = public_key_of
         self.listening: list[SimulatedListener] = []
         self.refusing: set[str] = set()
+        self.members: list[SimulatedDatagrams] = []
         self._nodes: dict[str, NodeNetwork] = {}
         self._wires: dict[tuple[str, str], Wire] = {}
         self._partitions: dict[Partition, None] = {}
@@ -245,6 +248,10 @@ class NodeNetwork:
             call_at(self.hub, self.hub.now, _Dial(self, url, key, end).attempt)
         return end
 
+    def join(self, group: Group, host: str, bytes_max: int) -> SimulatedDatagrams:
+        """Join a group of datagrams, see `vista.peering.datagrams.DatagramNetwork`."""
+        return SimulatedDatagrams(self, group, bytes_max)
+
     def close(self) -> None:
         """Close every listener and channel."""
         self.over = True
@@ -280,6 +287,9 @@ class NodeNetwork:
         for listener in list(self.network.listening):
             if listener.node is self:
                 listener.close()
+        for member in list(self.network.members):
+            if member.node is self:
+                member.close()
 
     def _check_key(self, url: PeerUrl, secret_key: bytes | None) -> None:
         if url.scheme == "tcp" and secret_key is None:

@@ -44,6 +44,7 @@ class SimulatedNode(Node):
         self.network = world.network.of(name)
         self.disk = SimulatedDisk(world.medium(name))
         self.kernel.settings |= {"network": self.network, "disk": self.disk}
+        self.kernel.settings["datagrams"] = self.network
         self.tracer = Tracer(world.hub, name)
         self.tracer.attach(self.kernel)
         self.booted: Future | None = None
