@@ -87,6 +87,17 @@ def test_peers_do_not_include_the_command_itself(hub: Process) -> None:
     assert document("peers") == []
 
 
+def test_a_node_is_chosen_by_its_name(hub: Process) -> None:
+    assert document("services", "--at", "hub") == document("services")
+
+
+def test_a_node_that_is_not_reached_ends_with_2_and_those_there_are(hub: Process) -> None:
+    ran = run("objects", "--connect", "ipc:hub", "--at", "mars")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("vista: no node 'mars' is reached; there are ")
+    assert ran.stderr.endswith(" (hub)\n")
+
+
 def test_top_looks_as_often_as_asked_and_prints_plainly_into_a_pipe(hub: Process) -> None:
     ran = run("top", "--connect", "ipc:hub", "--count", "2", "--interval", "0.05")
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -9,10 +9,13 @@ import pytest
 
 from tests.live.process import COMMAND, ROOT, Process, vista
 
-ARGUMENTS = {"demo.rc": ["2"]}
+ARGUMENTS = {"demo.rc": ["2"], "jobs.rc": ["docs"]}
 """What makes each file of ``rc/`` end by itself that can."""
 
-READY = {"hub.rc": "peers may connect: vista repl --connect ipc:"}
+READY = {
+    "hub.rc": "peers may connect: vista repl --connect ipc:",
+    "mesh.rc": "peers may connect: vista repl --connect ipc:",
+}
 """What each of the others says when it has booted and runs until it is told to stop."""
 
 RC_FILES = sorted(path.name for path in (ROOT / "rc").glob("*.rc"))

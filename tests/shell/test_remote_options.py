@@ -6,7 +6,7 @@ import pytest
 
 from vista.shell.command import COMMANDS, main
 from vista.shell.command_help import COMMAND_HELP
-from vista.shell.options import take_connect
+from vista.shell.options import take_options
 from vista.shell.remote import QUESTIONS, read_options
 
 
@@ -49,6 +49,9 @@ def test_what_follows_the_target_belongs_to_the_message() -> None:
         (["ps", "--count", "1"], "unrecognized arguments: --count 1"),
         (["send", "Lamp"], "TARGET and METHOD are missing"),
         (["repl", "--connect"], "the URL is missing after --connect"),
+        (["repl", "--connect=", "a.rc"], "the URL is missing after --connect"),
+        (["repl", "a.rc", "--state"], "the DIRECTORY is missing after --state"),
+        (["repl", "--state", ""], "the DIRECTORY is missing after --state"),
     ],
 )
 def test_a_mistake_in_the_command_line_ends_with_2_and_one_line(
@@ -63,15 +66,20 @@ def test_a_mistake_in_the_command_line_ends_with_2_and_one_line(
 @pytest.mark.parametrize(
     ("words", "wanted"),
     [
-        ([], (None, [])),
-        (["a.rc", "1"], (None, ["a.rc", "1"])),
-        (["--connect", "ipc:hub"], ("ipc:hub", [])),
-        (["--connect=ipc:hub", "a.rc", "-1"], ("ipc:hub", ["a.rc", "-1"])),
-        (["a.rc", "--connect", "ipc:hub", "1"], ("ipc:hub", ["a.rc", "1"])),
-        (["a.rc", "--", "--connect", "1"], (None, ["a.rc", "--connect", "1"])),
+        ([], ({}, [])),
+        (["a.rc", "1"], ({}, ["a.rc", "1"])),
+        (["--connect", "ipc:hub"], ({"--connect": "ipc:hub"}, [])),
+        (["--connect=ipc:hub", "a.rc", "-1"], ({"--connect": "ipc:hub"}, ["a.rc", "-1"])),
+        (["a.rc", "--connect", "ipc:hub", "1"], ({"--connect": "ipc:hub"}, ["a.rc", "1"])),
+        (["--state", "d", "a.rc"], ({"--state": "d"}, ["a.rc"])),
+        (
+            ["--state=d=e", "--connect", "ipc:hub"],
+            ({"--state": "d=e", "--connect": "ipc:hub"}, []),
+        ),
+        (["a.rc", "--", "--connect", "1"], ({}, ["a.rc", "--connect", "1"])),
     ],
 )
-def test_a_prompt_takes_the_url_before_and_after_its_file(
-    words: list[str], wanted: tuple[str | None, list[str]]
+def test_a_prompt_takes_its_options_before_and_after_its_file(
+    words: list[str], wanted: tuple[dict[str, str], list[str]]
 ) -> None:
-    assert take_connect(words) == wanted
+    assert take_options(words) == wanted

@@ -32,7 +32,8 @@ class ClassEntry:
     """One version of one class on one node: its methods, counters and how to make an object.
 
     ``methods`` maps message names to entries; ``create`` and ``delete`` are the class's hooks, None
-    where the class has only the empty ones of `Object`.
+    where the class has only the empty ones of `Object`. ``is_spread`` tells that the nodes of the
+    mesh take turns in making its objects.
     """
 
     __slots__ = (
@@ -41,6 +42,7 @@ class ClassEntry:
         "created",
         "delete",
         "deleted",
+        "is_spread",
         "methods",
         "name",
         "namespace",
@@ -55,6 +57,7 @@ class ClassEntry:
         self.namespace = name.namespace
         self.name = name.name
         self.version = name.version
+        self.is_spread = cls.placement == "spread"
         self.created = 0
         self.deleted = 0
         functions = functions_of(cls)
@@ -151,7 +154,8 @@ class ClassTable:
     node looks through all of them before it has made its first object, and most are never used.
 
     ``found`` keeps what names meant at the last look, valid while ``definitions`` is the number of
-    classes defined in the process. ``make_entry`` makes the entries; simulations put one there
+    classes defined in the process. Classes whose objects are spread are kept apart, so that making
+    any other object need not ask. ``make_entry`` makes the entries; simulations put one there
     whose methods are watched.
     """
 
@@ -161,6 +165,7 @@ class ClassTable:
         self._classes: dict[tuple[str, str, int], type[Object]] = {}
         self._named: set[type[Object]] = set()
         self.found: dict[Any, ClassEntry] = {}
+        self._spread: dict[Any, ClassEntry] = {}
         self.definitions = -1
 
     def add(self, cls: type[Object]) -> ClassEntry:
@@ -186,6 +191,7 @@ class ClassTable:
         self._classes[name.namespace, name.name, name.version] = cls
         self._named.add(cls)
         self.found.clear()
+        self._spread.clear()
 
     def _entry_of(self, cls: type[Object]) -> ClassEntry:
         entry = self._entries.get(cls)
@@ -215,15 +221,16 @@ class ClassTable:
                 raise ClassDefinitionError(
                     f"{known.full_name} is abstract: it is there for others to inherit from"
                 )
-            self.found[name] = known
+            if not known.is_spread:
+                self.found[name] = known
             return known
         if DEFINITIONS.count != self.definitions:
             self._discover()
         key: Any = name if isinstance(name, str) else parts_of(name)
-        entry = self.found.get(key)
+        entry = self.found.get(key) or self._spread.get(key)
         if entry is None:
             entry = self._find(key)
-            self.found[key] = entry
+            (self._spread if entry.is_spread else self.found)[key] = entry
         return entry
 
     def _find(self, key: str | tuple[Any, ...]) -> ClassEntry:

@@ -49,10 +49,11 @@ def create_object(
     entry = classes.found.get(specifier) if named else None
     if entry is None or DEFINITIONS.count != classes.definitions:
         entry = kernel.find_class(specifier)
+        if entry.is_spread and (made := _spread(kernel, worker, entry, args, kwargs, acl)):
+            return made
     record = _insert(kernel, entry)
     ref = record.ref
     assert ref is not None
-    entry.created += 1
     if acl is not None:
         kernel.guard_of(record).acl = acl
     hook = entry.create
@@ -100,12 +101,24 @@ def _insert(kernel: Kernel, entry: ClassEntry) -> Record:
     record.services = ()
     record.key = key = table.node + serial.to_bytes(SERIAL_BYTES, "big")
     record.entry = entry
+    entry.created += 1
     record.instance = instance = _new(entry.cls)
     instance._record = record
     table.records[key] = record
     record.ref = ref = _new(Ref)
     set_record(ref, record)
     return record
+
+
+def _spread(
+    kernel: Kernel, worker: Any, entry: ClassEntry, args: Args, kwargs: Named, acl: Acl
+) -> Ref | None:
+    """Make an object on the node whose turn it is, None when it is this one's.
+
+    A spread class is never among those found at once, so that others pay nothing for it.
+    """
+    elsewhere = kernel.elsewhere
+    return None if elsewhere is None else elsewhere.create_spread(worker, entry, args, kwargs, acl)
 
 
 def _refuse_arguments(kernel: Kernel, record: Record) -> NoReturn:

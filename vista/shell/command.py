@@ -16,15 +16,32 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from vista.errors import KeyFileError, NoSuchClass, PeerAddressError, RcError, VistaError
+from vista.errors import (
+    KeyFileError,
+    NoSuchClass,
+    PeerAddressError,
+    RcError,
+    StoreError,
+    VistaError,
+)
 from vista.shell.log import LEVELS, start_logging
-from vista.shell.options import DONE, FAILED, INTERRUPTED, MISTAKEN, Parser, take_connect
+from vista.shell.options import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    MISTAKEN,
+    Parser,
+    directory,
+    take_options,
+)
 from vista.standard.rc_grammar import did_you_mean
 
 if TYPE_CHECKING:
     from vista.kernel.futures import Future
     from vista.kernel.node import Node
     from vista.kernel.rows import ClassRow
+    from vista.shell.member import Member, MemberSignals
+    from vista.shell.signals import StopSignals
 
 COLLECT_AFTER_OBJECTS = 10_000
 """New containers between two runs of Python's cyclic collector; its default is 700, a few hundred
@@ -41,14 +58,15 @@ commands:
   classes, doc CLASS       the installed classes, and what one of them is for
   keygen, authorize        make this user's keys; let in a peer of another user
 
-commands about a running node (--connect URL, --json; repl takes --connect too):
-  ps, top                  it and its peers; what it does at the moment
-  objects, threads, services, peers, classes
+commands about a running node (--connect URL, --at NODE, --json):
+  ps, top, objects, threads, services, peers, classes   what it has and does
   send TARGET METHOD ...   send a message to one of its objects
 
 options (before FILE or COMMAND):
   --keep-going             log a line that fails and go on with the next one
   --name NAME              the name of the node
+  --processes N            run FILE in N processes that are one system
+  --state DIRECTORY        where it keeps what outlives it (FILE and repl)
   --log-level LEVEL        debug, info (the default), warning, error or critical
   --log-json               log JSON, one object a line
   --version                print the version
@@ -66,13 +84,22 @@ def read_command_line(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser("vista", HELP)
     parser.add_argument("--keep-going", action="store_true")
     parser.add_argument("--name")
+    parser.add_argument("--state", type=directory)
     parser.add_argument("--log-level", choices=LEVELS)
     parser.add_argument("--log-json", action="store_true")
+    parser.add_argument("--processes", type=_process_count)
+    parser.add_argument("--member", type=_member)
     parser.add_argument("--version", action="store_true")
     parser.add_argument("words", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
-    if not options.words and not options.version:
+    if not options.words and not options.version and options.member is None:
         parser.error("an rc file or a command is missing")
+    if (
+        options.state is not None
+        and options.words
+        and options.words[0] in COMMANDS.keys() - {"repl"}
+    ):
+        parser.error(f"{options.words[0]} keeps nothing: --state is for FILE and repl")
     return options
 
 
@@ -101,8 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if options.version:
         return show_version()
+    if options.member is not None:
+        return run_member(options, options.words)
     name, *words = options.words
     command = COMMANDS.get(name)
+    if options.processes is not None:
+        return run_processes(options, options.words)
     if command is None:
         return run_file(options, options.words)
     if words[:1] == ["--help"]:
@@ -130,15 +161,58 @@ def run_file(options: argparse.Namespace, words: Sequence[str]) -> int:
     _must_exist(file_name)
     node = _make_node(options, Path(file_name).stem, arguments)
     signals = StopSignals(node.kernel)
+    return _run_node(node, signals, file_name, lambda: _boot(file_name, options.keep_going))
+
+
+def run_processes(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """``vista --processes N FILE [ARGUMENTS]``: run the file in several processes."""
+    from vista.shell.processes import Supervisor
+
+    if words[0] in COMMANDS:
+        print(f"vista: --processes goes with an rc file, not with {words[0]}", file=sys.stderr)
+        return MISTAKEN
+    _must_exist(words[0])
+    name = options.name or Path(words[0]).stem
+    start_logging(options.log_level or "info", as_json=options.log_json, node=name)
+    passed = ["--log-level", options.log_level or "info"]
+    if options.log_json:
+        passed.append("--log-json")
+    first = ["--keep-going"] if options.keep_going else []
+    if options.state is not None:
+        # One process has a state directory at a time: it is that of the file's objects.
+        first += ["--state", str(options.state)]
+    return Supervisor(options.processes, name, words, passed, first, as_json=options.log_json).run()
+
+
+def run_member(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """One of the processes of ``vista --processes``: join the others; the first boots the file."""
+    from vista.shell.member import MemberSignals
+
+    member = options.member
+    node = _make_node(options, "process", list(words[1:]))
+    signals = MemberSignals(node.kernel, member)
+
+    def boot() -> None:
+        member.join(node.kernel.limits.process_link_seconds)
+        if member.runs_file:
+            _boot(words[0], options.keep_going)
+
+    return _run_node(node, signals, words[0] if words else node.name, boot)
+
+
+def _run_node(
+    node: Node, signals: StopSignals | MemberSignals, what: str, boot: Callable[[], object]
+) -> int:
+    """Run a node with ``boot`` as its first thread until it is stopped or ``boot`` fails."""
     boots: list[Future] = []
 
     def note_end(boot: Future) -> None:
         if boot.exception() is not None:
-            node.kernel.request_stop(f"{file_name} could not be booted")
+            node.kernel.request_stop(f"{what} could not be booted")
 
     def begin() -> None:
         signals.install()
-        boots.append(node.kernel.spawn(lambda: _boot(file_name, options.keep_going)))
+        boots.append(node.kernel.spawn(boot))
         boots[0].on_done(note_end)
 
     node.run_main(begin)
@@ -210,11 +284,13 @@ def doc(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 
 def repl(options: argparse.Namespace, words: Sequence[str]) -> int:
-    """``vista repl [--connect URL] [FILE [ARGUMENTS]]``: a prompt, with the objects FILE names as
-    variables."""
+    """``vista repl [--connect URL] [--state DIRECTORY] [FILE [ARGUMENTS]]``: a prompt, with the
+    objects FILE names as variables."""
     from vista.shell.repl import run_repl
 
-    url, rest = take_connect(words)
+    taken, rest = take_options(words)
+    url = taken.get("--connect")
+    options.state = taken.get("--state", options.state)
     file_name = rest[0] if rest else None
     if file_name is not None:
         _must_exist(file_name)
@@ -327,13 +403,33 @@ def _must_exist(file_name: str) -> None:
     raise RcError(f"{file_name}: No such file or directory{near}")
 
 
+def _process_count(text: str) -> int:
+    from vista.shell.processes import process_count
+
+    return process_count(text)
+
+
+def _member(text: str) -> Member:
+    from vista.shell.member import Member
+
+    return Member.parse(text)
+
+
 def _make_node(options: argparse.Namespace, name: str, arguments: list[str]) -> Node:
     """Make a node called ``name`` unless the command line has another name for it."""
     from vista.kernel.node import Node
 
-    start_logging(options.log_level or "info", as_json=options.log_json)
+    try:
+        node = Node(
+            options.name or name, settings={"arguments": arguments}, state_directory=options.state
+        )
+    except StoreError as error:
+        print(f"vista: {error}", file=sys.stderr)
+        raise SystemExit(MISTAKEN) from None
+    several = "" if options.member is None else options.name
+    start_logging(options.log_level or "info", as_json=options.log_json, node=several)
     gc.set_threshold(COLLECT_AFTER_OBJECTS, 10, 10)
-    return Node(options.name or name, settings={"arguments": arguments})
+    return node
 
 
 def _boot(file_name: str, keep_going: bool) -> Mapping[str, object]:

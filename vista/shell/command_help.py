@@ -9,6 +9,8 @@ _PEER = """\
 
   --connect URL   the peer: tcp://KEY@HOST:PORT, ipc:PATH or ipc:NAME; without
                   it the only node that listens in this user's socket directory
+  --at NODE       a node behind the peer instead of it: its name, or the first
+                  part of its identity, both as vista ps shows them
   --timeout S     how long to wait for the peer and its answer, in seconds (5)
   --json          print one JSON document instead of a table
 
@@ -37,7 +39,7 @@ Find every mistake in an rc file and start nothing. The exit code is 2 when
 there is one.
 """,
         "classes": _about_peer(
-            "classes [--connect URL] [OPTIONS]",
+            "classes [--connect URL] [--at NODE] [OPTIONS]",
             """\
 The installed classes; with --connect or --json those that a running node knows,
 with the number of their objects.""",
@@ -55,27 +57,30 @@ place of the one there is; --directory names another directory than the user's
 own.
 """,
         "objects": _about_peer(
-            "objects [--connect URL] [OPTIONS]", "The objects of a running node, oldest first."
+            "objects [--connect URL] [--at NODE] [OPTIONS]",
+            "The objects of a running node, oldest first.",
         ),
         "peers": _about_peer(
-            "peers [--connect URL] [OPTIONS]",
+            "peers [--connect URL] [--at NODE] [OPTIONS]",
             """\
 The nodes that a running node can reach, the nearest first: on how many links,
 by which, as which user they act there, and what a direct link has carried.""",
         ),
         "ps": _about_peer(
-            "ps [--connect URL] [OPTIONS]",
+            "ps [--connect URL] [--at NODE] [OPTIONS]",
             """\
 A running node and all that it can reach: name, uptime, objects, threads, calls
 since the start, links.""",
         ),
         "repl": """\
-usage: vista repl [--connect URL] [FILE [ARGUMENTS]]
+usage: vista repl [--connect URL] [--state DIRECTORY] [FILE [ARGUMENTS]]
 
 A Python prompt on a node of its own, which has booted FILE; the objects that
 FILE keeps under names are variables. With --connect the node joins a peer
 first, waits until it answers, and opens the link again whenever it is lost; the
-variable peer is the peer's ObjectCreator. What follows -- belongs to FILE.
+variable peer is the peer's ObjectCreator. With --state the node keeps in that
+directory what outlives it, and is the same one next time. What follows --
+belongs to FILE.
 """,
         "send": _about_peer(
             "send [--connect URL] [OPTIONS] TARGET METHOD [ARGUMENTS]",
@@ -85,11 +90,11 @@ name as the peer finds it; ARGUMENTS are written as in an rc file. Options stand
 before TARGET.""",
         ),
         "services": _about_peer(
-            "services [--connect URL] [OPTIONS]",
+            "services [--connect URL] [--at NODE] [OPTIONS]",
             "The services of a running node and those that its peers announce to it.",
         ),
         "threads": _about_peer(
-            "threads [--connect URL] [OPTIONS]",
+            "threads [--connect URL] [--at NODE] [OPTIONS]",
             "The threads of a running node: what they run and for what they wait.",
         ),
         "top": _about_peer(

@@ -26,7 +26,7 @@ _TOPICS: Mapping[str, Sequence[str]] = MappingProxyType(
         "Peers": ("connect", "peers", "here", "move"),
         "What is going on": ("objects", "threads", "classes", "services", "statistics"),
         "Threads": ("kill", "suspend", "resume"),
-        "Copies": ("encode_object", "import_object"),
+        "Copies": ("copy", "encode_object", "import_object"),
         "Access": ("AccessControlList", "make_default_acl", "current_user"),
     }
 )

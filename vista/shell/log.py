@@ -18,11 +18,16 @@ LEVELS = ("debug", "info", "warning", "error", "critical")
 """What ``--log-level`` takes, from the most to the least."""
 
 
-def start_logging(level: str, *, as_json: bool, stream: TextIO | None = None) -> None:
-    """Send vista's log to ``stream`` (the standard error if None) from ``level`` on."""
+def start_logging(
+    level: str, *, as_json: bool, stream: TextIO | None = None, node: str = ""
+) -> None:
+    """Send vista's log to ``stream`` (the standard error if None) from ``level`` on.
+
+    ``node`` is put into JSON lines: the name by which several nodes in one log are told apart.
+    """
     handler = _StandardError() if stream is None else logging.StreamHandler(stream)
     with_traceback = level == "debug"
-    handler.setFormatter(JsonFormatter() if as_json else LineFormatter(with_traceback))
+    handler.setFormatter(JsonFormatter(node) if as_json else LineFormatter(with_traceback))
     logger = logging.getLogger()
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())
@@ -78,7 +83,11 @@ class LineFormatter(logging.Formatter):
 
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: ``time``, ``level``, ``logger``, ``text`` and, for exceptions,
-    ``traceback``."""
+    ``traceback``; ``node`` where one was named."""
+
+    def __init__(self, node: str = "") -> None:
+        super().__init__()
+        self._node = node
 
     def format(self, record: logging.LogRecord) -> str:
         """The event as a JSON line."""
@@ -88,6 +97,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "text": record.getMessage(),
         }
+        if self._node:
+            event["node"] = self._node
         if record.exc_info and record.exc_info[1] is not None:
             event["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
         return json.dumps(event, ensure_ascii=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NoReturn
 
 DONE = 0
@@ -51,24 +52,36 @@ def count(text: str) -> int:
     return value
 
 
-def take_connect(words: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Take ``--connect URL`` out of the words of ``vista repl``, before or after the rc file.
+def directory(text: str) -> str:
+    """Read the name of a directory."""
+    if not text:
+        raise argparse.ArgumentTypeError("a directory, not nothing")
+    return text
 
-    What follows ``--`` belongs to the file. Raises `SystemExit` when the URL is missing.
+
+REPL_OPTIONS: Mapping[str, str] = MappingProxyType({"--connect": "URL", "--state": "DIRECTORY"})
+"""What ``vista repl`` takes besides its file, and the word for the value of each."""
+
+
+def take_options(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
+    """Take `REPL_OPTIONS` out of the words of ``vista repl``, before or after the rc file.
+
+    What follows ``--`` belongs to the file. Raises `SystemExit` when a value is missing.
     """
-    url: str | None = None
+    taken: dict[str, str] = {}
     rest: list[str] = []
     left = list(words)
     while left:
         word = left.pop(0)
         if word == "--":
-            return url, rest + left
-        if word == "--connect":
-            if not left:
-                Parser("vista repl").error("the URL is missing after --connect")
-            url = left.pop(0)
-        elif word.startswith("--connect="):
-            url = word.removeprefix("--connect=")
-        else:
+            return taken, rest + left
+        option, equals, value = word.partition("=")
+        if option not in REPL_OPTIONS:
             rest.append(word)
-    return url, rest
+            continue
+        if not equals and left:
+            value = left.pop(0)
+        if not value:
+            Parser("vista repl").error(f"the {REPL_OPTIONS[option]} is missing after {option}")
+        taken[option] = value
+    return taken, rest

@@ -18,6 +18,7 @@ import vista
 from vista.errors import CallTimeout, PeerLost
 from vista.shell import show
 from vista.shell.as_json import json_text
+from vista.shell.behind import node_at
 from vista.shell.command_help import COMMAND_HELP
 from vista.shell.joining import chosen_url, object_at, silence
 from vista.shell.log import start_logging
@@ -76,6 +77,7 @@ def read_options(command: str, words: Sequence[str]) -> argparse.Namespace:
     """
     parser = Parser(f"vista {command}", COMMAND_HELP[command])
     parser.add_argument("--connect", metavar="URL")
+    parser.add_argument("--at", metavar="NODE")
     parser.add_argument("--timeout", type=seconds, default=TIMEOUT_SECONDS)
     parser.add_argument("--json", action="store_true")
     if command == "top":
@@ -94,11 +96,12 @@ def ask(
 ) -> Answer:
     """Join the peer with a node of its own, put a question to it, and return the answer.
 
-    The timeout bounds both together. Raises `CallTimeout` with the trouble in words.
+    With ``--at`` the question goes to a node behind the peer. The timeout bounds all together.
+    Raises `CallTimeout` with the trouble in words, and `PeerAddressError` for no such node.
     """
     due = time.monotonic() + given.timeout
     with joined(options, given) as peer, vista.timeout(max(0.0, due - time.monotonic())):
-        return question(peer)
+        return question(node_at(peer, given.at))
 
 
 @contextmanager
@@ -197,7 +200,9 @@ def print_value(value: object, *, as_json: bool) -> None:
 
 def _top(options: argparse.Namespace, given: argparse.Namespace) -> int:
     with joined(options, given) as peer, suppress(KeyboardInterrupt):
-        for report in reports(peer, given.interval, given.count, given.timeout):
+        with vista.timeout(given.timeout):
+            asked = node_at(peer, given.at)
+        for report in reports(asked, given.interval, given.count, given.timeout):
             _print_report(report, as_json=given.json)
     return DONE
 

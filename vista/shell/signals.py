@@ -57,11 +57,19 @@ class StopSignals:
         assert self.received is not None, "it is set before this is scheduled"
         reason = self.received.name
         _log.info("%s: stopping; send it again to stop at once", reason)
-        service = self._kernel.services.get_local(SERVICE)
-        if service is None:
-            self._kernel.request_stop(reason)
-        else:
-            notify(self._kernel, self._kernel.user, service, "shutdown", reason)
+        stop_in_good_order(self._kernel, reason)
+
+
+def stop_in_good_order(kernel: Kernel, reason: str) -> None:
+    """Have ``ShutdownService`` tell its subscribers and stop the node, or stop it if there is none.
+
+    Called on the loop; nothing is waited for.
+    """
+    service = kernel.services.get_local(SERVICE)
+    if service is None:
+        kernel.request_stop(reason)
+    else:
+        notify(kernel, kernel.user, service, "shutdown", reason)
 
 
 class LeaveSignals:

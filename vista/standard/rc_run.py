@@ -19,6 +19,9 @@ from vista.kernel.classes import ClassEntry
 from vista.kernel.kernel import Kernel
 from vista.kernel.refs import Ref
 from vista.mobility.loader import SCHEME, is_source
+from vista.peering.bringing import bring_class
+from vista.peering.peering import Peering
+from vista.peering.placement import next_creator
 from vista.standard.installed import class_specifier
 from vista.standard.loading import find_class
 from vista.standard.rc_arguments import bind, signature_of
@@ -177,13 +180,22 @@ class RcRun:
 
     def _ask_creator(self, word: Argument, entry: ClassEntry, values: list[object]) -> Ref:
         specifier = [entry.namespace, entry.name, entry.version]
-        asked = future(here(), "create_object", specifier, self.acl, *values)
+        asked = future(self._creator_for(entry), "create_object", specifier, self.acl, *values)
         error = asked.exception()
         if error is not None:
             text = f"{word.value} could not be created: {explain(error, entry)}"
             raise self._error([Mistake(word.line, word.column, text)]) from error
         made: Ref = asked.result()
         return made
+
+    def _creator_for(self, entry: ClassEntry) -> Ref:
+        """The ObjectCreator that makes an object: of a spread class that whose turn it is."""
+        peering = self.kernel.elsewhere
+        if not entry.is_spread or not isinstance(peering, Peering):
+            return here()
+        creator = next_creator(peering)
+        bring_class(self.kernel, creator, entry.cls)
+        return creator
 
     def _undo(self) -> None:
         """Delete what was made, last first; what deleted itself is gone already."""
