@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import BadValueError, CallTimeout, NoSuchService, ServiceTaken
 from vista.kernel.current import current
@@ -15,13 +16,21 @@ if TYPE_CHECKING:
     from vista.kernel.table import Record
 
 
+SHARED: Final = "JobServer/"
+"""How names begin of which peers hear without an AnnounceServices: they are of use to others."""
+
+
 class ServiceTable:
-    """The service names of one node. One object may have several; a name has one object."""
+    """The service names of one node. One object may have several; a name has one object.
+
+    ``watchers`` are called with each name that appears, here or at a peer.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self._refs: dict[str, Ref] = {}
         self._waiting: dict[str, list[Any]] = {}
+        self.watchers: list[Callable[[str], None]] = []
 
     def register(self, name: str, record: Record) -> None:
         """Give an object a service name.
@@ -83,9 +92,11 @@ class ServiceTable:
         return self._refs.get(name)
 
     def appeared(self, name: str) -> None:
-        """Wake those who wait for a service that another node provides."""
+        """Wake those who wait for a service, and tell the watchers; another node may provide it."""
         for wake in self._waiting.pop(name, ()):
             wake()
+        for watcher in list(self.watchers):
+            watcher(name)
 
     def lookup(self, name: str) -> Ref:
         """Return the provider of a service. Raises `NoSuchService` with near misses."""

@@ -1,0 +1,139 @@
+"""The index of rc/jobs.rc by several processes is right, also when a server is killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.process import ROOT, Process, vista
+
+FILES = 160
+WORDS = 3_000
+BOOT = """\
+LoadClassFile "{rc}/jobs_classes.py"
+LoadClassFile judge.py
+ShutdownService
+console = VirtualConsole jobs
+display = ConsoleDisplay $console
+{servers}
+JobController words
+index = WordIndex words $console $display texts
+IndexJudge $index
+"""
+JUDGE = """\
+import json
+from vista import Object, post, register_service, self_ref, send
+class IndexJudge(Object):
+    def create(self, index):
+        self.index = index
+        send("ShutdownService", "register", self_ref(self))
+    def system_shutdown(self):
+        index = {word: self.index.places(word) for word in self.index.words()}
+        state = send("words", "get_state")
+        del state["servers"]
+        with open("told.json", "w") as file:
+            json.dump([index, state], file)
+"""
+SERVER = "ShutdownService\nConnectToPeer ipc:{name}\nJobServer words\n"
+
+
+@pytest.fixture(autouse=True)
+def directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and sockets of the test's own, some texts, and the classes that judge the index."""
+    for variable in ("VISTA_CONFIG_DIR", "XDG_RUNTIME_DIR"):
+        (tmp_path / variable).mkdir(mode=0o700)
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    (tmp_path / "judge.py").write_text(JUDGE)
+    dice = random.Random(11)
+    words = [f"{letter}{ending}" for letter in "abcdefgh" for ending in ("ale", "Orn", "ürm", "u")]
+    (tmp_path / "texts" / "deep").mkdir(parents=True)
+    for number in range(FILES):
+        text = (
+            " ".join(dice.choices(words, k=WORDS))
+            + f"\n{number} of many, the last: z{'x' * number}."
+        )
+        name = f"{number:03}.txt" if number % 2 else f"deep/{number:03}.txt"
+        (tmp_path / "texts" / name).write_text(text, "utf-8")
+    (tmp_path / "texts" / "picture").write_bytes(b"\x89\0\0\0 no text")
+
+
+def boot_file(directory: Path, servers: str) -> str:
+    """Write the rc file that makes the index and ends."""
+    (directory / "index.rc").write_text(BOOT.format(rc=ROOT / "rc", servers=servers))
+    return "index.rc"
+
+
+def plain_index(texts: Path) -> dict[str, list[list[Any]]]:
+    """The same index, made in the plainest way."""
+    found: dict[str, list[list[Any]]] = {}
+    for path in sorted(path for path in texts.rglob("*.txt")):
+        for at, word in enumerate(re.findall(r"[^\W\d_]+", path.read_text("utf-8").lower())):
+            found.setdefault(word, []).append([str(path.relative_to(texts)), at])
+    return found
+
+
+def told(directory: Path) -> tuple[dict[str, list[list[Any]]], dict[str, Any]]:
+    """The index and the state of the controller at the end."""
+    index, state = json.loads((directory / "told.json").read_text())
+    return {word: sorted(places) for word, places in index.items()}, state
+
+
+def check(process: Process, directory: Path) -> dict[str, Any]:
+    """Compare the index of a run with the plain one; return the state of the controller."""
+    index, state = told(directory)
+    expected = {word: sorted(places) for word, places in plain_index(directory / "texts").items()}
+    assert index == expected
+    counts = Counter({word: len(places) for word, places in expected.items()})
+    [line] = [line for line in process.output if " words in " in line]
+    assert f"{len(expected)} words in " in line
+    assert f"The commonest: {' '.join(map(str, counts.most_common(1)[0]))}, " in line
+    assert state["failed"] == 0
+    return state
+
+
+def test_one_process_makes_the_index(tmp_path: Path) -> None:
+    with vista(boot_file(tmp_path, "JobServer words"), directory=tmp_path) as process:
+        assert process.end() == 0
+    state = check(process, tmp_path)
+    assert (state["retried"], state["queued"], state["running"]) == (0, 0, 0)
+
+
+def test_two_processes_make_the_same_index(tmp_path: Path) -> None:
+    name = boot_file(tmp_path, "CreateOnEveryNode JobServer words")
+    with vista("--processes", "2", name, directory=tmp_path) as process:
+        assert process.end() == 0
+    check(process, tmp_path)
+    assert any("index-1 " in line and ", index-2 " in line for line in process.output)
+
+
+def test_the_index_is_right_though_a_server_is_killed_in_the_midst(tmp_path: Path) -> None:
+    name = boot_file(tmp_path, "AcceptPeerConnections ipc:index")
+    (tmp_path / "server.rc").write_text(SERVER.format(name="index"))
+    with vista(name, directory=tmp_path) as process:
+        process.expect("peers may connect")
+        with vista("server.rc", directory=tmp_path) as doomed:
+            process.expect("MB/s")
+            # It stands still and keeps the job that it has, while another one does the rest.
+            doomed.signal(signal.SIGSTOP)
+            with vista("server.rc", directory=tmp_path):
+                _expect_percent(process, 80)
+                doomed.signal(signal.SIGKILL)
+                assert process.end() == 0
+    assert check(process, tmp_path)["retried"] >= 1
+
+
+def _expect_percent(process: Process, percent: int) -> None:
+    """Wait until so much of the index is done."""
+    for _ in range(20):
+        line = process.lines.get(timeout=30.0)
+        found = re.match(r" *(\d+)% .* MB/s", line)
+        if found is not None and int(found.group(1)) >= percent:
+            return
+    raise AssertionError(f"no line with {percent}% in {process.output} {process.errors}")
