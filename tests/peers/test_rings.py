@@ -66,9 +66,7 @@ def check_one_gave_way(ends: Sequence[Any]) -> None:
 def test_of_two_chains_that_want_each_other_one_gives_way(place: Place, style: str) -> None:
     keepers = [vista.create(RingKeeper), place.create(RingKeeper)]
     gates = [vista.create(Gate), place.create(Gate)]
-    calls = [
-        vista.future(keepers[at], style, gates[at], keepers[1 - at], "touch") for at in (0, 1)
-    ]
+    calls = [vista.future(keepers[at], style, gates[at], keepers[1 - at], "touch") for at in (0, 1)]
     check_one_gave_way(ends_of(gates, calls))
 
 
