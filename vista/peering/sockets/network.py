@@ -10,7 +10,7 @@ import zmq
 from vista.errors import LocalProtocolError
 from vista.peering.sockets.connector import Connector
 from vista.peering.sockets.listener import Listener
-from vista.peering.sockets.reading import Reader, Site, SocketBounds, endpoint
+from vista.peering.sockets.reading import Reader, Site, SocketBounds, endpoint, ignore
 from vista.peering.transport import Channel
 from vista.peering.urls import PeerUrl
 
@@ -19,11 +19,20 @@ class ZeroMQNetwork:
     """Opens channels over ZeroMQ; implements `vista.peering.transport.Network`.
 
     Everything is called on ``loop``, asyncio's or uvloop's. Each network has a ZeroMQ context with
-    an I/O thread of its own, so several may live in one process.
+    an I/O thread of its own, so several may live in one process. ``begin`` and ``end`` are called
+    around each portion of messages that is read.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, bounds: SocketBounds | None = None) -> None:
-        self._site = Site(loop, bounds or SocketBounds(), zmq.Context(io_threads=1))
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        bounds: SocketBounds | None = None,
+        *,
+        begin: Callable[[], None] = ignore,
+        end: Callable[[], None] = ignore,
+    ) -> None:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context(io_threads=1)
+        self._site = Site(loop, bounds or SocketBounds(), context, begin=begin, end=end)
         # One socket of ZeroMQ's for each peer and two for its monitor; its own bound is 1,023.
         most = self._site.context.get(zmq.SOCKET_LIMIT)
         self._site.context.set(zmq.MAX_SOCKETS, min(most, 3 * self._site.bounds.connections_max))

@@ -67,6 +67,10 @@ class SocketBounds:
     """Bytes read from a socket before other callbacks get their turn."""
 
 
+def ignore() -> None:
+    """What is called before and after reading until the owner has said what to call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """What every socket of a network needs."""
@@ -76,6 +80,10 @@ class Site:
     context: zmq.Context[zmq.Socket[bytes]]
     numbers: Iterator[int] = field(default_factory=count)
     """For names that nothing in the context has had before."""
+    begin: Callable[[], None] = ignore
+    """Called before a portion of messages is handed on."""
+    end: Callable[[], None] = ignore
+    """Called after it."""
 
     def open(self, kind: int) -> zmq.Socket[bytes]:
         """Return a socket with the bounds set."""
@@ -164,16 +172,17 @@ class Reader:
     def _run(self) -> None:
         if self.is_closed:
             return
+        self._site.begin()
         is_drained = False
         try:
             is_drained = self.read_portion()
+            if is_drained and self._drained is not None and not self.is_closed:
+                self._drained()
         finally:
             # Also after an error of the owner's, which goes on to the loop from here.
             if not is_drained:
                 self.schedule()
-        if self._drained is not None and not self.is_closed:
-            if is_drained:
-                self._drained()
+            self._site.end()
 
     def read_portion(self) -> bool:
         """Read until there is nothing more or the portion is full; whether nothing is left."""
