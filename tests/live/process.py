@@ -7,11 +7,14 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (
@@ -20,6 +23,20 @@ COMMAND = (
     "import sys; from vista.shell.command import main; sys.exit(main())",
 )
 SECONDS_MAX = 30.0
+
+
+@contextmanager
+def own_directories() -> Iterator[Path]:
+    """Give the environment directories for keys, sockets and state that nobody else has.
+
+    They are not pytest's, whose paths are long: that of a socket has 107 bytes at most.
+    """
+    with tempfile.TemporaryDirectory(prefix="vista") as name, pytest.MonkeyPatch.context() as patch:
+        for variable in ("VISTA_CONFIG_DIR", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
+            directory = Path(name) / variable
+            directory.mkdir(mode=0o700)
+            patch.setenv(variable, str(directory))
+        yield Path(name)
 
 
 class Process:

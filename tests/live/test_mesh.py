@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.process import COMMAND, ROOT, SECONDS_MAX, Process, vista
+from tests.live.process import COMMAND, ROOT, SECONDS_MAX, Process, own_directories, vista
 from vista.errors import PeerAddressError
 from vista.peering.datagrams import (
     GROUP,
@@ -32,12 +32,10 @@ LINKED = re.compile(r"linked with (\w+) at ")
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place() -> Iterator[Path]:
     """Directories of this test's own for keys and sockets."""
-    for variable in ("VISTA_CONFIG_DIR", "XDG_RUNTIME_DIR"):
-        (tmp_path / variable).mkdir(mode=0o700)
-        monkeypatch.setenv(variable, str(tmp_path / variable))
-    return tmp_path
+    with own_directories() as directory:
+        yield directory
 
 
 @pytest.fixture

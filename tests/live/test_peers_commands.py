@@ -11,17 +11,13 @@ from typing import Any
 import pexpect
 import pytest
 
-from tests.live.process import COMMAND, ROOT, SECONDS_MAX, Process, vista
+from tests.live.process import COMMAND, ROOT, SECONDS_MAX, Process, own_directories, vista
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def place() -> Iterator[None]:
     """Directories of this module's own for keys and sockets."""
-    directory = tmp_path_factory.mktemp("place")
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in ("VISTA_CONFIG_DIR", "XDG_RUNTIME_DIR"):
-            (directory / variable).mkdir(mode=0o700)
-            patch.setenv(variable, str(directory / variable))
+    with own_directories(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         yield
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.live.process import COMMAND, ROOT, Process, vista
+from tests.live.process import COMMAND, ROOT, Process, own_directories, vista
 from tests.live.test_repl_terminal import WAIT_SECONDS_MAX, Prompt
 
 LOSS_SECONDS_MAX = 2.0
@@ -52,13 +52,9 @@ class JoinedPrompt(Prompt):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def place() -> Iterator[Path]:
     """Directories of this module's own for keys, sockets and history."""
-    directory = tmp_path_factory.mktemp("place")
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in ("VISTA_CONFIG_DIR", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
-            (directory / variable).mkdir(mode=0o700)
-            patch.setenv(variable, str(directory / variable))
+    with own_directories() as directory:
         yield directory
 
 

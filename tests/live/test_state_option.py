@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.live.process import COMMAND, ROOT, SECONDS_MAX, Process, vista
+from tests.live.process import COMMAND, ROOT, SECONDS_MAX, Process, own_directories, vista
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def place() -> Iterator[None]:
     """Directories of the test's own for keys and sockets."""
-    for variable in ("VISTA_CONFIG_DIR", "XDG_RUNTIME_DIR"):
-        (tmp_path / variable).mkdir(mode=0o700)
-        monkeypatch.setenv(variable, str(tmp_path / variable))
+    with own_directories():
+        yield
 
 
 def run(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
