@@ -1,7 +1,7 @@
 """The classes of rc/jobs.rc: an inverted index over a directory of text files.
 
-A job takes some files and returns, for each word in them, where it stands: the number of the file
-and the how manieth word of it it is. What the jobs return is put together as it comes.
+A job takes some files and returns, for each word in them, where it stands. What the jobs return is
+counted as it comes, and put together when somebody asks for a word.
 """
 
 from __future__ import annotations
@@ -13,16 +13,18 @@ import sys
 import tempfile
 import time
 from array import array
-from collections import Counter
+from bisect import bisect
+from collections import Counter, defaultdict
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 from vista import Object, Ref, delete, native, post, register_service, self_ref, send
 
-JOB_BYTES_MAX = 1024 * 1024
-JOBS_MIN = 64
-JOBS_AHEAD = 16
+JOB_BYTES_MAX = 4 * 1024 * 1024
+JOBS_LEFT = 6
+JOBS_MAX = 64
+JOBS_AHEAD = 8
 FILE_BYTES_MAX = 16 * 1024 * 1024
 
 TEXTS = 960
@@ -39,8 +41,13 @@ What to type next:
 """
 
 
-Segment = tuple[str, bytes, bytes, bytes]
-"""What a job returns; plain bytes travel without being looked at one by one."""
+Part = tuple[bytes, bytes, str, bytes, bytes]
+"""What a job returns; plain bytes travel without being looked at one by one.
+
+The numbers of its files and of their first words, the words, how many places each has, and all
+places. Words are numbered through all files of a job. Between two files one number is left out, so
+that no two words of different files follow one another.
+"""
 
 
 class IndexTexts(Object):
@@ -56,24 +63,54 @@ class IndexTexts(Object):
         self.files = files
 
     @native
-    def run(self) -> Segment:
-        """Return the words, how many places each has and where these end, and all places.
-
-        A place is two numbers: that of the file, and the how manieth word of it it is.
+    def run(self) -> Part:
+        """Return the index of these files.
 
         It is native because it computes for long: the node's loop goes on meanwhile.
         """
-        found: dict[str, array[int]] = {}
-        for number, name in self.files:
-            for at, word in enumerate(words_of(Path(self.directory, name))):
-                places = found.get(word)
-                if places is None:
-                    places = found[word] = array("I")
-                places.append(number)
-                places.append(at)
-        counts = array("I", (len(places) // 2 for places in found.values()))
-        ends = array("I", accumulate(map(len, found.values())))
-        return " ".join(found), counts.tobytes(), ends.tobytes(), b"".join(found.values())
+        found: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
+        starts = array("I")
+        start = 0
+        for _, name in self.files:
+            words = words_of(Path(self.directory, name))
+            for place, word in enumerate(words, start):
+                found[word].append(place)
+            starts.append(start)
+            start += len(words) + 1
+        numbers = array("I", (number for number, _ in self.files))
+        counts = array("I", map(len, found.values()))
+        places = b"".join(found.values())
+        return numbers.tobytes(), starts.tobytes(), " ".join(found), counts.tobytes(), places
+
+
+class Segment:
+    """The part of the index that a job has made, put in order when the first word is looked up."""
+
+    def __init__(self, part: Part) -> None:
+        numbers, starts, self.words, counts, self.held = part
+        self.numbers, self.starts = array("I", numbers), array("I", starts)
+        self.counts = array("I", counts)
+        self.ends = array("I")
+        self.at: dict[str, int] = {}
+
+    def count(self) -> dict[str, int]:
+        """Return at how many places each word stands."""
+        return dict(zip(self.words.split(), self.counts, strict=True))
+
+    def places(self, word: str) -> array[int]:
+        """Return the numbers of the places where a word stands, in order."""
+        if not self.at:
+            self.ends = array("I", accumulate(self.counts, initial=0))
+            self.at = {known: number for number, known in enumerate(self.words.split())}
+        number = self.at.get(word.lower())
+        if number is None:
+            return array("I")
+        return array("I", self.held[4 * self.ends[number] : 4 * self.ends[number + 1]])
+
+    def file_of(self, place: int) -> tuple[int, int]:
+        """Return the number of the file of a place, and the how manieth word of it it is."""
+        file = bisect(self.starts, place) - 1
+        return self.numbers[file], place - self.starts[file]
 
 
 class WordIndex(Object):
@@ -98,11 +135,12 @@ class WordIndex(Object):
         self.files: list[str] = []
         self.sizes: list[int] = []
         self.next_file = 0
-        self.bytes_total = self.bytes_done = 0
+        self.bytes_total = self.bytes_left = self.bytes_done = 0
         self.jobs_open = 0
-        self.begun = self.shown = 0.0
+        self.begun = 0.0
+        self.shown = -1.0
         self.node_names: dict[str, str] = {}
-        self._segments: list[tuple[dict[str, int], array[int], bytes]] = []
+        self._segments: list[Segment] = []
         self._counts: Counter[str] = Counter()
         register_service("WordIndex", self)
         send("ShutdownService", "register", self_ref(self))
@@ -117,7 +155,7 @@ class WordIndex(Object):
             write_texts(Path(self.directory))
         found = text_files(Path(self.directory))
         self.files, self.sizes = [name for name, _ in found], [size for _, size in found]
-        self.bytes_total = sum(self.sizes)
+        self.bytes_total = self.bytes_left = sum(self.sizes)
         if not self.files:
             self._give_up(f"there is no text file in {self.directory}")
             return
@@ -126,15 +164,12 @@ class WordIndex(Object):
         self.begun = time.monotonic()
         for _ in range(JOBS_AHEAD):
             self._queue_job()
-        self._end_if_done()
 
-    def job_complete(self, size: int, result: Segment) -> None:
+    def job_complete(self, size: int, result: Part) -> None:
         """Put the result of a job with ``size`` bytes of text to the others."""
-        words, counts, ends, places = result
-        names = words.split()
-        self._counts.update(dict(zip(names, array("I", counts), strict=True)))
-        at = {word: number for number, word in enumerate(names)}
-        self._segments.append((at, array("I", ends), places))
+        segment = Segment(result)
+        self._segments.append(segment)
+        self._counts.update(segment.count())
         self.bytes_done += size
         self.jobs_open -= 1
         self._queue_job()
@@ -150,10 +185,13 @@ class WordIndex(Object):
         """Return the names of the files in which these words follow one another."""
         if not words:
             raise ValueError("find takes a word or more")
-        first, *others = (self._places(word) for word in words)
-        for at, following in enumerate(others, 1):
-            first = {(file, place) for file, place in first if (file, place + at) in following}
-        return [self.files[number] for number in sorted({file for file, _ in first})]
+        found: set[int] = set()
+        for segment in self._segments:
+            first, *others = (set(segment.places(word)) for word in words)
+            for at, following in enumerate(others, 1):
+                first = {place for place in first if place + at in following}
+            found.update(segment.file_of(place)[0] for place in first)
+        return [self.files[number] for number in sorted(found)]
 
     def commonest(self, count: int = 10) -> list[tuple[str, int]]:
         """Return the words that stand at the most places, with how many these are."""
@@ -165,7 +203,10 @@ class WordIndex(Object):
 
     def places(self, word: str) -> list[tuple[str, int]]:
         """Return where a word stands: the names of files, and the how manieth word it is there."""
-        return [(self.files[number], at) for number, at in sorted(self._places(word))]
+        found = sorted(
+            segment.file_of(place) for segment in self._segments for place in segment.places(word)
+        )
+        return [(self.files[number], at) for number, at in found]
 
     def state(self) -> dict[str, Any]:
         """Return how far the index is: words, files, bytes in all and bytes done."""
@@ -182,24 +223,18 @@ class WordIndex(Object):
             shutil.rmtree(self.directory, ignore_errors=True)
         delete(self.display)
 
-    def _places(self, word: str) -> set[tuple[int, int]]:
-        places = array("I")
-        for at, ends, held in self._segments:
-            number = at.get(word.lower())
-            if number is not None:
-                start = ends[number - 1] if number else 0
-                places.frombytes(held[4 * start : 4 * ends[number]])
-        return set(zip(places[::2], places[1::2], strict=True))
-
     def _queue_job(self) -> None:
         """Queue the next files as a job, if any are left."""
         files: list[tuple[int, str]] = []
         size = 0
-        enough = min(JOB_BYTES_MAX, self.bytes_total // JOBS_MIN)
+        # Large ones cost less to put together; small ones at the end let nobody wait for long.
+        enough = max(self.bytes_left // JOBS_LEFT, self.bytes_total // JOBS_MAX)
+        enough = min(enough, JOB_BYTES_MAX)
         while self.next_file < len(self.files) and size <= enough:
             files.append((self.next_file, self.files[self.next_file]))
             size += self.sizes[self.next_file]
             self.next_file += 1
+        self.bytes_left -= size
         if files:
             self.jobs_open += 1
             arguments = [self.directory, files]
@@ -223,18 +258,23 @@ class WordIndex(Object):
         self.shown = seconds if terminal else done + 0.1
         rate = self.bytes_done / 1e6 / max(seconds, 1e-9)
         amount = f"{self.bytes_done / 1e6:.1f}/{self.bytes_total / 1e6:.1f} MB {rate:.1f} MB/s"
-        words = f"{amount}  {self._shares()}"
+        words = f"{amount}{self._shares()}"
         if terminal:
-            bar = "#" * round(30 * done)
-            self._say(f"\r[{bar:30}] {words}\x1b[K" + ("\n" if complete else ""))
+            bar = f"[{'#' * round(30 * done):30}] {words}"
+            # What goes on in a second line could not be drawn over.
+            columns = shutil.get_terminal_size().columns - 1
+            self._say(f"\r{bar[:columns]}\x1b[K" + ("\n" if complete else ""))
         else:
             self._say(f"{done:4.0%} {words}\n")
 
     def _shares(self) -> str:
-        """Say what part of the jobs each server has done."""
-        rows = send(self.pool, "get_state")["servers"]
-        done = sum(row["finished"] for row in rows) or 1
-        return ", ".join(f"{self._name_of(row)} {row['finished'] / done:.0%}" for row in rows)
+        """Say what part of the jobs each server has done, if more than one has done any."""
+        rows = [row for row in send(self.pool, "get_state")["servers"] if row["finished"]]
+        if len(rows) < 2:
+            return ""
+        done = sum(row["finished"] for row in rows)
+        shares = (f"{self._name_of(row)} {row['finished'] / done:.0%}" for row in rows)
+        return f"  {', '.join(shares)}"
 
     def _name_of(self, row: dict[str, Any]) -> str:
         """The name of a server's node; asked for once."""
@@ -244,9 +284,12 @@ class WordIndex(Object):
         return self.node_names[node]
 
     def _end_if_done(self) -> None:
-        if self.jobs_open or self.next_file < len(self.files):
-            return
-        seconds = time.monotonic() - self.begun
+        if not self.jobs_open and self.next_file == len(self.files):
+            post(self_ref(self), "conclude", time.monotonic() - self.begun)
+
+    @native
+    def conclude(self, seconds: float) -> None:
+        """Tell what came out, and end unless told to stay."""
         common = self.commonest()
         told = ", ".join(f"{word} {count}" for word, count in common)
         self._say(f"{len(self._counts)} words in {seconds:.2f} s. The commonest: {told}.\n")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
 import signal
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
-from tests.live.process import ROOT, Process, vista
+from tests.live.process import COMMAND, ROOT, SECONDS_MAX, Process, own_directories, vista
 
 FILES = 160
 WORDS = 3_000
@@ -45,11 +48,8 @@ SERVER = "ShutdownService\nConnectToPeer ipc:{name}\nJobServer words\n"
 
 
 @pytest.fixture(autouse=True)
-def directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def directories(tmp_path: Path) -> Iterator[None]:
     """Keys and sockets of the test's own, some texts, and the classes that judge the index."""
-    for variable in ("VISTA_CONFIG_DIR", "XDG_RUNTIME_DIR"):
-        (tmp_path / variable).mkdir(mode=0o700)
-        monkeypatch.setenv(variable, str(tmp_path / variable))
     (tmp_path / "judge.py").write_text(JUDGE)
     dice = random.Random(11)
     words = [f"{letter}{ending}" for letter in "abcdefgh" for ending in ("ale", "Orn", "ürm", "u")]
@@ -62,6 +62,8 @@ def directories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         name = f"{number:03}.txt" if number % 2 else f"deep/{number:03}.txt"
         (tmp_path / "texts" / name).write_text(text, "utf-8")
     (tmp_path / "texts" / "picture").write_bytes(b"\x89\0\0\0 no text")
+    with own_directories():
+        yield
 
 
 def boot_file(directory: Path, servers: str) -> str:
@@ -110,7 +112,68 @@ def test_two_processes_make_the_same_index(tmp_path: Path) -> None:
     with vista("--processes", "2", name, directory=tmp_path) as process:
         assert process.end() == 0
     check(process, tmp_path)
-    assert any("index-1 " in line and ", index-2 " in line for line in process.output)
+
+
+def test_in_a_pipe_the_progress_is_plain_lines(tmp_path: Path) -> None:
+    with vista(boot_file(tmp_path, "JobServer words"), directory=tmp_path) as process:
+        assert process.end() == 0
+    lines = [line for line in process.output if "MB/s" in line]
+    assert len(lines) >= 3
+    for line in lines:
+        assert re.fullmatch(r" {0,2}\d+% \d+\.\d/\d+\.\d MB \d+\.\d MB/s", line), line
+
+
+@pytest.mark.parametrize("columns", [100, 40])
+@pytest.mark.parametrize("options", [(), ("--processes", "2")], ids=["alone", "two"])
+def test_on_a_terminal_a_bar_is_drawn_over_in_its_line(
+    tmp_path: Path, options: tuple[str, ...], columns: int
+) -> None:
+    server = "CreateOnEveryNode JobServer words" if options else "JobServer words"
+    shown = on_terminal((*options, boot_file(tmp_path, server)), tmp_path, columns)
+    assert shown.count("\r[") >= 2
+    assert max(map(len, re.findall(r"\[[# ]{30}\][^\x1b]*", shown))) < columns
+    bars = [line for line in screen(shown) if line.startswith("[")]
+    assert len(bars) == 1
+    assert bars[0].startswith(f"[{'#' * 30}] ")
+    assert any(" words in " in line for line in screen(shown))
+
+
+def on_terminal(words: tuple[str, ...], directory: Path, columns: int) -> str:
+    """What ``vista`` writes to a terminal of so many columns until it ends."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    environment.pop("COLUMNS", None)
+    program, *options = COMMAND
+    process = pexpect.spawn(
+        program,
+        [*options, *words],
+        cwd=str(directory),
+        env=environment,
+        encoding="utf-8",
+        timeout=SECONDS_MAX,
+        dimensions=(50, columns),
+    )
+    try:
+        process.expect(pexpect.EOF)
+        return process.before or ""
+    finally:
+        process.close(force=True)
+
+
+def screen(written: str) -> list[str]:
+    """The lines that a reader of a terminal sees after all of this was written to it."""
+    lines = [""]
+    column = 0
+    for part in re.findall(r"\r|\n|\x1b\[[0-9;?]*[a-zA-Z]|[^\r\n\x1b]+", written):
+        if part == "\r":
+            column = 0
+        elif part == "\n":
+            lines.append("")
+        elif part in ("\x1b[K", "\x1b[2K"):
+            lines[-1] = lines[-1][:column] if part == "\x1b[K" else ""
+        elif not part.startswith("\x1b"):
+            lines[-1] = lines[-1][:column].ljust(column) + part + lines[-1][column + len(part) :]
+            column += len(part)
+    return lines
 
 
 def test_the_index_is_right_though_a_server_is_killed_in_the_midst(tmp_path: Path) -> None:

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, add_node, assert_rest, chain, join, limits, meet, stranger
+from tests.peers.system import (
+    DEAF,
+    PROMPT,
+    add_node,
+    assert_rest,
+    chain,
+    join,
+    limits,
+    links,
+    meet,
+    stranger,
+)
 from vista.errors import AccessDenied
 from vista.kernel.node import kernel_here
 from vista.testing import SimulatedNode, World
@@ -121,6 +132,53 @@ def test_a_server_that_is_deleted_is_forgotten_by_its_peers() -> None:
         far.call(server.delete_yourself)
         world.pass_time(5.0)
         assert near.call(lambda: jobs.get_state()["servers"]) == []
+
+
+def test_a_server_is_found_though_a_younger_link_took_the_place_of_the_one_it_was_asked_by() -> (
+    None
+):
+    with World(14, conditions=PROMPT) as world:
+        near, far = add_node(world, "n"), add_node(world, "f")
+        join(far, near)
+        meet(near, [far])
+        server = serve(far)
+        name = f"JobServer/far/{server._id}"
+        world.drive(lambda: near.kernel.services.get(name) is not None, 60.0)
+        [old] = links(near)
+        # Only the far end learns that the connection broke, and makes another one.
+        world.network.wire("f", "n").conditions = DEAF
+        world.network.lose("n", "f")
+        jobs = control(near)
+        await_servers(world, jobs, 1)
+        assert old.ended == "a younger link takes its place"
+
+
+def test_one_that_is_asked_in_vain_for_its_load_is_no_server_for_ever() -> None:
+    with World(15) as world:
+        near, far = chain(world, "nf")
+        jobs = control(near)
+        bad = far.call(vista.create, UnansweringServer)
+        far.call(vista.register_service, "JobServer/far/bad", bad)
+        world.pass_time(1_000.0)
+        asked = far.call(bad.count_asked)
+        world.pass_time(1_000.0)
+        assert near.call(lambda: jobs.get_state()["servers"]) == []
+        assert asked == far.call(bad.count_asked)
+        assert 10 <= asked <= 100
+
+
+class UnansweringServer(vista.Object):
+    """Takes itself for lost whenever it is asked."""
+
+    def create(self) -> None:
+        self.asked = 0
+
+    def get_load(self) -> None:
+        self.asked += 1
+        raise vista.PeerLost("it says so")
+
+    def count_asked(self) -> int:
+        return self.asked
 
 
 def test_what_a_job_raises_far_away_reaches_its_caller_with_its_traceback() -> None:

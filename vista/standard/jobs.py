@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from vista.api import (
     creator_at,
@@ -20,6 +20,7 @@ from vista.api import (
     post,
     register_service,
     self_ref,
+    sleep,
     timeout,
 )
 from vista.errors import (
@@ -47,11 +48,17 @@ from vista.kernel.services import SHARED
 from vista.kernel.table import GONE
 from vista.standard import job_pool
 from vista.standard.installed import ClassWord
-from vista.standard.job_server import DONE, UNKNOWN, Outcome, outcome_of
+from vista.standard.job_server import DONE, UNKNOWN, JobLoad, Outcome, outcome_of
 from vista.standard.notices import Target
 from vista.standard.turns import Ending
 
 _log = logging.getLogger(__name__)
+
+_ASKED_MAX: Final = 30
+"""How often a server is asked for its load before it is taken for none: over four minutes."""
+
+_ASK_AGAIN_SECONDS: Final = 0.6
+"""How much longer than the last one each pause before the next question is."""
 
 
 @dataclass(slots=True)
@@ -365,21 +372,33 @@ class JobController(Object, namespace="Standard"):
             home.spawn(lambda: self._welcome(home, name)).on_done(_log_error)
 
     def _welcome(self, home: Kernel, name: str) -> None:
-        server = home.services.get(name)
-        if server is None or not _may_serve(home, server._id.node):
-            return
-        outcome = outcome_of(lambda: future(server, "get_load"))
-        if outcome.error is not None:
+        """Take a server, when it has said how it stands.
+
+        A call may be lost with its link, while another link carries the name on: nobody tells of it
+        a second time, so the server is asked again.
+        """
+        for asked in range(1, _ASKED_MAX + 1):
+            server = home.services.get(name)
+            if server is None or not _may_serve(home, server._id.node):
+                return
+            outcome = outcome_of(lambda target=server: future(target, "get_load"))  # type: ignore[misc]
+            if self._record.state is GONE:
+                return
+            if outcome.error is None:
+                if home.services.get(name) == server:
+                    self._take_up(name, server, outcome.value)
+                return
             _log.info("%s is no job server that answers: %r", name, outcome.error)
-            if isinstance(outcome.error, CallTimeout):
-                self._meet(name)
-        elif home.services.get(name) == server and self._record.state is not GONE:
-            self._names[server._id] = name
-            load = outcome.value
-            self._handle(
-                job_pool.ServerUp(server._id, load.concurrent),
-                job_pool.Loaded(server._id, load.running, load.loop_lag_seconds),
-            )
+            if not isinstance(outcome.error, CallTimeout | PeerLost):
+                return
+            sleep(asked * _ASK_AGAIN_SECONDS)
+
+    def _take_up(self, name: str, server: Ref, load: JobLoad) -> None:
+        self._names[server._id] = name
+        self._handle(
+            job_pool.ServerUp(server._id, load.concurrent),
+            job_pool.Loaded(server._id, load.running, load.loop_lag_seconds),
+        )
 
 
 def _bring(server: Ref, class_name: ClassWord) -> BaseException | None:
