@@ -90,6 +90,47 @@ def test_an_object_may_have_several_names() -> None:
     assert names() == ["a", "b", "c"]
 
 
+def test_of_many_names_each_can_be_withdrawn(node: vista.Node) -> None:
+    counter = vista.create(Counter)
+    given = [f"counting/{number:03}" for number in range(100)]
+    for name in given:
+        vista.register_service(name, counter)
+    for name in given[:99]:
+        vista.unregister_service(name)
+    assert names() == given[99:]
+    assert counter.describe()["services"] == given[99:]
+    vista.unregister_service(given[99])
+    vista.register_service("counting", counter)
+    assert names() == ["counting"]
+
+
+def test_withdrawing_one_of_many_names_compares_it_with_few(node: vista.Node) -> None:
+    counter = vista.create(Counter)
+    for number in range(1000):
+        vista.register_service(ComparedName(f"counting/{number}"), counter)
+    ComparedName.comparisons = 0
+    vista.unregister_service("counting/500")
+    assert ComparedName.comparisons < 20
+    assert len(names()) == 999
+
+
+class ComparedName(str):
+    """A name that counts how often names like it are compared."""
+
+    __slots__ = ()
+    comparisons = 0
+
+    def __eq__(self, other: object) -> bool:
+        ComparedName.comparisons += 1
+        return str(self) == str(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
 def test_the_same_object_may_be_registered_again() -> None:
     counter = vista.create(Counter)
     vista.register_service("again", counter)

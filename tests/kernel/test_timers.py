@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import vista
 from tests.kernel.cast import Counter, Journal, until
 from vista.errors import BadValueError
+from vista.kernel.timers import Timers
 
 
 class Sleeper(vista.Object):
@@ -140,3 +142,41 @@ def test_a_callback_is_nobodys_code(node: vista.Node) -> None:
 
     vista.create(Asker).ask(vista.create(Starter))
     until(lambda: seen == [None])
+
+
+class EarlyLoop:
+    """A loop and hub whose timers are rounded to milliseconds, as uvloop's are."""
+
+    def __init__(self, early: float) -> None:
+        self.loop = self
+        self.now = 100.0
+        self.early = early
+        self.calls: list[tuple[float, Callable[[], Any]]] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_later(self, delay: float, callback: Callable[[], Any], context: Any) -> Any:
+        self.calls.append((self.now + round(delay * 1000) / 1000 - self.early, callback))
+
+    def turn(self) -> None:
+        """Wait for the next call and make it; each turn of a loop takes 10 us at least."""
+        due, callback = self.calls.pop(0)
+        self.now = max(self.now + 1e-5, due)
+        callback()
+
+
+@pytest.mark.parametrize("early", [0.0, 0.0002, 0.0006])
+@pytest.mark.parametrize("seconds", [0.0004, 0.0104, 3.0])
+def test_a_loop_that_calls_early_is_not_kept_busy(early: float, seconds: float) -> None:
+    loop = EarlyLoop(early)
+    timers: Any = Timers(loop)  # type: ignore[arg-type]
+    called: list[float] = []
+    timers.call_later(seconds, lambda: called.append(loop.now))
+    turns = 0
+    while loop.calls:
+        loop.turn()
+        turns += 1
+        assert turns <= 5
+    assert len(called) == 1
+    assert -1e-6 <= called[0] - 100.0 - seconds <= 0.0021

@@ -132,6 +132,13 @@ def test_what_was_committed_is_read_back_whole(store: PostgresStore) -> None:
     assert store.known() == [Known(b"a", 1, ("Hafen ü",)), Known(kept.key, 1, ("Hafen ü",))]
 
 
+def test_of_several_rows_those_that_are_there_are_read(store: PostgresStore) -> None:
+    store.commit(Batch(tuple(row(bytes([number]), b"1") for number in range(100)), (), True))
+    found = store.read_rows([b"\x05", b"\xff", b"\x03"])
+    assert found == [row(b"\x03", b"1"), row(b"\x05", b"1")]
+    assert store.read_rows([]) == []
+
+
 def test_a_batch_removes_and_writes_in_the_place_of_earlier_rows(store: PostgresStore) -> None:
     store.commit(Batch((row(b"a", b"1"), row(b"b", b"1")), (), True))
     store.commit(Batch((row(b"b", b"2"),), (b"a", b"unknown"), False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -19,7 +20,7 @@ class Shelf:
 
     ``safe`` outlives the machine's fall. ``later`` are batches that were not durable: those
     committed last may be lost in it. ``full`` makes every commit fail, ``refused`` those that hold
-    one of its keys.
+    one of its keys. Rows of ``damaged`` keys cannot be read; ``questions`` counts reads.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,8 @@ class Shelf:
         self.later: list[Batch] = []
         self.full = False
         self.refused: set[bytes] = set()
+        self.damaged: set[bytes] = set()
+        self.questions = 0
         self.commits: list[Batch] = []
         self.user: SimulatedStore | None = None
 
@@ -73,8 +76,16 @@ class SimulatedStore:
 
     def read(self, key: bytes) -> Row | None:
         """Return one row."""
+        return next(iter(self.read_rows([key])), None)
+
+    def read_rows(self, keys: Sequence[bytes]) -> list[Row]:
+        """Return some rows."""
         self._check()
-        return self.shelf.rows.get(key)
+        self.shelf.questions += 1
+        if not self.shelf.damaged.isdisjoint(keys):
+            raise StoreError("damaged")
+        rows = self.shelf.rows
+        return [rows[key] for key in keys if key in rows]
 
     def commit(self, batch: Batch) -> None:
         """Do all of a batch, or nothing."""

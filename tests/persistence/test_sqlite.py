@@ -53,6 +53,13 @@ def test_what_is_not_there_reads_as_nothing(store: SqliteStore) -> None:
     assert store.read(b"k" * 16) is None
 
 
+def test_of_several_rows_those_that_are_there_are_read(store: SqliteStore) -> None:
+    store.commit(put(*(row(bytes([number]), services=("A", "Ü")) for number in range(200))))
+    found = store.read_rows([b"\x05", b"\xff", b"\x03"])
+    assert found == [row(b"\x03", services=("A", "Ü")), row(b"\x05", services=("A", "Ü"))]
+    assert store.read_rows([]) == []
+
+
 def test_a_later_row_takes_the_place_of_an_earlier_one(store: SqliteStore) -> None:
     store.commit(put(row(b"a", b"1")))
     store.commit(Batch((row(b"a", b"2"),), (), False))

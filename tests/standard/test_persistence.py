@@ -533,6 +533,30 @@ def test_a_restored_object_that_was_deleted_is_deleted(world: World, shelf: Shel
         found(node, first).count()
 
 
+def test_objects_that_are_restored_at_the_start_are_read_together(
+    world: World, shelf: Shelf
+) -> None:
+    purses = [purse(world, durable=True) for _ in range(150)]
+    for number, one in enumerate(purses):
+        one.put(number)
+    shelf.questions = 0
+    node = again(world, shelf)
+    assert [found(node, one).put(0) for one in purses] == list(range(150))
+    assert shelf.questions <= 3
+
+
+def test_a_row_that_cannot_be_read_keeps_no_other_object_away(world: World, shelf: Shelf) -> None:
+    purses = [purse(world, durable=True) for _ in range(5)]
+    shelf.damaged = {bytes(vista.id_of(purses[2]))}
+    node = again(world, shelf)
+    here = [vista.id_of(one) in node.kernel.table.records for one in purses]
+    assert here == [True, True, False, True, True]
+    failures = node.call(lambda: vista.send("/ObjectPager", "get_failures"))
+    assert failures == {vista.id_of(purses[2]): "damaged"}
+    shelf.damaged = set()
+    assert found(node, purses[2]).put(3) == 3
+
+
 # --- classes that changed -----------------------------------------------------------------------
 
 

@@ -9,7 +9,8 @@ import pytest
 import vista
 from tests.conftest import world_seed
 from tests.persistence.simulated import Shelf, restart, settings_of
-from vista.errors import NoSuchMethod, ObjectDeleted, StoreError
+from vista.errors import NoSuchMethod, NoSuchObject, ObjectDeleted, StoreError
+from vista.persistence.paging import StorePager
 from vista.standard.persistence import PersistentObject
 from vista.testing import SimulatedNode, World
 
@@ -200,6 +201,54 @@ def test_an_object_that_was_brought_and_deleted_does_not_come_back(
     with pytest.raises(ObjectDeleted):
         here.read()
     assert shelf.safe == {}
+
+
+def test_a_stored_object_that_is_deleted_gives_up_its_service_names(
+    world: World, shelf: Shelf
+) -> None:
+    scroll = make(world, "Scrolls/first")
+    node = again(world, shelf)
+    reader = world.node("reader", settings={"secret_key": b"k" * 32})
+    url = node.call(lambda: vista.create("AcceptPeerConnections", "tcp:127.0.0.1:0").get_url())
+    reader.call(lambda: vista.create("ConnectToPeer", url).wait())
+    world.drive(lambda: reader.kernel.services.get("Scrolls/first") is not None, 60.0)
+    node.call(lambda: vista.send("/ObjectPager", "object_deleted", vista.id_of(scroll)))
+    assert node.kernel.services.get_local("Scrolls/first") is None
+    world.drive(lambda: reader.kernel.services.get("Scrolls/first") is None, 60.0)
+    assert reader.kernel.services.get("Scrolls/first") is None
+    other = node.call(lambda: vista.create(Scroll, "Scrolls/first"))
+    assert vista.id_of(node.kernel.services.lookup("Scrolls/first")) == vista.id_of(other)
+
+
+def test_the_name_that_another_object_has_stays_when_a_stored_one_is_deleted(
+    world: World, shelf: Shelf
+) -> None:
+    scroll = make(world, "Scrolls/first")
+    node = again(world, shelf)
+    node.call(vista.unregister_service, "Scrolls/first")
+    other = node.call(lambda: vista.create(Scroll, "Scrolls/first"))
+    node.call(lambda: vista.send("/ObjectPager", "object_deleted", vista.id_of(scroll)))
+    assert vista.id_of(node.kernel.services.lookup("Scrolls/first")) == vista.id_of(other)
+
+
+def test_an_object_that_is_deleted_when_its_row_was_read_does_not_come_back(
+    world: World, shelf: Shelf
+) -> None:
+    scroll = make(world)
+    node = again(world, shelf)
+    id = vista.id_of(scroll)
+    ended: list[BaseException | None] = []
+
+    def bring_and_delete() -> None:
+        [pager] = node.kernel.pagers
+        assert isinstance(pager, StorePager)
+        pager.bring(id, ended.append, shelf.rows[bytes(id)])
+        vista.send("/ObjectPager", "object_deleted", id)
+
+    node.call(bring_and_delete)
+    world.drive(lambda: bool(ended), 60.0)
+    assert isinstance(ended[0], NoSuchObject)
+    assert not is_here(node, scroll)
 
 
 # --- from another node --------------------------------------------------------------------------

@@ -153,7 +153,7 @@ def object_rows(kernel: Kernel) -> list[ObjectRow]:
         ObjectRow(
             id=record.id,
             class_name=record.entry.full_name,
-            services=record.services,
+            services=tuple(record.services),
             threads=threads.get(id(record), 0),
             messages_queued=sum(type(item) is tuple for item in record.queue or ()),
         )

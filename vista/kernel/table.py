@@ -10,6 +10,8 @@ a `Context`           held by that thread (`Worker` or coroutine)
 `QUEUED`              its next message stands in the kernel's ready queue
 `PASSING`             idle, but a preemptable message stands there and must come first
 `GUARDED`             idle, but an access list, a watcher or a meta object to be asked
+`DEPARTING`           on its way to another node: nobody gets in, preemptable or not
+`ARRIVED`             come from there, but what was sent to its old home must come first
 `GONE`                deleted, or replaced by the record in ``successor``
 ====================  ==============================================================
 
@@ -53,6 +55,10 @@ PASSING: Final = State("PASSING")
 """A preemptable message stands in the ready queue; what its sender sends next comes after it."""
 GUARDED: Final = State("GUARDED")
 """Idle, with a guard: access list, watchers or a meta object."""
+DEPARTING: Final = State("DEPARTING")
+"""On its way to another node, so nobody gets in: what is changed here would not go along."""
+ARRIVED: Final = State("ARRIVED")
+"""Come from another node, and not let loose before what was sent to its old home is there."""
 GONE: Final = State("GONE")
 """Deleted or replaced."""
 
@@ -84,7 +90,9 @@ class Record:
         self.instance = instance
         self.guard: Guard | None = None
         self.ref: Ref | None = None
-        self.services: tuple[str, ...] = ()
+        # A dict from the second name on: of many, each is found and withdrawn at once. Most objects
+        # have none.
+        self.services: tuple[str, ...] | dict[str, None] = ()
         self.successor: Record | None = None
 
     @property

@@ -17,6 +17,9 @@ from vista.kernel.hub import Hub
 
 _CANCELLED_MIN = 256
 
+_AFTER_EARLY_SECONDS = 0.001
+"""The least delay after a call that came early: uvloop rounds to ms, and half of one to none."""
+
 
 class Timer:
     """One entry: ``callback()`` is called at ``due`` unless `cancel` comes first."""
@@ -91,15 +94,15 @@ class Timers:
         self.count_cancelled = 0
         self._disordered = False
 
-    def _arm(self) -> None:
-        """Have the loop wake for the earliest entry."""
+    def _arm(self, seconds_min: float = 0.0) -> None:
+        """Have the loop wake for the earliest entry, and not before ``seconds_min`` have passed."""
         if not self._heap:
             return
         due = self._heap[0].due
         known = self._handle
         if known is not None and self._armed_for <= due:
             return
-        delay = max(0.0, due - self._hub.time())
+        delay = max(seconds_min, due - self._hub.time())
         self._handle = self._hub.loop.call_later(delay, self._run, context=self._context)
         self._armed_for = due
         if known is not None:
@@ -110,9 +113,11 @@ class Timers:
         if self._disordered:
             self._rebuild()
         now = self._hub.time()
+        is_early = True
         try:
             # The loop may call a clock's tick early. A callback may replace the heap.
             while self._heap and self._heap[0].due <= now + 1e-6:
+                is_early = False
                 timer = heapq.heappop(self._heap)
                 callback, timer.callback = timer.callback, None
                 if callback is None:
@@ -120,8 +125,9 @@ class Timers:
                 else:
                     callback()
         finally:
-            # A callback that raises must not stop the others.
-            self._arm()
+            # A callback that raises must not stop the others. After an early call the rest of the
+            # tick would be rounded to nothing, and the loop would spin until it is over.
+            self._arm(_AFTER_EARLY_SECONDS if is_early else 0.0)
 
     def close(self) -> None:
         """Forget every timer."""

@@ -125,8 +125,20 @@ class Keeper:
             failed.fail(StoreError(kept.trouble))
             return failed
         number = self._writer.number_of(key)
-        if number is None:
-            return None
+        return None if number is None else self._hold_for(record, number)
+
+    def last_change(self, record: Record) -> Future | None:
+        """Return a future that ends when the last change of an object is safe, None when it is.
+
+        Unlike `hold` also for an object that is not durable, whose replies wait for nothing.
+        """
+        held = self.hold(record)
+        number = self._writer.last_of(bytes(record.key))
+        return held if held is not None or number is None else self._hold_for(record, number)
+
+    def _hold_for(self, record: Record, number: int) -> Future:
+        """Return a future that ends when change ``number`` of an object is safe, and hurry it."""
+        key = bytes(record.key)
         held = Future(self.kernel, record, "commit")
         if self._closed:
             held.fail(StoreError(f"{self.store.words} is closed"))
@@ -146,7 +158,7 @@ class Keeper:
         acl = None if record.guard is None else record.guard.acl
         encoded = b"" if acl is None else self.kernel.codec.encode_canonical(acl)
         key = bytes(record.key)
-        return Row(key, kept.flags, kept.durable, record.services, encoded, data)
+        return Row(key, kept.flags, kept.durable, tuple(record.services), encoded, data)
 
     # --- driving the writer ----------------------------------------------------------------
 

@@ -9,7 +9,7 @@ last state is safe and nobody is in it, and is then as if it had never been brou
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vista.api import wait
@@ -35,7 +35,6 @@ from vista.kernel.refs import Ref, point
 from vista.kernel.table import GONE, Absent, Record
 from vista.persistence.keeping import Keeper
 from vista.persistence.store import Known, Row
-from vista.persistence.writing import Wanted
 from vista.values import copy_arguments, copy_exception
 
 if TYPE_CHECKING:
@@ -67,8 +66,11 @@ class StorePager:
     def __contains__(self, id: bytes) -> bool:
         return id in self.known
 
-    def bring(self, id: Id, then: Then) -> None:
-        """Bring an object and call ``then`` with None or an error, on the loop."""
+    def bring(self, id: Id, then: Then, row: Row | None = None) -> None:
+        """Bring an object and call ``then`` with None or an error, on the loop.
+
+        ``row`` is what the store has of it, None when it is still to be read.
+        """
         line = self._bringing.get(id)
         if line is not None:
             line.append(then)
@@ -76,18 +78,58 @@ class StorePager:
             then(None)
         else:
             self._bringing[id] = [then]
-            bringing = self.kernel.spawn(lambda: self._bring(id))
+            bringing = self.kernel.spawn(lambda: self._bring(id, row))
             bringing.on_done(lambda ended: self._arrived(id, ended.exception()))
+
+    def bring_together(self, ids: Sequence[Id]) -> None:
+        """Bring objects and wait until each is here or failed; their rows are read together.
+
+        For the start of a service: to read them singly takes three times as long. Each is made by a
+        thread of its own all the same, since the hooks of one may wait for another.
+        """
+        store = self._keeper.store
+        keys = [bytes(id) for id in ids]
+        rows: dict[bytes, Row] = {}
+        try:
+            found = wait(self._keeper.in_kernel_thread(lambda: store.read_rows(keys)))
+            rows = {row.key: row for row in found}
+        except StoreError as error:
+            # Maybe for one of them alone: each is read by itself, and fails by itself.
+            _log.warning("%s: %d objects are read one by one: %s", store.words, len(ids), error)
+        waiting = []
+        for id in ids:
+            ended = Future(self.kernel, None, f"restoring {id}")
+            waiting.append(ended)
+            # One that was here meanwhile may have another state.
+            row = None if id in self.sent_out else rows.get(id)
+            self.bring(id, lambda _, ended=ended: ended.resolve(None), row)  # type: ignore[misc]
+        for future in waiting:
+            future.result()
+
+    def forget(self, id: Id) -> bool:
+        """Know an object no more that is not here, nor its service names; whether it was known."""
+        row = self.known.pop(id, None)
+        self.sent_out.discard(id)
+        self.failures.pop(id, None)
+        if row is None:
+            return False
+        services, ref = self.kernel.services, self.kernel.ref(id)
+        for name in row.services:
+            if services.get_local(name) == ref:
+                services.unregister(name)
+        return True
 
     def bind(self, ref: Ref, name: str) -> PagedMethod:
         """Return what ``ref.name`` gives for an object that is to be brought first."""
         return PagedMethod(self, ref._id, name)
 
-    def _bring(self, id: Id) -> None:
+    def _bring(self, id: Id, row: Row | None) -> None:
         store = self._keeper.store
-        row: Row | None = wait(self._keeper.in_kernel_thread(lambda: store.read(bytes(id))))
         if row is None:
-            self.known.pop(id, None)
+            row = wait(self._keeper.in_kernel_thread(lambda: store.read(bytes(id))))
+        if row is None or id not in self.known:
+            # It was deleted by hand, or by `forget` while its row was read.
+            self.forget(id)
             raise NoSuchObject(f"object {id} is not in {store.words} any more")
         restore(self._keeper, row)
         self.known.pop(id, None)
@@ -129,22 +171,13 @@ class StorePager:
 
     def _written(self, record: Record) -> Future | None:
         """Return a future that ends when the state of an object is safe, None when it is."""
-        keeper, key = self._keeper, bytes(record.key)
-        keeper.note(record)
-        held = keeper.hold(record)
-        number = keeper._writer.last_of(key)
-        if held is None and number is not None:
-            # No reply waits for it, since the object is not durable; who sends it out does.
-            held = Future(self.kernel, record, "commit")
-            held.created = self.kernel.hub.time()
-            keeper._held.setdefault(key, []).append((number, held))
-            keeper.feed(Wanted(key))
-        return held
+        self._keeper.note(record)
+        return self._keeper.last_change(record)
 
     def _let_go(self, record: Record) -> None:
         kernel, key = self.kernel, bytes(record.key)
         kept = self._keeper.kept.pop(key)
-        self.known[key] = Known(key, kept.flags, record.services)
+        self.known[key] = Known(key, kept.flags, tuple(record.services))
         self.sent_out.add(key)
         del kernel.table.records[key]
         record.entry.deleted += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import urldefrag, urlsplit
@@ -127,10 +127,17 @@ class PostgresStore:
                 " WHERE store = %s AND id = %s",
                 (self.name, key),
             ).fetchone()
-        if found is None:
-            return None
-        id, flags, durable, names, acl, data = found
-        return Row(bytes(id), flags, durable, tuple(json.loads(names)), bytes(acl), bytes(data))
+        return None if found is None else _row(found)
+
+    def read_rows(self, keys: Sequence[bytes]) -> list[Row]:
+        """Return those of some rows that there are, in the order of the Ids."""
+        with self._used() as connection:
+            found = connection.execute(
+                "SELECT id, flags, durable, services, acl, data FROM vista_objects"
+                " WHERE store = %s AND id = ANY(%s) ORDER BY id",
+                (self.name, list(keys)),
+            ).fetchall()
+        return [_row(row) for row in found]
 
     def commit(self, batch: Batch) -> None:
         """Do all of a batch in one transaction, or raise `StoreError`."""
@@ -180,3 +187,8 @@ class PostgresStore:
         except psycopg.Error as error:
             words = " ".join(str(error).split())
             raise StoreError(f"{self.words}: {words or type(error).__name__}") from error
+
+
+def _row(found: tuple[Any, ...]) -> Row:
+    id, flags, durable, names, acl, data = found
+    return Row(bytes(id), flags, durable, tuple(json.loads(names)), bytes(acl), bytes(data))

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from vista.errors import StoreError
 from vista.persistence.store import Batch, Known, Row
@@ -118,10 +118,17 @@ class SqliteStore:
         """Return one row, None when there is none."""
         with self._used() as connection:
             found = connection.execute("SELECT * FROM objects WHERE id = ?", (key,)).fetchone()
-        if found is None:
-            return None
-        key, flags, durable, services, acl, data = found
-        return Row(key, flags, bool(durable), _names(services), acl, data)
+        return None if found is None else _row(found)
+
+    def read_rows(self, keys: Sequence[bytes]) -> list[Row]:
+        """Return those of some rows that there are, in the order of the Ids."""
+        marks = ", ".join("?" * len(keys))
+        with self._used() as connection:
+            found = connection.execute(
+                f"SELECT * FROM objects WHERE id IN ({marks}) ORDER BY id",
+                tuple(keys),
+            )
+            return [_row(row) for row in found]
 
     def commit(self, batch: Batch) -> None:
         """Do all of a batch in one transaction, or nothing and raise `StoreError`."""
@@ -168,6 +175,11 @@ class SqliteStore:
                     f"{self.path} is in use by another process; give each node a store of its own"
                 ) from error
             raise StoreError(f"{self.path}: {error}") from error
+
+
+def _row(found: tuple[Any, ...]) -> Row:
+    key, flags, durable, services, acl, data = found
+    return Row(key, flags, bool(durable), _names(services), acl, data)
 
 
 def _names(text: str) -> tuple[str, ...]:

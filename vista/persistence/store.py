@@ -7,6 +7,7 @@ time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,6 +68,9 @@ class Store(Protocol):
 
     def read(self, key: bytes) -> Row | None:
         """Return one row, None when there is none."""
+
+    def read_rows(self, keys: Sequence[bytes]) -> list[Row]:
+        """Return those of some hundred rows that there are, by one question."""
 
     def commit(self, batch: Batch) -> None:
         """Do all of a batch, or nothing and raise `StoreError`."""

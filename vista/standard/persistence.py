@@ -211,9 +211,8 @@ class PersistenceService(Object, namespace="Standard"):
         home = kernel()
         if current_user() != home.user:
             raise AccessDenied(f"user {current_user()!r} may not delete stored objects")
-        if self._pager.known.pop(bytes(target), None) is None:
+        if not self._pager.forget(target):
             raise NoSuchObject(f"no object {target} waits in {self._keeper.store.words}")
-        self._pager.sent_out.discard(bytes(target))
         self._keeper.remove(bytes(target))
         _await(self._keeper.flush())
 
@@ -309,13 +308,8 @@ class PersistenceService(Object, namespace="Standard"):
         wanted = [row.key for row in known if row.flags == RESTORE_ALWAYS]
         always = [Id(key) for key in wanted if key not in sent_out]
         for start in range(0, len(always), _RESTORED_AT_ONCE):
-            waiting = []
-            for id in always[start : start + _RESTORED_AT_ONCE]:
-                waiting.append(Future(kernel(), None, f"restoring {id}"))
-                # What went wrong is in the log and in get_failures.
-                self._pager.bring(id, lambda _, ended=waiting[-1]: ended.resolve(None))  # type: ignore[misc]
-            for future in waiting:
-                future.result()
+            # What went wrong is in the log and in get_failures.
+            self._pager.bring_together(always[start : start + _RESTORED_AT_ONCE])
         if self._pager.failures:
             _log.error("%d stored objects were not restored", len(self._pager.failures))
 
