@@ -44,7 +44,8 @@ def connect(url: str, timeout: float = 30.0) -> Ref:
     `PeerAddressError` or `KeyFileError` for what cannot work at all.
     """
     # Loading it takes a tenth of a second, which the node's loop had better not wait for.
-    importlib.import_module("vista.standard.peers")
+    for module in ("vista.standard.peers", "vista.peering.sockets"):
+        importlib.import_module(module)
     peer: Ref = kernel_here().from_outside(current(), _connect, (url, timeout), {})
     return peer
 

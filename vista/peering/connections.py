@@ -217,11 +217,13 @@ def _open_network(kernel: Kernel) -> Network:
 
 
 def connect(kernel: Kernel, text: str) -> Connection:
-    """Have a node keep a link to the peer at a URL. Raises `PeerAddressError`, `KeyFileError`."""
+    """Have a node keep a link to the peer at a URL. Raises `PeerAddressError`, `KeyFileError`.
+
+    The user's directory of sockets is made when it is missing: the peer may be started later.
+    """
     directory = socket_directory()
     url = parse_connect(text, socket_directory=str(directory))
-    if url.scheme == "ipc" and "network" not in kernel.settings:
-        check_socket_directory(Path(url.path).parent)
+    _secure_place(kernel, url, directory)
     return Connection(peering_of(kernel), url)
 
 
@@ -232,8 +234,13 @@ def listen_url(kernel: Kernel, text: str) -> PeerUrl:
     """
     directory = socket_directory()
     url = parse_listen(text, socket_directory=str(directory), name=f"node-{os.getpid()}")
+    _secure_place(kernel, url, directory)
+    return url
+
+
+def _secure_place(kernel: Kernel, url: PeerUrl, directory: Path) -> None:
+    """Make the user's directory of sockets if the URL is there, and check where the socket is."""
     if url.scheme == "ipc" and "network" not in kernel.settings:
         if Path(url.path).parent == directory:
             make_socket_directory(directory)
         check_socket_directory(Path(url.path).parent)
-    return url

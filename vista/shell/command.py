@@ -186,6 +186,8 @@ def run_processes(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 def run_member(options: argparse.Namespace, words: Sequence[str]) -> int:
     """One of the processes of ``vista --processes``: join the others; the first boots the file."""
+    # Here, since the node's loop would stand still while ZeroMQ is loaded.
+    import vista.peering.sockets  # noqa: F401
     from vista.shell.member import MemberSignals
 
     member = options.member

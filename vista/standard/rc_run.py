@@ -6,13 +6,15 @@ made is deleted, last first.
 
 from __future__ import annotations
 
+import contextvars
+import importlib
 import inspect
 import logging
 import sys
 import traceback
 from pathlib import Path
 
-from vista.api import future, here, id_of, ref_of
+from vista.api import future, here, id_of, ref_of, wait
 from vista.errors import NoSuchClass, NoSuchObject, RcError, VistaError
 from vista.kernel.access import AccessControlList
 from vista.kernel.classes import ClassEntry
@@ -22,7 +24,8 @@ from vista.mobility.loader import SCHEME, is_source
 from vista.peering.bringing import bring_class
 from vista.peering.peering import Peering
 from vista.peering.placement import next_creator
-from vista.standard.installed import class_specifier
+from vista.standard import CLASSES
+from vista.standard.installed import bare_name, class_specifier
 from vista.standard.loading import find_class
 from vista.standard.rc_arguments import bind, signature_of
 from vista.standard.rc_grammar import (
@@ -43,6 +46,11 @@ READ_BYTES = 65536
 RC_BYTES_MAX = 1024 * 1024
 """Bytes an rc file may have. The longest are a few hundred lines; a device that never ends must not
 take the machine's memory."""
+
+_SOCKETS = "vista.peering.sockets"
+
+_USE_SOCKETS = frozenset({"vista.standard.mesh", "vista.standard.peers", "vista.standard.placing"})
+"""Modules of classes that open sockets to peers."""
 
 
 class RcSource:
@@ -173,10 +181,24 @@ class RcRun:
         if not isinstance(word.value, str):
             text = "a class name must stand here, not an object"
             raise self._error([Mistake(word.line, word.column, text)])
+        self._load_sockets(word.value)
         try:
             return find_class(self.kernel, class_specifier(word.value))
         except NoSuchClass as error:
             raise self._error([Mistake(word.line, word.column, str(error))]) from error
+
+    def _load_sockets(self, name: str) -> None:
+        """Load in a kernel thread what a class of peering opens sockets with.
+
+        It takes up to a tenth of a second, for which the loop would do nothing else.
+        """
+        module = CLASSES.get(bare_name(class_specifier(name)))
+        given = "network" in self.kernel.settings
+        if module in _USE_SOCKETS and not given and _SOCKETS not in sys.modules:
+            importing = self.kernel.hub.run_native(
+                contextvars.Context(), lambda: importlib.import_module(_SOCKETS)
+            )
+            wait(importing)
 
     def _ask_creator(self, word: Argument, entry: ClassEntry, values: list[object]) -> Ref:
         specifier = [entry.namespace, entry.name, entry.version]

@@ -188,7 +188,7 @@ class Codec:
         itself and not a copy; a bytearray or memoryview is copied once, for it may change before
         it is sent. Raises `NotAValueError`.
         """
-        return self._pack_parts(value, partial(self._copy, value))
+        return self._pack_parts(value, self._copy, value)
 
     def encode_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[bytes]:
         """Encode the arguments of a call, as `encode_parts` does.
@@ -200,7 +200,7 @@ class Codec:
                 if not kwargs and ATOMS.issuperset(map(type, args)):
                     # Packing it first would copy it three times.
                     return self._lift([[*args], kwargs])
-        return self._pack_parts([[*args], kwargs], partial(self._copy_call, args, kwargs))
+        return self._pack_parts([[*args], kwargs], self._copy_call, args, kwargs)
 
     def encode_canonical(self, value: Any) -> bytes:
         """Encode a value so that the same value gives the same bytes, in any process.
@@ -245,23 +245,24 @@ class Codec:
         self, parts: Sequence[bytes | memoryview]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Read what `encode_arguments` wrote. Raises `RemoteProtocolError`."""
-        value = self.decode_parts(parts, around=2)
+        value = self._decode(parts[0], (), 2) if len(parts) == 1 else self.decode_parts(parts, 2)
         if type(value) is list and len(value) == 2:
             args, kwargs = value
-            if type(args) is list and type(kwargs) is dict and _TEXT.issuperset(map(type, kwargs)):
-                return tuple(args), kwargs
+            if type(args) is list and type(kwargs) is dict:
+                if not kwargs or _TEXT.issuperset(map(type, kwargs)):
+                    return tuple(args), kwargs
         raise RemoteProtocolError("arguments are a list and a map with texts as keys")
 
-    def _pack_parts(self, value: Any, copy: Callable[[], Any]) -> list[bytes]:
+    def _pack_parts(self, value: Any, copy: Callable[..., Any], *given: Any) -> list[bytes]:
         try:
             data = self._pack(value)
         except _UNPACKABLE:
-            value = copy()
+            value = copy(*given)
             data = self._pack_copy(value)
         parts = self._lift(value) if len(data) >= self._large_bytes else [data]
         if len(data) > self._small_bytes:
             self._check_bytes(parts)
-            self._check_depth(value, parts[0], copy)
+            self._check_depth(value, parts[0], partial(copy, *given))
         return parts
 
     def _lift(self, value: Any) -> list[bytes]:
