@@ -12,8 +12,8 @@ import vista
 from tests.peers.system import PROMPT, chain, ended, join, links, meet, peering, seen
 from vista.errors import CallError
 from vista.kernel.kernel import creator_id
+from vista.kernel.table import DEPARTING
 from vista.limits import Limits
-from vista.peering.moves import DEPARTING
 from vista.testing import SimulatedNode, World
 
 SEED = 4

@@ -19,6 +19,7 @@ from tests.peers.system import (
     meet,
     peering,
     seen,
+    start,
 )
 from vista.testing import SimulatedNode, World
 
@@ -162,6 +163,25 @@ def test_a_call_that_is_held_is_not_sent_when_it_has_ended(world: World) -> None
     assert peering(b).ways.holds == {}
 
 
+def test_a_way_in_use_is_held_too_when_it_changes(world: World) -> None:
+    a, b, c = chain(world, "abc")
+    join(a, c)
+    own = bell(c)
+    far = seen(a, own)
+    world.pass_time(5.0)
+    far.hear.post("before")
+    # As when something is sent in the midst of a change of routes.
+    node, ways = c.kernel.table.node, peering(a).ways
+    assert node in peering(a).near
+    others = [link.number for link in peering(a).links.values() if link.node != node]
+    ways.changed(node, others[0], 1)
+    far.hear.post("held")
+    assert len(ways.holds[node].rows) == 1
+    world.pass_time(5.0)
+    assert own.list_heard() == ["before", "held"]
+    assert_rest(a, b, c)
+
+
 def test_what_is_held_is_bounded(world: World) -> None:
     a, b, c = chain(world, "abc", limits=vista.Limits(link_messages_max=30))
     far = seen(a, bell(c))
@@ -285,3 +305,22 @@ def test_a_node_with_one_link_more_keeps_its_calls_when_that_ends(world: World) 
     world.network.lose("b", "c")
     assert ended(world, [ring]) == ["rung"]
     assert len(links(a)) == 2
+
+
+@pytest.mark.parametrize("posts", [0, 2])
+def test_only_posts_count_as_lost_where_a_node_ended_that_they_were_passed_on_for(
+    world: World, posts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b, c = chain(world, "abc")
+    far = seen(a, bell(c))
+    ringing = start(a, lambda: far.ring(100.0))
+    world.pass_time(2.0)
+    # The words by which the call is ended come to the relay when the node beyond is gone.
+    world.network.slow("a", "b", 1000.0)
+    ringing.cancel()
+    for _ in range(posts):
+        a.call(lambda: far.hear.post(1))
+    world.crash("c")
+    world.pass_time(60.0)
+    assert b.kernel.counters.posts_lost == posts
+    assert caplog.text.count("a post was lost") == posts

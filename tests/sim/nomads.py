@@ -9,8 +9,7 @@ import vista
 from tests.sim.meeting import CALM_SECONDS, Meeting, meet, peering_of
 from vista.kernel.current import kernel
 from vista.kernel.futures import Future
-from vista.kernel.table import Record
-from vista.peering.moves import DEPARTING
+from vista.kernel.table import DEPARTING, Record
 from vista.testing import Event, Failure, SimulatedNode, World, run_seed
 
 TRAVEL_SECONDS = 0.8

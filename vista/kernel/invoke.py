@@ -31,7 +31,7 @@ from vista.kernel.hot import ATOMS, RefMethod, SpecialMethod
 from vista.kernel.keeping import await_kept, reply
 from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import Ref
-from vista.kernel.table import GONE, PASSING, QUEUED, Record
+from vista.kernel.table import ARRIVED, DEPARTING, GONE, PASSING, QUEUED, Record
 from vista.kernel.threads import KillThread, Worker
 from vista.values import copy_arguments, copy_exception, copy_value
 
@@ -122,8 +122,13 @@ class Invoker:
         if record.idle is GONE:
             self._deliver_gone(message)
             return
-        if record.state is PASSING and method.preemptable:
-            monitor.release(record)
+        if method.preemptable:
+            if record.state is PASSING:
+                monitor.release(record)
+            elif record.state is not record.idle and _is_moving(record):
+                # It was ready before the move began.
+                monitor.line_up(record, message)
+                return
         if future is not None:
             if future._done:
                 if not method.preemptable:
@@ -249,8 +254,10 @@ class Invoker:
             return False
         if method.preemptable:
             ready = self.kernel.threads.ready
-            return len(ready) < 64 and all(
-                type(item) is not tuple or item[RECORD] is not record for item in ready
+            return (
+                len(ready) < 64
+                and all(type(item) is not tuple or item[RECORD] is not record for item in ready)
+                and (record.state is record.idle or not _is_moving(record))
             )
         return record.state is record.idle or record.state is worker
 
@@ -393,7 +400,7 @@ class Invoker:
         threads = self.kernel.threads
         if record.idle is GONE:
             self._deliver_gone(message)
-        elif method.preemptable:
+        elif method.preemptable and (record.state is record.idle or not _is_moving(record)):
             if len(threads.ready) >= self.messages_max:
                 self.kernel.counters.overloads += 1
                 raise Overloaded(f"{len(threads.ready)} messages wait to be run on this node")
@@ -459,6 +466,12 @@ class Invoker:
         if found is None:
             raise NoSuchMethod(record.entry.explain(method.name))
         return record, found
+
+
+def _is_moving(record: Record) -> bool:
+    """Whether nobody gets into an object, not even who takes no turn in it."""
+    state = record.state
+    return state is DEPARTING or state is ARRIVED
 
 
 def _taken(worker: Worker) -> Message | None:

@@ -126,8 +126,8 @@ class Calls:
         if (
             not isinstance(error, PeerLost | NoSuchObject)
             or id.serial == 0
-            or moves.is_searching
-            or not moves.search(id)
+            or moves.searches.is_sending
+            or not moves.searches.begin(id)
         ):
             return False
         return moves.hold(id, row, parts, user)
@@ -259,7 +259,9 @@ class Calls:
         With ``answer`` the node can be reached and is told: it may have called after it gave up
         what this is about.
         """
-        for future in [one for one in self.pending.values() if one.node == node]:
+        futures = [one for one in self.pending.values() if one.node == node]
+        # A fence last: its end has what is held sent, but for calls that have ended.
+        for future in sorted(futures, key=lambda one: one.target == NOBODY):
             future.fail(PeerLost(f"{future.words}: {reason}"))
         for key in [key for key in self.served if key[0] == node]:
             # Taken from the table first where nobody awaits the answer.
@@ -271,12 +273,6 @@ class Calls:
     def last_number(self) -> int:
         """The number of the latest call of this node."""
         return self._number
-
-    def fail_seen(self, node: bytes, number: int) -> None:
-        """End the calls to a node that it has had and whose answers may be lost."""
-        for future in list(self.pending.values()):
-            if future.node == node and future.number <= number:
-                future.fail(PeerLost(f"{future.words}: the way from it broke"))
 
     def expect(self, node: bytes, name: str) -> RemoteFuture:
         """Return the future of a call that is about to be sent to a node."""
@@ -291,23 +287,26 @@ class Calls:
 
     # --- from other nodes ------------------------------------------------------------------
 
-    def serve(self, origin: bytes, row: Sequence[Any], user: str) -> None:
-        """Run a CALL of node ``origin`` in the name of ``user``."""
+    def serve(self, origin: bytes, row: Sequence[Any], user: str, *, brought: bool = False) -> None:
+        """Run a CALL of node ``origin`` in the name of ``user``.
+
+        One that waited until its object was ``brought`` came in its turn.
+        """
         _, (number, _, target, sender), name, _, chain, parts = row
         kernel = self.kernel
+        in_turn = brought or self.voids.admits(origin, number)
         record = kernel.table.records.get(target)
         if record is None and target == NOBODY:
             self._peering.ways.answer_fence(origin, number)
             return
-        if record is None and (pager := kernel.pager_of(target)) is not None:
+        if record is None and in_turn and (pager := kernel.pager_of(target)) is not None:
             pager.bring(Id(target), lambda error: self._serve_brought(origin, row, user, error))
             return
         served = Served(self, origin, number, record, name)
         if self.served.setdefault((origin, number), served) is not served:
             return
-        self.voids.seen[origin] = number
-        if self.voids.covers(origin, number):
-            served.fail(PeerLost(f"{served.words}: the way changed, and it was given up"))
+        if not in_turn:
+            served.fail(PeerLost(f"{served.words}: it came late, over a way that broke"))
             return
         try:
             if record is None and self._peering.moves.has_moved(target):
@@ -333,7 +332,7 @@ class Calls:
     ) -> None:
         """Run a CALL whose object was not here and has been brought, or could not be."""
         if error is None:
-            self.serve(origin, row, user)
+            self.serve(origin, row, user, brought=True)
         else:
             served = Served(self, origin, row[1][0], None, row[2])
             if self.served.setdefault((origin, served.number), served) is served:
@@ -360,18 +359,20 @@ class Calls:
         self, origin: bytes, row: Sequence[Any], user: str, error: BaseException | None
     ) -> None:
         if error is None:
-            self.take_post(origin, row, user)
+            self.take_post(origin, row, user, brought=True)
         else:
             self.kernel.note_lost_post(str(error))
 
-    def take_post(self, origin: bytes, row: Sequence[Any], user: str) -> None:
+    def take_post(
+        self, origin: bytes, row: Sequence[Any], user: str, *, brought: bool = False
+    ) -> None:
         """Run a POST in the name of ``user``; one that cannot be is counted and logged."""
         _, (number, _, target, sender), name, _, parts = row
         kernel = self.kernel
         if target == NOBODY:
             self._peering.ways.take_word(origin, name, parts)
             return
-        if self.voids.covers(origin, number):
+        if not brought and not self.voids.admits(origin, number):
             # It would come after what was sent later.
             kernel.note_lost_post(f"{name!r:.60} came late, over a way that broke")
             return

@@ -14,8 +14,7 @@ After the original's copying by ``encodeObject`` and ``importObject``; the origi
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import (
@@ -27,26 +26,21 @@ from vista.errors import (
 from vista.ids import NODE_BYTES, Id
 from vista.kernel import encoding, monitor
 from vista.kernel.access import AccessControlList, checked_acl
-from vista.kernel.current import METHOD, PARENT, Context, current
+from vista.kernel.current import METHOD, PARENT, current
 from vista.kernel.futures import Future
 from vista.kernel.inspection import own_thread_id
 from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.refs import Ref, point
-from vista.kernel.table import GONE, Absent, Record, State
+from vista.kernel.table import ARRIVED, DEPARTING, GONE, Absent, Record
 from vista.kernel.upgrade import quiesce
 from vista.peering.handovers import HandOvers
 from vista.peering.remote import CALLER, CHAIN
+from vista.peering.searches import Searches
 from vista.peering.waiting import Arrivals, Fence, is_preemptable
 from vista.wire.frames import CHAIN_LINK_BYTES, FENCE, FENCED, MOVED, Part, Row
 
 if TYPE_CHECKING:
     from vista.peering.peering import Peering
-
-ARRIVED: Final = State("ARRIVED")
-"""Of a record: here, but what was sent to its old home must come first."""
-
-DEPARTING: Final = State("DEPARTING")
-"""Of a record: on its way to another node, so nobody gets in."""
 
 _LOOK_AGAIN_SECONDS = 1.0
 _TELL_AGAIN_SECONDS = 1.0
@@ -63,7 +57,6 @@ class Moves:
 
     ``places`` says of objects that are elsewhere where they went; ``fences`` are what waits, by the
     object's Id. ``doubts`` are the threads that ask whether an object left, by its Id.
-    ``is_searching`` is True while messages are sent that waited for a search.
     """
 
     def __init__(self, peering: Peering) -> None:
@@ -80,7 +73,7 @@ class Moves:
         self._departing: dict[bytes, list[tuple[bytes, int]]] = {}
         self.arrivals: dict[bytes, Arrivals] = {}
         self.doubts: dict[bytes, Id] = {}
-        self.is_searching = False
+        self.searches = Searches(peering, self)
         self._told: dict[tuple[bytes, bytes], float] = {}
         peering.watchers.append(self._note_node)
 
@@ -130,7 +123,8 @@ class Moves:
                 self._resolve(creator, id, token, run, doubt)
             self._depart(record, id, creator._id.node)
         except BaseException:
-            monitor.release(record)
+            waiting, record.queue = record.queue or (), monitor.new_queue()
+            self._let_in(record, waiting)
             raise
         finally:
             if self._peering.link_to(creator._id.node) is not None:
@@ -250,22 +244,22 @@ class Moves:
         record.state = ARRIVED
         if record.queue is None:
             record.queue = monitor.new_queue()
-        self.arrivals[id] = Arrivals(record, origin, self._peering.node)
+        self.arrivals[id] = Arrivals(record, origin, before, self._peering.node)
         for name in services:
             if kernel.services.get_local(name) is None:
                 kernel.services.register(name, record)
             else:
                 _log.error("service %r of %s is taken here: it has that name no more", name, record)
+        own = Fence(id, before, self._peering.node)
         fence = self.fences.get(id)
-        if fence is None or not fence.old:
-            own = Fence(id, before, self._peering.node)
-            if fence is not None:
-                # A search, which this ends; what it holds was not sent anywhere.
-                own.held = fence.held
-            self._send_fence(own)
-        else:
-            # Sent along all the way that messages of this node took, it comes back by here.
-            fence.new = self._peering.node
+        if fence is not None:
+            # What it holds was not sent anywhere. An earlier fence may have been where the object
+            # was while messages waited for it there: this one goes behind those.
+            own.held = fence.held
+            if self._numbers.pop(fence.number, None) is not None:
+                # Not of a search, whose questions are still to end.
+                fence.cancel_timer()
+        self._send_fence(own)
 
     def arrival(self, id: bytes) -> Arrivals | None:
         """Return where messages from other nodes wait for an object that has just arrived."""
@@ -283,11 +277,15 @@ class Moves:
         if record is None or arrivals is None or record.state is not ARRIVED:
             return
         waiting, record.queue = arrivals.in_order(), monitor.new_queue()
+        self._let_in(record, waiting)
+
+    def _let_in(self, record: Record, waiting: Iterable[Any]) -> None:
+        """Let go of an object that nobody got into, in the order of those who waited."""
         for item in waiting:
             if is_preemptable(item):
                 self._kernel.threads.make_ready(item)
             else:
-                record.queue.append(item)
+                monitor.line_up(record, item)
         monitor.release(record)
 
     # --- knowing where ---------------------------------------------------------------------
@@ -332,51 +330,6 @@ class Moves:
         fence.held.append(lambda: self._peering.calls.resend(id, row, parts, user))
         return True
 
-    # --- searching -------------------------------------------------------------------------
-
-    def search(self, id: Id) -> bool:
-        """Ask the peers where an object is whose node cannot be reached; whether anybody is asked.
-
-        Messages for it are held meanwhile; when nobody knows, they fail as they would have.
-        """
-        asked = [
-            self._peering.calls.start(nobody, creator._id, "locate_object", (id,), {})
-            for creator in self._peering.creators()
-            for nobody in (Context(self._kernel, None, self._kernel.user),)
-        ]
-        if not asked:
-            return False
-        search = self.fences[id] = Fence(id, b"", b"")
-        left = len(asked)
-
-        def note(asked_node: bytes, answer: Future) -> None:
-            nonlocal left
-            left -= 1
-            place = None if answer._error is not None else answer._value
-            if self.fences.get(id) is not search:
-                return
-            # Who only heard of it may have heard less than this node: two could send to each other.
-            if isinstance(place, Ref) and place._id.node == asked_node:
-                self._found(search, asked_node)
-            elif left == 0:
-                self._found(search, b"")
-
-        for question in asked:
-            question.on_done(partial(note, question.node))
-        return True
-
-    def _found(self, search: Fence, node: bytes) -> None:
-        """Send what was held to where the object is, or else to where it fails."""
-        del self.fences[search.id]
-        if node:
-            self.places[search.id] = node
-        self.is_searching = True
-        try:
-            for send in search.held:
-                send()
-        finally:
-            self.is_searching = False
-
     def locate(self, id: Id) -> Ref | None:
         """Return the ObjectCreator of the node where an object is, if this node knows."""
         if id in self._kernel.table.records:
@@ -389,14 +342,19 @@ class Moves:
     def _send_fence(self, fence: Fence) -> None:
         self.fences[fence.id] = fence
         self._number += 1
-        number = self._number
+        fence.number = number = self._number
         self._numbers[number] = fence
         kernel = self._kernel
-        # Who hears nothing for that long takes a link for lost; what was on its way is, too.
+        # Who hears nothing for ``loss_seconds`` takes a link for lost, and what was on its way. Two
+        # such ways there are at least: to the old home, and from that to the next one.
         fence.timer = kernel.timers.call_later(
-            kernel.limits.loss_seconds, lambda: self._end_fence(number)
+            2 * kernel.limits.loss_seconds, lambda: self._end_fence(number)
         )
         row = (FENCE, number, fence.id)
+        if fence.old == self._peering.node:
+            # This run of the node has sent nothing away.
+            self._end_fence(number)
+            return
         try:
             self._peering.send(fence.old, row, (), self._kernel.user)
         except CallError:
@@ -449,8 +407,7 @@ class Moves:
         fence = self._numbers.pop(number, None)
         if fence is None:
             return
-        if fence.timer is not None:
-            fence.timer.cancel()
+        fence.cancel_timer()
         del self.fences[fence.id]
         if fence.new != self._peering.node:
             self.places[fence.id] = fence.new
@@ -458,12 +415,28 @@ class Moves:
             send()
         self._open(fence.id)
 
+    def way_broke(self, node: bytes) -> None:
+        """Send again the fences that went to a node by a way that broke.
+
+        The next way leads behind what was sent before as well: what is late there is void.
+        """
+        for number, fence in list(self._numbers.items()):
+            if fence.old == node and number in self._numbers:
+                fence.cancel_timer()
+                del self._numbers[number]
+                self._send_fence(fence)
+
     def _note_node(self, node: bytes, via: bytes | None) -> None:
-        """End what waits for a node that is lost."""
+        """End what waits to go to a node that is lost.
+
+        Not what waits for one to answer: links on the way there may still carry what was sent
+        before, for as long as the fence may take. It is sent again when the node is back.
+        """
         if via is not None:
+            self.way_broke(node)
             return
         for number, fence in list(self._numbers.items()):
-            if node in (fence.old, fence.new):
+            if node == fence.new:
                 self._end_fence(number)
         self.handovers.forget_node(node)
         for key in [key for key in self._told if key[1] == node]:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from vista.errors import Overloaded
 from vista.kernel.current import FUTURE, METHOD
 from vista.peering.remote import Served
 
@@ -21,48 +22,60 @@ class Fence:
     It went to node ``old``, and the messages go to ``new``. A search has neither.
     """
 
-    __slots__ = ("held", "id", "new", "old", "timer")
+    __slots__ = ("held", "id", "new", "number", "old", "timer")
 
     def __init__(self, id: Id, old: bytes, new: bytes) -> None:
         self.id = id
         self.old = old
         self.new = new
         self.held: deque[Callable[[], None]] = deque()
+        self.number = 0
         self.timer: Timer | None = None
+
+    def cancel_timer(self) -> None:
+        """Let time end it no longer."""
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 class Arrivals:
     """Messages for an object that came from node ``home`` and does not answer yet.
 
-    First are those that ``home`` passes on, and those that this node, ``here``, held back itself.
-    What others send comes behind: earlier messages of theirs may have gone by this node to
-    ``home``, and be on their way back.
+    First are those that ``home`` passes on, and ``before``, where this node, ``here``, believed the
+    object; and those that this node held back itself. What others send comes behind: earlier
+    messages of theirs may have gone by this node, and be on their way back. Last are those that
+    objects of this node have sent since it came, which stand in its queue: earlier ones may come
+    back by any node.
     """
 
-    __slots__ = ("_first", "_here", "_home", "_record", "origin")
+    __slots__ = ("_first", "_nodes", "_others", "_record", "origin")
 
-    def __init__(self, record: Record, home: bytes, here: bytes) -> None:
+    def __init__(self, record: Record, home: bytes, before: bytes, here: bytes) -> None:
         self.origin = here
         self._first: deque[Any] = deque()
+        self._others: deque[Any] = deque()
         self._record = record
-        self._home = home
-        self._here = here
+        self._nodes = (home, before, here)
 
     def append(self, message: Any) -> None:
-        """Take a message; a post is of the node in ``origin``, a call of the one that it names."""
+        """Take a message; a post is of the node in ``origin``, a call of the one that it names.
+
+        Raises `Overloaded` when too many wait.
+        """
+        kernel = self._record.kernel
+        if len(self) >= kernel.messages_max:
+            kernel.counters.overloads += 1
+            raise Overloaded(f"{len(self)} messages wait for an object that has just come here")
         future = message[FUTURE]
         origin = future.origin if isinstance(future, Served) else self.origin
-        if origin in (self._home, self._here) or self._record.queue is None:
-            self._first.append(message)
-        else:
-            self._record.queue.append(message)
+        (self._first if origin in self._nodes else self._others).append(message)
 
     def in_order(self) -> list[Any]:
-        """Return the messages in the order in which they are to be run, those of here included."""
-        return [*self._first, *(self._record.queue or ())]
+        """Return the messages in the order in which they are to be run."""
+        return [*self._first, *self._others, *(self._record.queue or ())]
 
     def __len__(self) -> int:
-        return len(self._first)
+        return len(self._first) + len(self._others)
 
 
 def is_preemptable(item: Any) -> bool:

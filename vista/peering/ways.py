@@ -59,8 +59,8 @@ VOID: Final = "void"
 """Method of a POST to `NOBODY`, with the number of a call: it and those before it are given up."""
 
 DROPPED: Final = "dropped"
-"""Method of a POST to `NOBODY`, with the number of the last call that came before the node was
-lost: it and those before it get no answer."""
+"""Method of a POST to `NOBODY`, with the number of the last message that came before the node was
+lost. One who lost nobody meanwhile has sent it after what he gave up last, and breaks."""
 
 LOST: Final = "lost"
 """Method of a POST to `NOBODY`, with a node: what was passed on for it may be lost."""
@@ -106,6 +106,7 @@ class Ways:
         if self._epochs.get(node, epoch) != epoch:
             calls.voids.forget(node)
         self._epochs[node] = epoch
+        calls.voids.given_up[node] = calls.last_number
         self._say(node, VOID, calls.last_number)
         if node in calls.voids.seen:
             self._say(node, DROPPED, calls.voids.seen[node])
@@ -142,8 +143,12 @@ class Ways:
         hold = self.holds.get(node)
         if hold is not None:
             hold.given_up = True
-        self._peering.calls.lose(node, "the way to it broke", answer=True)
-        self._say(node, BREAK, self._peering.calls.last_number)
+        calls = self._peering.calls
+        calls.voids.given_up[node] = calls.last_number
+        # First: what the end of a call has sent must not be given up with it.
+        self._say(node, BREAK, calls.last_number)
+        calls.lose(node, "the way to it broke", answer=True)
+        self._peering.moves.way_broke(node)
 
     def _say(self, node: bytes, word: str, *args: Any) -> None:
         """Send a word to another peering, past everything that is held."""
@@ -210,9 +215,10 @@ class Ways:
             return
         link = peering.link_to(node)
         if link is not None and not (row[0] == CALL and peering.calls.is_over(row)):
-            if row[0] == POST:
+            if row[0] in (CALL, POST):
                 # It was on no way that broke; what the other node was told to be void is older.
-                row = peering.calls.renumbered(row)
+                number = HEAD.unpack(row[1])[0]
+                row = peering.calls.renumbered(row, peering.calls.pending.get(number))
             link.append(self._wrapped(link, node, origin, hops, row), buffers, force=True)
         elif row[0] == POST:
             self._kernel.note_lost_post("the node was lost that it was for")
@@ -253,8 +259,7 @@ class Ways:
 
     def _may_hold(self, origin: bytes, row: Row) -> bool:
         # What this node sent itself and comes back may be a fence, which would wait for itself.
-        is_word = row[0] == POST and HEAD.unpack(row[1])[2] == NOBODY
-        return origin != self._peering.node and not is_word
+        return origin != self._peering.node and not _is_word(row)
 
     def answer_overloaded(
         self, link: Link, node: bytes, origin: bytes, number: int, error: Overloaded
@@ -266,7 +271,8 @@ class Ways:
 
     def _bounce(self, node: bytes, origin: bytes, row: Row, error: CallError) -> None:
         if row[0] != CALL:
-            self._kernel.note_lost_post(f"a message passed on for another node: {error}")
+            if row[0] == POST and not _is_word(row):
+                self._kernel.note_lost_post(f"a message passed on for another node: {error}")
             if isinstance(error, (PeerLost, NoSuchObject)) and origin != self._peering.node:
                 self._say(origin, LOST, node)
             return
@@ -299,7 +305,9 @@ class Ways:
                 calls.voids.note(origin, number)
             case "break", (int(number),) if not calls.voids.covers(origin, number + 1):
                 calls.voids.note(origin, number)
+                calls.voids.given_up[origin] = calls.last_number
                 calls.lose(origin, "the way from it broke", answer=True)
+                self._peering.moves.way_broke(origin)
             case "fenced", (int(number),):
                 fence = calls.pending.get(number)
                 if fence is not None and fence.node == origin:
@@ -311,6 +319,12 @@ class Ways:
                 # A later one has come first, over another way.
                 return
             case "dropped", (int(number),):
-                calls.fail_seen(origin, number)
+                if number > calls.voids.given_up.get(origin, -1):
+                    self._broke(origin)
             case _:
                 raise RemoteProtocolError(f"a peering was told {word!r:.60}")
+
+
+def _is_word(row: Row) -> bool:
+    """Whether a message is one that peerings say to each other, and no object's."""
+    return row[0] == POST and bool(HEAD.unpack(row[1])[2] == NOBODY)

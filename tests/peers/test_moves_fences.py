@@ -1,0 +1,261 @@
+"""What waits while an object moves, when the ways to where it was change or break meanwhile."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+import pytest
+
+import vista
+from tests.peers.system import PROMPT, bell, chain, ended, join, meet, peering, seen
+from tests.peers.test_moves import at_rest, creator, move
+from vista.limits import Limits
+from vista.peering.voids import Voids
+from vista.peering.waiting import Arrivals
+from vista.testing import SimulatedNode, World
+from vista.wire.frames import NOBODY, POST
+
+
+class Pilgrim(vista.Object):
+    """Writes down what it is told."""
+
+    def create(self) -> None:
+        self.numbers: list[int] = []
+
+    def write(self, number: int) -> int:
+        self.numbers.append(number)
+        return len(self.numbers)
+
+    def read(self) -> list[int]:
+        return self.numbers
+
+
+class Silent(vista.Object):
+    """A meta object that answers nothing."""
+
+    def forward_method_invocation(self, *args: object) -> None:
+        vista.sleep(1e6)
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World(3, conditions=PROMPT) as world:
+        yield world
+
+
+def pilgrim_at(node: SimulatedNode) -> vista.Ref:
+    made: vista.Ref = node.call(vista.create, Pilgrim)
+    return made
+
+
+def leave(world: World, near: SimulatedNode, far: SimulatedNode, ref: vista.Ref) -> None:
+    """Have an object leave far for near, which has its state and does not know the object yet."""
+    far.spawn(lambda: vista.move(seen(far, ref), creator(near)))
+    pending = peering(far).calls.pending
+    world.drive(lambda: any(call.name == "commit_object" for call in pending.values()), 10.0)
+
+
+def come(world: World, node: SimulatedNode, ref: vista.Ref) -> None:
+    """Let an object arrive, which is not let loose before a fence has come back."""
+    id = ref._id
+    world.drive(lambda: id in peering(node).moves.arrivals, 10.0)
+
+
+def test_an_answer_to_an_earlier_fence_does_not_let_an_object_loose_that_came_since(
+    world: World,
+) -> None:
+    nodes = a, b, c = chain(world, "abc")
+    pilgrim = pilgrim_at(b)
+    move(b, pilgrim, c)
+    id = pilgrim._id
+    leave(world, a, c, pilgrim)
+    world.network.slow("a", "b", 1000.0)
+    peering(a).moves.take_moved(creator(b).node, id, creator(c).node)
+    earlier = peering(a).moves.fences[id].number
+    come(world, a, pilgrim)
+    peering(a).moves.take_fenced(creator(c).node, earlier)
+    assert id in peering(a).moves.arrivals
+    at_rest(world, nodes)
+
+
+def test_what_was_sent_before_its_node_was_lost_is_not_overtaken_when_that_is_back(
+    world: World,
+) -> None:
+    nodes = a, _, b = chain(world, "amb")
+    pilgrim = pilgrim_at(b)
+    leave(world, a, b, pilgrim)
+    world.network.slow("a", "m", 5000.0)
+    for number in range(10):
+        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
+    come(world, a, pilgrim)
+    for number in range(10, 20):
+        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
+    world.network.lose("m", "b")
+    world.drive(lambda: creator(b).node not in peering(a).nodes(), 4.0)
+    assert creator(b).node not in peering(a).nodes()
+    meet(a, [b])
+    world.network.slow("a", "m", 1.0)
+    world.pass_time(20.0)
+    assert a.call(lambda: seen(a, pilgrim).read()) == list(range(20))
+    at_rest(world, nodes)
+
+
+def test_what_is_under_way_for_longer_than_a_link_may_be_silent_is_not_overtaken(
+    world: World,
+) -> None:
+    nodes = a, _, b = chain(world, "amb")
+    pilgrim = pilgrim_at(b)
+    leave(world, a, b, pilgrim)
+    world.network.slow("a", "m", 4000.0)
+    world.network.slow("m", "b", 5000.0)
+    for number in range(10):
+        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
+    come(world, a, pilgrim)
+    for number in range(10, 20):
+        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
+    world.pass_time(25.0)
+    assert a.call(lambda: seen(a, pilgrim).read()) == list(range(20))
+    world.network.slow("a", "m", 1.0)
+    world.network.slow("m", "b", 1.0)
+    at_rest(world, nodes)
+
+
+def test_a_fence_that_was_lost_with_its_way_goes_the_next_one(world: World) -> None:
+    nodes = a, b, c = chain(world, "abc")
+    join(c, a)
+    for node in nodes:
+        meet(node, [other for other in nodes if other is not node])
+    pilgrim = pilgrim_at(b)
+    leave(world, a, b, pilgrim)
+    world.network.slow("a", "b", 5000.0)
+    come(world, a, pilgrim)
+    writing = a.spawn(lambda: seen(a, pilgrim).write(1))
+    world.pass_time(1.0)
+    assert not writing.done()
+    world.network.refuse("a")
+    world.network.refuse("b")
+    world.network.lose("a", "b")
+    routing = peering(a).routing
+    world.drive(lambda: routing.hops_to(creator(b).node) == 2, 8.0)
+    assert ended(world, [writing], 2.5) == [1]
+    world.network.heal()
+    at_rest(world, nodes)
+
+
+def test_what_this_node_believed_elsewhere_comes_before_what_it_sends_since(world: World) -> None:
+    nodes = a, b, c = chain(world, "abc")
+    join(c, a)
+    for node in nodes:
+        meet(node, [other for other in nodes if other is not node])
+    pilgrim = pilgrim_at(b)
+    move(b, pilgrim, c)
+    leave(world, a, c, pilgrim)
+    world.network.slow("a", "b", 1000.0)
+    for number in range(10):
+        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
+    come(world, a, pilgrim)
+    # Node b goes by this, and passes on straight to a.
+    peering(b).moves.places[pilgrim._id] = creator(a).node
+    for number in range(10, 20):
+        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
+    world.pass_time(10.0)
+    assert a.call(lambda: seen(a, pilgrim).read()) == list(range(20))
+    at_rest(world, nodes)
+
+
+def test_what_was_sent_from_here_comes_behind_all_that_may_have_gone_by_here(world: World) -> None:
+    node, _ = chain(world, "ab")
+    record = node.kernel.table.records[pilgrim_at(node)._id]
+    record.queue = deque([("since", *[None] * 8)])
+    arrivals = Arrivals(record, b"home", b"before", b"here")
+    for origin in (b"other", b"before", b"home", b"other", b"here"):
+        arrivals.origin = origin
+        arrivals.append((origin, *[None] * 8))
+    words = [message[0] for message in arrivals.in_order()]
+    assert words == [b"before", b"home", b"here", b"other", b"other", "since"]
+    record.queue = None
+
+
+def test_a_fence_that_was_lost_with_its_node_goes_when_that_is_back(world: World) -> None:
+    nodes = a, _, b = chain(world, "amb")
+    pilgrim = pilgrim_at(b)
+    leave(world, a, b, pilgrim)
+    world.network.slow("m", "b", 5000.0)
+    come(world, a, pilgrim)
+    writing = a.spawn(lambda: seen(a, pilgrim).write(1))
+    world.pass_time(0.5)
+    world.network.slow("m", "b", 1.0)
+    world.network.lose("m", "b")
+    world.drive(lambda: creator(b).node not in peering(a).nodes(), 4.0)
+    meet(a, [b])
+    assert ended(world, [writing], 3.0) == [1]
+    at_rest(world, nodes)
+
+
+def test_what_waits_for_an_object_that_has_come_is_bounded(world: World) -> None:
+    b, a, c = chain(world, "bac", limits=Limits(mailbox_messages_max=30))
+    pilgrim = pilgrim_at(b)
+    leave(world, a, b, pilgrim)
+    world.network.slow("a", "b", 5000.0)
+    come(world, a, pilgrim)
+    peering(c).moves.places[pilgrim._id] = creator(a).node
+    for number in range(50):
+        c.call(lambda n=number: seen(c, pilgrim).write.post(n))
+    world.pass_time(0.5)
+    assert a.kernel.counters.posts_lost == 20
+
+
+def test_a_search_ends_when_a_peer_does_not_answer(world: World) -> None:
+    a, b, c = chain(world, "abc")
+    pilgrim = pilgrim_at(a)
+    c.call(lambda: vista.here().set_meta(vista.create(Silent)))
+    world.crash("a")
+    world.drive(lambda: creator(a).node not in peering(b).nodes(), 60.0)
+    call = b.spawn(lambda: seen(b, pilgrim).read())
+    (error,) = ended(world, [call], b.kernel.limits.loss_seconds + 1.0)
+    assert isinstance(error, vista.PeerLost)
+    assert (peering(b).moves.fences, peering(b).calls.pending) == ({}, {})
+
+
+def test_what_comes_after_a_later_message_is_late() -> None:
+    voids = Voids(10)
+    assert [voids.admits(b"n", number) for number in (5, 7, 6, 7, 8)] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
+    voids.note(b"n", 9)
+    assert [voids.admits(b"n", number) for number in (9, 10)] == [False, True]
+
+
+def test_a_post_that_comes_after_a_later_one_of_its_node_is_lost(world: World) -> None:
+    _, b = chain(world, "ab")
+    own = bell(b)
+    parts = b.kernel.codec.encode_arguments(("item",), {})
+    for number, count in ((7, 1), (6, 1), (8, 2)):
+        row = [POST, (number, 0, own._id, NOBODY), "hear", "", parts]
+        peering(b).calls.take_post(b"far away!!", row, "operator")
+        world.pass_time(0.1)
+        assert len(own.list_heard()) == count
+    assert b.kernel.counters.posts_lost == 1
+
+
+@pytest.mark.parametrize("sent_since", [True, False])
+def test_a_node_that_did_not_lose_one_that_lost_it_gives_its_calls_up(
+    world: World, sent_since: bool
+) -> None:
+    a, b = chain(world, "ab")
+    calls = peering(a).calls
+    before = calls.last_number
+    call = seen(a, bell(b)).ring.future(5.0)
+    world.pass_time(0.1)
+    # As if b had lost a and reached it again, and the call had come before or after that.
+    last = calls.last_number if sent_since else before
+    peering(b).ways._say(creator(a).node, "dropped", last)
+    world.pass_time(0.1)
+    assert call.done() == sent_since
+    found = ended(world, [call])[0]
+    assert isinstance(found, vista.PeerLost) if sent_since else found == "rung"
