@@ -1,0 +1,154 @@
+"""The configuration of a replica or client, every bound in it with its unit and its reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+from apps.solidstate.pbft.quorums import Quorums
+from vista import BadValueError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What all members of a group agree on, and who this one is.
+
+    ``replica`` is this replica's number, or None for a client. Sources: the values of OSDI 1999,
+    section 7, where it gives any.
+    """
+
+    replicas: int = 4
+    """Replicas of the group: 3f + 1."""
+
+    replica: int | None = 0
+    """The number of this replica."""
+
+    clients: frozenset[str] = frozenset()
+    """The clients that may ask: what a replica keeps for each is bounded by their number."""
+
+    fast_reads: bool = False
+    """Whether reads are answered without ordering. Then every request waits for 2f + 1 equal
+    replies: with f + 1 a read could miss a write that was acknowledged before it."""
+
+    checkpoint_batches: int = 128
+    """Batches between two checkpoints: K. Each costs a digest of the pages that changed."""
+
+    window_batches: int = 256
+    """Batches that may be under way above the last stable checkpoint: L, at least 2 K."""
+
+    batch_requests_max: int = 100
+    """Requests in one batch."""
+
+    batch_bytes_max: int = 4 * 1024 * 1024
+    """Bytes of the operations of one batch."""
+
+    operation_bytes_max: int = 1024 * 1024
+    """Bytes of one operation."""
+
+    batch_delay_seconds: float = 0.002
+    """How long a request waits for others while batches are under way."""
+
+    batches_under_way_max: int = 8
+    """Batches the primary has under way before it lets requests gather: under load batches grow."""
+
+    clock_skew_seconds: float = 10.0
+    """How far a primary's clock may be ahead of a backup's."""
+
+    view_seconds: float = 1.0
+    """The least time a backup waits for a request to be executed before it asks for a new view."""
+
+    view_seconds_max: float = 60.0
+    """The longest such wait, however often it was doubled."""
+
+    view_turn_seconds: float = 600.0
+    """How long a replica may be primary while there are requests; then it is the next one's turn. A
+    primary that is as slow as patience allows has no more than its share of the time."""
+
+    view_latency_factor: float = 8.0
+    """A backup waits at least that many times as long as requests took of late: a system that is
+    starved has slow requests, and a view change would only add to its work."""
+
+    status_seconds: float = 0.2
+    """How often a replica says how far it is, when it is not idle."""
+
+    idle_status_seconds: float = 2.0
+    """How often it does when nothing happens."""
+
+    resend_batches_max: int = 16
+    """Batches about which messages are sent again in answer to one status."""
+
+    transfer_seconds: float = 0.5
+    """How long a replica waits for an answer to a fetch before it asks another one, and how long it
+    may be behind a stable checkpoint before it fetches the state."""
+
+    fetch_items_max: int = 64
+    """Batches or blobs asked for in one message."""
+
+    blob_bytes_max: int = 1024 * 1024
+    """Bytes of one page of the state."""
+
+    spare_batches_max: int = 16
+    """Batches kept for one sequence number: the ones a replica prepared in former views."""
+
+    reply_digest_bytes: int = 64
+    """Results up to this size are sent in full by every replica."""
+
+    retransmit_seconds: float = 0.5
+    """How long a client waits before it sends a request to all replicas, doubled each time."""
+
+    retransmit_seconds_max: float = 8.0
+    """The longest of these waits."""
+
+    @cached_property
+    def quorums(self) -> Quorums:
+        """The quorums of the group."""
+        return Quorums(self.replicas)
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """The numbers of the other replicas."""
+        return tuple(number for number in range(self.replicas) if number != self.replica)
+
+    @property
+    def reply_quorum(self) -> int:
+        """Equal replies that make a result: f + 1, or 2f + 1 where reads are fast."""
+        return self.quorums.certificate if self.fast_reads else self.quorums.weak
+
+    def validate(self) -> None:
+        """Raise `BadValueError` when a value, or how two of them relate, cannot work."""
+        Quorums(self.replicas)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                if field.name != "replica" and not (math.isfinite(value) and value > 0):
+                    raise BadValueError(f"{field.name} is {value}; it has to be above 0")
+        self._validate_relations()
+
+    def _validate_relations(self) -> None:
+        if self.replica is not None and not 0 <= self.replica < self.replicas:
+            raise BadValueError(f"replica {self.replica} is none of 0 to {self.replicas - 1}")
+        if self.window_batches < 2 * self.checkpoint_batches:
+            raise BadValueError(
+                f"window_batches is {self.window_batches}; with a checkpoint each "
+                f"{self.checkpoint_batches} batches it has to be twice that at least, or the "
+                f"primary waits for each checkpoint to become stable"
+            )
+        if self.operation_bytes_max > self.batch_bytes_max:
+            raise BadValueError(
+                "operation_bytes_max is above batch_bytes_max: no batch would hold it"
+            )
+        if self.view_seconds > self.view_seconds_max:
+            raise BadValueError("view_seconds is above view_seconds_max")
+        if self.view_turn_seconds < 2 * self.view_seconds:
+            raise BadValueError(
+                "view_turn_seconds is below twice view_seconds: views would not last"
+            )
+        if self.status_seconds > self.idle_status_seconds:
+            raise BadValueError("status_seconds is above idle_status_seconds")
+        if self.status_seconds > self.view_seconds:
+            raise BadValueError(
+                "status_seconds is above view_seconds: lost messages would be sent again too late"
+            )
+        if self.retransmit_seconds > self.retransmit_seconds_max:
+            raise BadValueError("retransmit_seconds is above retransmit_seconds_max")

@@ -1,0 +1,50 @@
+"""Signatures by Ed25519: the one place where PyNaCl is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nacl.exceptions import BadSignatureError
+from nacl.signing import SigningKey, VerifyKey
+
+from apps.solidstate.pbft.authentication import Principal
+from vista import BadValueError
+
+SIGNATURE_BYTES = 64
+"""Bytes of a signature."""
+
+
+class Ed25519Keyring:
+    """A `Keyring` of Ed25519 keys (RFC 8032).
+
+    ``group`` names the group and its configuration; ``seed`` is the secret of this member, 32
+    bytes; ``public`` holds everybody's public key. Raises `BadValueError` for a key that is none.
+    """
+
+    def __init__(self, group: bytes, seed: bytes, public: Mapping[Principal, bytes]) -> None:
+        self._prefix = len(group).to_bytes(4, "big") + group
+        try:
+            self._secret = SigningKey(seed)
+            self._public = {name: VerifyKey(key) for name, key in public.items()}
+        except (ValueError, TypeError) as error:
+            raise BadValueError(f"a key of 32 bytes is expected: {error}") from error
+
+    @property
+    def public_key(self) -> bytes:
+        """This member's public key, 32 bytes."""
+        return bytes(self._secret.verify_key)
+
+    def sign(self, body: bytes) -> bytes:
+        """Return this member's signature of ``body``, 64 bytes."""
+        return self._secret.sign(self._prefix + body).signature
+
+    def verify(self, principal: Principal, body: bytes, signature: bytes) -> bool:
+        """Tell whether ``signature`` is the principal's for ``body``."""
+        key = self._public.get(principal)
+        if key is None or len(signature) != SIGNATURE_BYTES:
+            return False
+        try:
+            key.verify(self._prefix + body, signature)
+        except BadSignatureError:
+            return False
+        return True

@@ -1,0 +1,227 @@
+"""View changes (OSDI 1999, section 4.4), and the patience with which primaries are met.
+
+The states of a replica and what takes it from one to another stand in `TRANSITIONS`.
+
+Three rules. That the view was left is on disk before the view-change message leaves, so that a
+restarted replica never votes in a view it left. Patience doubles with each view change and halves
+with each request executed in time, and is never less than some times what requests took of late. A
+deadline that is seen too late accuses this replica's own processor and not the primary.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.messages import NewView, PrePrepare, ViewChange
+from apps.solidstate.pbft.proofs import stable_of_view, start_of_view
+
+if TYPE_CHECKING:
+    from apps.solidstate.pbft.replica import Replica
+
+TRANSITIONS: dict[tuple[str, str], str] = {
+    # A watched request is late, or the primary is caught: for the next view.
+    ("active", "suspect"): "changing",
+    # The primary had its turn, and there were requests: for the next view.
+    ("active", "turn"): "changing",
+    # f + 1 others want higher views: for the least of them.
+    ("active", "joined"): "changing",
+    ("changing", "joined"): "changing",
+    # 2f + 1 want the view or higher ones, and its new-view message is late: for the next view.
+    ("changing", "suspect"): "changing",
+    # The new-view message of this view, or of a higher one, came.
+    ("changing", "new-view"): "active",
+    ("active", "new-view"): "active",
+}
+"""From a state and what happens to the next state; anything else cannot happen."""
+
+DOUBLINGS_MAX = 32
+"""How often patience doubles: far beyond any ``view_seconds_max``."""
+
+
+class Views:
+    """Which view a replica is in, and how it gets into the next one.
+
+    ``state`` is active or changing; ``votes`` has each replica's latest view-change message, and
+    ``new_view`` is what started the view.
+    """
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self.view = 0
+        self.state = "active"
+        self.votes: dict[int, ViewChange] = {}
+        self.new_view: NewView | None = None
+        self._late = math.inf
+        self._doublings = 0
+        self._turn_ends = math.inf
+
+    @property
+    def active(self) -> bool:
+        """Whether this replica takes part in its view, and is not on the way to it."""
+        return self.state == "active"
+
+    @property
+    def patience(self) -> float:
+        """How long the primary has for the watched request, or for its new-view message."""
+        config = self._replica.config
+        latency = config.view_latency_factor * self._replica.requests.latency
+        least: float = max(config.view_seconds, latency)
+        doubled: float = least * 2.0**self._doublings
+        return min(doubled, config.view_seconds_max)
+
+    @property
+    def deadline(self) -> float:
+        """When the primary is late, or its turn is over."""
+        return min(self._late, self._turn_ends)
+
+    def expect(self) -> None:
+        """Give the primary its time for a request that is watched from now on."""
+        if self.active:
+            self._late = self._replica.now + self.patience
+
+    def served(self) -> None:
+        """Note that requests were executed: the primary's turn has begun."""
+        if self.active and math.isinf(self._turn_ends):
+            self._turn_ends = self._replica.now + self._replica.config.view_turn_seconds
+
+    def progress(self) -> None:
+        """Note that the watched request was executed."""
+        self._doublings = max(0, self._doublings - 1)
+        if self.active:
+            self._late = math.inf
+
+    def excuse(self, lateness: float) -> None:
+        """Give everybody the time during which this replica was not running."""
+        self._late += lateness
+        self._turn_ends += lateness
+
+    def tick(self) -> None:
+        """Give up on a primary that is late, or let it have had its turn."""
+        if self.active and self._replica.now >= self._turn_ends:
+            self._change(self.view + 1, "turn", "the primary had its turn")
+        else:
+            self._change(self.view + 1, "suspect", "the primary is late")
+
+    def accuse(self, words: str) -> None:
+        """Leave the view of a primary that is proven to be faulty."""
+        replica = self._replica
+        replica.report("faulty", f"replica {replica.primary}: {words}", replica.primary)
+        self._change(self.view + 1, "suspect", words)
+
+    def _change(self, view: int, kind: str, words: str) -> None:
+        replica = self._replica
+        self._late = self._turn_ends = math.inf
+        if not replica.voting:
+            return
+        replica.report(kind, f"view {self.view} is left for {view}: {words}")
+        if kind != "turn":
+            self._doublings = min(self._doublings + 1, DOUBLINGS_MAX)
+        self.state = TRANSITIONS[self.state, kind]
+        self.view = view
+        self.new_view = None
+        replica.log.leave_view()
+        replica.append("view", view)
+        self._vote()
+        self._look()
+
+    def announce(self) -> None:
+        """Say again, after a restart, that the view was left."""
+        if not self.active and self._replica.voting:
+            self._vote()
+            self._look()
+
+    def _vote(self) -> None:
+        """Say what this replica has proof of, to all."""
+        replica = self._replica
+        proven = replica.checkpoints.proven
+        prepared = tuple(
+            entry.prepared
+            for entry in replica.log.entries()
+            if entry.prepared is not None and entry.sequence > proven.sequence
+        )
+        vote = replica.sign(ViewChange(self.view, proven, prepared, replica.me))
+        self.votes[replica.me] = vote
+        replica.broadcast(vote)
+
+    def on_view_change(self, sender: Principal, vote: ViewChange) -> None:
+        """Take a replica's view-change message."""
+        known = self.votes.get(vote.replica)
+        if vote.replica == self._replica.me or (known is not None and known.view >= vote.view):
+            return
+        if vote.view < self.view or (vote.view == self.view and self.active):
+            return
+        if self._replica.proofs.view_change(vote):
+            self.votes[vote.replica] = vote
+            self._join()
+            self._look()
+
+    def _join(self) -> None:
+        """Go along when f + 1 others, so a correct one, want higher views (section 4.5.2)."""
+        higher = sorted(vote.view for vote in self.votes.values() if vote.view > self.view)
+        if len(higher) >= self._replica.quorums.weak:
+            self._change(higher[0], "joined", "others left it")
+
+    def _supporters(self) -> list[ViewChange]:
+        votes = [self.votes[number] for number in sorted(self.votes)]
+        return [vote for vote in votes if vote.view == self.view]
+
+    def _look(self) -> None:
+        """See whether 2f + 1 want the view: then its primary starts it, or has its time.
+
+        Who wants a higher view has wanted this one, and says so no longer: without counting them,
+        two replicas could wait in one view for the third that is a view ahead, for ever.
+        """
+        replica = self._replica
+        least = replica.quorums.certificate
+        if self.active or sum(vote.view >= self.view for vote in self.votes.values()) < least:
+            return
+        if replica.primary == replica.me and len(self._supporters()) >= least:
+            self._start_view()
+        elif math.isinf(self._late):
+            self._late = replica.now + self.patience
+
+    def _start_view(self) -> None:
+        replica = self._replica
+        votes = self._supporters()
+        if not replica.voting or replica.me not in {vote.replica for vote in votes}:
+            return
+        orders = tuple(
+            replica.sign(PrePrepare(self.view, sequence, digest))
+            for sequence, digest in start_of_view(votes)
+        )
+        new_view = replica.sign(NewView(self.view, tuple(votes), orders))
+        self._enter(new_view)
+
+    def on_new_view(self, sender: Principal, new_view: NewView) -> None:
+        """Take the message that starts a view, from its primary or from who follows it."""
+        if new_view.view < self.view or (new_view.view == self.view and self.active):
+            return
+        if self._replica.quorums.primary(new_view.view) == self._replica.me:
+            return
+        if self._replica.proofs.new_view(new_view):
+            self._enter(new_view)
+
+    def _enter(self, new_view: NewView) -> None:
+        replica = self._replica
+        self.view = new_view.view
+        self.state = TRANSITIONS[self.state, "new-view"]
+        self.new_view = new_view
+        self._late = self._turn_ends = math.inf
+        self.votes = {n: vote for n, vote in self.votes.items() if vote.view > self.view}
+        replica.log.leave_view()
+        replica.append("new-view", new_view.row)
+        if replica.primary == replica.me:
+            replica.broadcast(new_view)
+        replica.report("view", f"view {self.view} starts")
+        stable = stable_of_view(new_view.view_changes)
+        replica.checkpoints.adopt(stable)
+        replica.ordering.enter_view(new_view.pre_prepares, stable.sequence)
+        replica.requests.enter_view()
+
+    def records(self) -> list[list[object]]:
+        """Return what stands in a compacted log about views."""
+        if self.new_view is not None:
+            return [["new-view", self.new_view.row]]
+        return [["view", self.view]] if self.view > 0 else []

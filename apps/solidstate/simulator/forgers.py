@@ -1,0 +1,230 @@
+"""Faulty replicas that attack view changes: false proofs, and storms of view-change messages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from apps.solidstate.pbft.authentication import Keyring, Principal
+from apps.solidstate.pbft.canonical import digest_of
+from apps.solidstate.pbft.messages import (
+    NULL_BATCH,
+    Batch,
+    Checkpoint,
+    Message,
+    NewView,
+    Prepare,
+    Prepared,
+    PrePrepare,
+    Proposal,
+    Stable,
+    ViewChange,
+)
+from apps.solidstate.pbft.proofs import start_of_view
+from apps.solidstate.simulator.host import Host
+from apps.solidstate.simulator.plan import STRATEGIES
+from apps.solidstate.simulator.strategies import (
+    Amnesiac,
+    Corrupting,
+    Equivocating,
+    Faulty,
+    Inventing,
+    Lying,
+    Replaying,
+    Rotten,
+    Silent,
+    Slow,
+    Twins,
+    Withholding,
+)
+
+if TYPE_CHECKING:
+    from apps.solidstate.simulator.group import Group
+
+FALSE = digest_of(b"what nobody proposed")
+
+
+class Forging(Faulty):
+    """Shows false proofs: certificates nobody made, checkpoints nobody has, views nobody wanted."""
+
+    def start(self) -> None:
+        """Start, and attack now and then while the storm lasts."""
+        self._batch: Batch | None = None
+        super().start()
+        self._later()
+
+    def _later(self) -> None:
+        schedule = self.group.schedule
+        schedule.at(schedule.now + self.random.uniform(0.1, 0.8), self._attack)
+
+    def _attack(self) -> None:
+        if self.replica is None or self.group.network.calm:
+            return
+        if self.random.random() < 0.5:
+            self._tell(self.random.choice((self._view_change, self._stable))())
+        else:
+            new_view = self._new_view()
+            self._tell(new_view)
+            if self._batch is not None:
+                order = PrePrepare(new_view.view, self._first(), self._batch.digest)
+                self._tell(self.propose(order, self._batch))
+        self._later()
+
+    def _tell(self, message: Message) -> None:
+        for to in range(self.group.plan.replicas):
+            if to != self.number:
+                self.group.network.send(self.number, to, message)
+
+    def _first(self) -> int:
+        """The number above the stable checkpoint: most often something is decided there."""
+        assert self.replica is not None
+        return self.replica.checkpoints.proven.sequence + 1
+
+    def receive(self, sender: Principal, message: Message) -> None:
+        """Keep a batch, to propose it again elsewhere."""
+        if isinstance(message, Proposal) and message.batch.requests:
+            self._batch = message.batch
+        super().receive(sender, message)
+
+    def lie(self, to: Principal, message: Message) -> list[Message]:
+        """Falsify the view changes and new views that the protocol makes."""
+        if isinstance(message, ViewChange) and self.random.random() < 0.7:
+            return [self._falsified(message)]
+        if isinstance(message, NewView) and self.random.random() < 0.7:
+            return [self._nulled(message)]
+        return [message]
+
+    def _signed_vote(self, vote: ViewChange) -> ViewChange:
+        vote = replace(vote, signature=b"")
+        return replace(vote, signature=self.keyring.sign(vote.body))
+
+    def _falsified(self, vote: ViewChange) -> ViewChange:
+        first = vote.stable.sequence + 1
+        view = max((v for v in range(vote.view) if self._is_ours(v)), default=0)
+        certificate = self._certificate(view, first)
+        tricks = (
+            replace(vote, prepared=(certificate,)),
+            replace(vote, prepared=()),
+            replace(vote, stable=self._stable(), prepared=()),
+        )
+        return self._signed_vote(self.random.choice(tricks))
+
+    def _certificate(self, view: int, sequence: int) -> Prepared:
+        """A certificate with as many signatures as it takes, all of them of faulty replicas."""
+        digest = self.random.choice((FALSE, NULL_BATCH.digest))
+        primary = self.group.plan.config.quorums.primary(view)
+        order = PrePrepare(view, sequence, digest)
+        order = replace(order, signature=self._sign_as(primary, order.body))
+        others = [n for n in range(self.group.plan.replicas) if n != primary]
+        quorum = self.group.plan.config.quorums.prepares
+        names = self.random.choice((others[:quorum], [self.number] * quorum, [self.number]))
+        prepares = [Prepare(view, sequence, digest, name) for name in names]
+        signed = [replace(one, signature=self._sign_as(one.replica, one.body)) for one in prepares]
+        return Prepared(order, tuple(signed))
+
+    def _sign_as(self, number: int, body: bytes) -> bytes:
+        """Sign as another faulty replica, whose key conspirators share, or else as this one."""
+        return self.group.faulty_keys.get(number, self.keyring).sign(body)
+
+    def _stable(self) -> Stable:
+        period = self.group.plan.config.checkpoint_batches
+        sequence = period * self.random.randint(1, 6)
+        quorum = self.group.plan.config.quorums.certificate
+        names = self.random.choice(([self.number] * quorum, [*range(quorum)], [self.number]))
+        proof = [Checkpoint(sequence, FALSE, name) for name in names]
+        signed = [replace(one, signature=self.keyring.sign(one.body)) for one in proof]
+        return Stable(sequence, FALSE, tuple(signed))
+
+    def _view_change(self) -> ViewChange:
+        assert self.replica is not None
+        view = self.replica.views.view + self.random.choice((1, 1, 2, 50))
+        while not self._is_ours(view - 1) and self.random.random() < 0.9:
+            view += 1
+        vote = ViewChange(view, self.replica.checkpoints.proven, (), self.number)
+        return self._falsified(vote)
+
+    def _is_ours(self, view: int) -> bool:
+        """Whether a faulty replica is the primary, so its pre-prepares can be forged."""
+        return self.group.plan.config.quorums.primary(view) in self.group.faulty_keys
+
+    def _new_view(self) -> NewView:
+        """A new view of a view this replica is the primary of, that others did not ask for."""
+        assert self.replica is not None
+        view = self.replica.views.view + 1
+        while view % self.group.plan.replicas != self.number:
+            view += 1
+        stable = self.replica.checkpoints.proven
+        quorum = self.group.plan.config.quorums.certificate
+        names = self.random.choice(([self.number] * quorum, [*range(quorum)], [self.number]))
+        forged = (self._certificate(view - 1, stable.sequence + 1),)
+        prepared = self.random.choice(((), forged))
+        votes = [self._signed_vote(ViewChange(view, stable, prepared, name)) for name in names]
+        orders = [PrePrepare(view, *start) for start in start_of_view(votes)]
+        signed = [replace(one, signature=self.keyring.sign(one.body)) for one in orders]
+        return self._signed_view(NewView(view, tuple(votes), tuple(signed)))
+
+    def _signed_view(self, new_view: NewView) -> NewView:
+        new_view = replace(new_view, signature=b"")
+        return replace(new_view, signature=self.keyring.sign(new_view.body))
+
+    def _nulled(self, new_view: NewView) -> NewView:
+        """The proof is right, and what is made of it is wrong."""
+        false = self.random.choice((NULL_BATCH.digest, FALSE))
+        orders = [replace(order, batch=false, signature=b"") for order in new_view.pre_prepares]
+        orders = [replace(one, signature=self.keyring.sign(one.body)) for one in orders]
+        few = new_view.view_changes[: self.group.plan.config.quorums.weak]
+        tricks = (
+            replace(new_view, pre_prepares=tuple(orders)),
+            replace(new_view, pre_prepares=()),
+            replace(new_view, view_changes=few, pre_prepares=()),
+        )
+        return self._signed_view(self.random.choice(tricks))
+
+
+class Storming(Faulty):
+    """Wants another view all the time, of every number."""
+
+    def start(self) -> None:
+        """Start, and ask for another view now and then, in the calm as well."""
+        super().start()
+        self._attack()
+
+    def _attack(self) -> None:
+        schedule, replica = self.group.schedule, self.replica
+        if replica is None:
+            return
+        ahead = self.random.choice((1, 1, 2, 3, 1000))
+        view = replica.views.view + ahead
+        vote = ViewChange(view, replica.checkpoints.proven, (), self.number)
+        vote = replace(vote, signature=self.keyring.sign(vote.body))
+        for to in range(self.group.plan.replicas):
+            if to != self.number:
+                self.group.network.send(self.number, to, vote)
+        schedule.at(schedule.now + self.random.uniform(0.05, 0.5), self._attack)
+
+
+_KINDS: dict[str, type[Faulty]] = {
+    "silent": Silent,
+    "slow": Slow,
+    "equivocating": Equivocating,
+    "lying": Lying,
+    "forging": Forging,
+    "corrupting": Corrupting,
+    "withholding": Withholding,
+    "storming": Storming,
+    "twins": Twins,
+    "amnesiac": Amnesiac,
+    "rotten": Rotten,
+    "inventing": Inventing,
+}
+assert {*_KINDS, "replaying"} == {*STRATEGIES}
+
+
+def make_host(group: Group, number: int, keyring: Keyring) -> Host:
+    """Return the host of a replica: a faulty one where the plan says so."""
+    strategy = group.plan.strategies.get(number)
+    if strategy is None:
+        return Host(group, number, keyring, group.random)
+    if strategy == "replaying":
+        return Replaying(group, number, keyring)
+    return _KINDS[strategy](group, number, keyring, group.random)

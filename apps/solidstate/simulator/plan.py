@@ -1,0 +1,146 @@
+"""What a seed draws before a run: the group, its clients, its faults and how bad the world is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from apps.solidstate.pbft.configuration import Config
+
+STRATEGIES = (
+    "silent",
+    "slow",
+    "equivocating",
+    "lying",
+    "forging",
+    "replaying",
+    "corrupting",
+    "withholding",
+    "storming",
+    "twins",
+    "amnesiac",
+    "rotten",
+    "inventing",
+)
+"""What a faulty replica may do; see ``strategies``."""
+
+FAULTS = ("byzantine", "clients", "crashes", "network", "partitions", "skew", "divergence")
+"""Kinds of faults that a run may leave out."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run: everything that is drawn before it starts. Times in seconds."""
+
+    seed: int
+    replicas: int
+    clients: int
+    evil_clients: int
+    requests: int
+    storm: float
+    strategies: dict[int, str]
+    delay: float
+    jitter: float
+    loss: float
+    duplicates: float
+    uneven: float
+    flush: float
+    drift: float
+    offset: float
+    crash_rate: float
+    all_crash: bool
+    partition_rate: float
+    diverging: bool
+    coded: bool
+    config: Config
+
+    @property
+    def is_harmless(self) -> bool:
+        """Whether nothing in it may lead to a view change: evil clients may not, nor may storms."""
+        return not (
+            set(self.strategies.values()) - {"storming"}
+            or self.loss
+            or self.uneven > 1
+            or self.crash_rate
+            or self.all_crash
+            or self.partition_rate
+            or self.diverging
+        )
+
+
+def draw_plan(
+    seed: int, random: Random, faults: frozenset[str], strategies: Sequence[str], replicas: int
+) -> Plan:
+    """Return the plan of a seed with the kinds of faults and strategies that are wanted.
+
+    ``replicas`` is 0 where the seed shall draw how many there are: 4 or, one time in eight, 7.
+    """
+    drawn = 4 if random.random() < 0.88 else 7
+    replicas = replicas or drawn
+    limit = (replicas - 1) // 3
+    faulty = random.randint(0, limit) if random.random() < 0.2 else limit
+    # The first primary is met more often than chance would have it: most attacks need a view.
+    order = sorted(range(replicas), key=lambda n: random.random() - 0.4 * (n == 0))
+    numbers = order[:faulty]
+    chosen = {number: random.choice(strategies) for number in sorted(numbers)}
+    diverging = "divergence" in faults and random.random() < 0.2
+    if diverging:
+        # A replica whose state is wrong is a faulty one until it is repaired.
+        chosen = dict(list(chosen.items())[: limit - 1])
+    clients = random.randint(1, 3)
+    evil = random.choice((0, 0, 1)) if "clients" in faults else 0
+    network = "network" in faults
+    skewed = "skew" in faults
+    crashing = "crashes" in faults
+    config = _draw_config(replicas, clients, evil, random)
+    return Plan(
+        seed=seed,
+        replicas=replicas,
+        clients=clients,
+        evil_clients=evil,
+        requests=random.randint(3, 6) * (3 if config.fast_reads else 1),
+        storm=random.choice((2.0, 4.0, 6.0)),
+        strategies=chosen if "byzantine" in faults else {},
+        delay=random.choice((0.0005, 0.002, 0.02)),
+        jitter=random.choice((0.0001, 0.002, 0.03)) if network else 0.0,
+        loss=random.choice((0.0, 0.02, 0.1, 0.25)) if network else 0.0,
+        duplicates=random.choice((0.0, 0.02, 0.1)) if network else 0.0,
+        uneven=random.choice((1.0, 1.0, 5.0, 20.0)) if network else 1.0,
+        flush=random.choice((0.0002, 0.002, 0.02)),
+        drift=random.choice((0.0, 0.001, 0.05)) if skewed else 0.0,
+        offset=random.choice((0.0, 0.05, 2.0)) if skewed else 0.0,
+        crash_rate=random.choice((0.0, 0.1, 0.3)) if crashing else 0.0,
+        all_crash=crashing and random.random() < 0.3,
+        partition_rate=random.choice((0.0, 0.3, 0.6)) if "partitions" in faults else 0.0,
+        diverging=diverging,
+        coded=random.random() < 0.1,
+        config=config,
+    )
+
+
+def _draw_config(replicas: int, clients: int, evil: int, random: Random) -> Config:
+    names = [f"client{number}" for number in range(clients + 1)]
+    names += [f"evil{number}" for number in range(evil)]
+    period = random.choice((2, 3, 5))
+    return Config(
+        replicas=replicas,
+        clients=frozenset(names),
+        fast_reads=random.random() < 0.3,
+        checkpoint_batches=period,
+        window_batches=period * random.choice((2, 3)),
+        batch_requests_max=random.choice((1, 2, 10)),
+        batches_under_way_max=random.choice((1, 2, 4)),
+        batch_delay_seconds=random.choice((0.001, 0.02)),
+        view_seconds=random.choice((0.5, 1.0)),
+        view_seconds_max=8.0,
+        view_turn_seconds=random.choice((600.0, 600.0, 3.0)),
+        status_seconds=random.choice((0.15, 0.3)),
+        idle_status_seconds=1.0,
+        resend_batches_max=8,
+        transfer_seconds=0.3,
+        fetch_items_max=random.choice((2, 8, 64)),
+        reply_digest_bytes=random.choice((1, 64)),
+        retransmit_seconds=random.choice((0.3, 0.6)),
+        retransmit_seconds_max=2.0,
+    )

@@ -1,0 +1,1 @@
+"""SolidState: agreement in spite of Byzantine faults, and the simulator that judges it."""

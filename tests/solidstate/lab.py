@@ -1,0 +1,186 @@
+"""Four replicas and clients on a bench: a perfect network that a test can cut, stop and falsify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.canonical import pack
+from apps.solidstate.pbft.client import Client
+from apps.solidstate.pbft.configuration import Config
+from apps.solidstate.pbft.durable import Recovered, frames, read_frames
+from apps.solidstate.pbft.effects import (
+    Answer,
+    Append,
+    Broadcast,
+    Compact,
+    Effect,
+    Executed,
+    Report,
+    Send,
+    Store,
+)
+from apps.solidstate.pbft.events import Ask, Event, Received, Tick
+from apps.solidstate.pbft.messages import Batch, Message, PrePrepare, Proposal, Request
+from apps.solidstate.pbft.replica import Replica
+from apps.solidstate.pbft.store import KeyValueStore
+from apps.solidstate.simulator.keys import Authority
+
+CLIENTS = ("ann", "bob")
+
+
+class Lab:
+    """The bench. ``effects`` has all effects by member, ``answers`` what clients got.
+
+    ``drops(sender, to, message)`` says which messages are lost.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.config = Config(
+            clients=frozenset(CLIENTS), checkpoint_batches=4, window_batches=8, **settings
+        )
+        self.now = 1000.0
+        self.authority = Authority(Random(1))
+        self.drops: Callable[[Principal, Principal, Message], bool] = lambda *_: False
+        self.effects: dict[Principal, list[Effect]] = {}
+        self.answers: dict[str, list[bytes]] = {name: [] for name in CLIENTS}
+        self.queue: list[tuple[Principal, Principal, Message]] = []
+        self.logs: dict[int, list[bytes]] = {number: [] for number in range(4)}
+        self.blobs: dict[int, dict[bytes, bytes]] = {number: {} for number in range(4)}
+        self.stores: dict[int, KeyValueStore] = {}
+        self.replicas: dict[int, Replica] = {}
+        for number in range(4):
+            self.start(number, None)
+        self.clients = {
+            name: Client(self.of(None), name, Random(2), self.authority.keyring(name))
+            for name in CLIENTS
+        }
+
+    def of(self, number: int | None) -> Config:
+        """Return the configuration of one member."""
+        return replace(self.config, replica=number)
+
+    def start(self, number: int, recovered: Recovered | None) -> None:
+        """Start a replica."""
+        self.stores[number] = KeyValueStore(4)
+        self.replicas[number] = Replica(
+            self.of(number),
+            Random(number),
+            self.authority.keyring(number),
+            self.stores[number],
+            recovered,
+        )
+
+    def restart(self, *numbers: int, damaged: bool = False) -> None:
+        """Kill replicas at once and start them from their disks."""
+        self.queue = [(a, to, message) for a, to, message in self.queue if a not in numbers]
+        for number in numbers:
+            records, torn = read_frames(frames(self.logs[number]))
+            assert not torn
+            self.start(number, Recovered(tuple(records), self.blobs[number], damaged))
+            self.handle(number, Tick())
+
+    def handle(self, member: Principal, event: Event) -> list[Effect]:
+        """Let a member handle an event, and carry out what it wants."""
+        core = self.replicas[member] if isinstance(member, int) else self.clients[member]
+        effects = core.handle(event, self.now)
+        self.effects.setdefault(member, []).extend(effects)
+        for effect in effects:
+            self._carry_out(member, effect)
+        return effects
+
+    def _carry_out(self, member: Principal, effect: Effect) -> None:
+        if isinstance(effect, Send):
+            self.queue.append((member, effect.to, effect.message))
+        elif isinstance(effect, Broadcast):
+            self.queue += [(member, to, effect.message) for to in range(4) if to != member]
+        elif isinstance(effect, Answer):
+            assert isinstance(member, str)
+            self.answers[member].append(effect.result)
+        elif isinstance(member, int):
+            self._write(member, effect)
+
+    def _write(self, number: int, effect: Effect) -> None:
+        if isinstance(effect, Append):
+            self.logs[number].append(effect.record)
+        elif isinstance(effect, Store):
+            self.blobs[number].update(effect.blobs)
+        elif isinstance(effect, Compact):
+            self.logs[number] = list(effect.records)
+            kept = self.blobs[number]
+            self.blobs[number] = {name: kept[name] for name in kept if name in effect.blobs}
+
+    def run(self) -> None:
+        """Deliver messages until there are none."""
+        for _ in range(20_000):
+            if not self.queue:
+                return
+            sender, to, message = self.queue.pop(0)
+            if not self.drops(sender, to, message):
+                self.handle(to, Received(sender, message))
+        raise AssertionError("messages make messages without end")
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass in steps of 50 ms, every member being woken in each."""
+        for _ in range(round(seconds / 0.05)):
+            self.now += 0.05
+            for member in (*self.replicas, *self.clients):
+                self.handle(member, Tick())
+            self.run()
+
+    def ask(self, client: str, *operation: Any, read_only: bool = False) -> None:
+        """Have a client ask, and deliver what comes of it."""
+        self.handle(client, Ask(pack(list(operation)), read_only))
+        self.run()
+
+    def tell(self, to: int, sender: Principal, message: Message) -> list[Effect]:
+        """Hand one message to one replica; nothing is delivered that comes of it."""
+        effects = self.handle(to, Received(sender, message))
+        self.queue.clear()
+        return effects
+
+    def executed(self) -> list[int]:
+        """Return how far each replica has executed."""
+        return [self.replicas[number].state.executed for number in range(4)]
+
+    def views(self) -> list[int]:
+        """Return the view of each replica."""
+        return [self.replicas[number].views.view for number in range(4)]
+
+    def reports(self, number: int) -> list[str]:
+        """Return the kinds of what a replica reported."""
+        return [one.kind for one in self.effects.get(number, []) if isinstance(one, Report)]
+
+    def batches(self, number: int) -> list[int]:
+        """Return the numbers of the batches a replica executed, in order."""
+        return [one.sequence for one in self.effects[number] if isinstance(one, Executed)]
+
+    def signed(self, principal: Principal, record: Any) -> Any:
+        """Return a record with the principal's signature."""
+        return replace(record, signature=self.authority.keyring(principal).sign(record.body))
+
+    def request(self, client: str = "ann", timestamp: int = 5, value: bytes = b"1") -> Request:
+        """Return a signed request that puts ``a``."""
+        operation = pack(["put", "a", value])
+        return self.signed(client, Request(client, timestamp, operation, False, 0))  # type: ignore[no-any-return]
+
+    def proposal(
+        self,
+        sequence: int = 1,
+        view: int = 0,
+        batch: Batch | None = None,
+        signer: int | None = None,
+    ) -> Proposal:
+        """Return a proposal, signed by the primary of its view unless ``signer`` is given."""
+        batch = batch or Batch(1, b"salt", (self.request(),))
+        order = PrePrepare(view, sequence, batch.digest)
+        return Proposal(self.signed(view % 4 if signer is None else signer, order), batch)
+
+
+def sent(effects: list[Effect], kind: type[Message]) -> list[Any]:
+    """Return the messages of a kind that effects send."""
+    found = [one.message for one in effects if isinstance(one, Send | Broadcast)]
+    return [message for message in found if isinstance(message, kind)]

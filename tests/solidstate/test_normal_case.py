@@ -1,0 +1,220 @@
+"""The normal case, sentence by sentence of OSDI 1999, sections 4.1 and 4.2."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from apps.solidstate.pbft.canonical import pack, unpack
+from apps.solidstate.pbft.effects import Append, Broadcast, Send
+from apps.solidstate.pbft.messages import (
+    NULL_BATCH,
+    Batch,
+    Commit,
+    Decided,
+    Prepare,
+    PrePrepare,
+    Proposal,
+    Reply,
+)
+from tests.solidstate.lab import Lab, sent
+
+
+@pytest.fixture
+def lab() -> Lab:
+    return Lab()
+
+
+def test_4_1_a_request_is_executed_by_all_and_answered(lab: Lab) -> None:
+    lab.ask("ann", "put", "a", b"1")
+    lab.ask("bob", "get", "a")
+    assert [unpack(result) for result in lab.answers["ann"]] == [["ok", None]]
+    assert [unpack(result) for result in lab.answers["bob"]] == [["ok", b"1"]]
+    assert lab.executed() == [2, 2, 2, 2]
+
+
+def test_4_1_a_request_that_was_executed_is_answered_again_and_not_executed(lab: Lab) -> None:
+    request = lab.request()
+    lab.tell(0, "ann", request)
+    lab.replicas[0].state.sessions.note("ann", 5, b"result")
+    replies = sent(lab.tell(0, "ann", request), Reply)
+    assert [reply.result for reply in replies] == [b"result"]
+
+
+def test_4_1_a_request_older_than_the_last_executed_is_ignored(lab: Lab) -> None:
+    lab.replicas[0].state.sessions.note("ann", 6, b"result")
+    assert sent(lab.tell(0, "ann", lab.request(timestamp=5)), Reply) == []
+    assert lab.replicas[0].requests.pending == {}
+
+
+def test_4_1_a_backup_relays_a_request_to_the_primary(lab: Lab) -> None:
+    effects = lab.tell(2, "ann", lab.request())
+    assert Send(0, lab.request()) in effects
+
+
+def test_4_1_a_request_that_its_client_did_not_sign_is_dropped(lab: Lab) -> None:
+    lab.tell(0, "ann", replace(lab.request(), timestamp=9))
+    assert lab.replicas[0].requests.pending == {}
+
+
+def test_4_1_a_client_cannot_ask_in_the_name_of_another(lab: Lab) -> None:
+    lab.tell(0, "bob", lab.request("ann"))
+    assert lab.replicas[0].requests.pending == {}
+
+
+def test_4_2_a_backup_accepts_a_pre_prepare_and_multicasts_a_prepare(lab: Lab) -> None:
+    proposal = lab.proposal()
+    (prepare,) = sent(lab.tell(1, 0, proposal), Prepare)
+    assert (prepare.view, prepare.sequence, prepare.replica) == (0, 1, 1)
+    assert prepare.batch == proposal.batch.digest
+
+
+def test_4_2_a_pre_prepare_is_on_disk_before_the_prepare_leaves(lab: Lab) -> None:
+    effects = lab.tell(1, 0, lab.proposal())
+    kinds = [type(effect) for effect in effects if isinstance(effect, Append | Broadcast)]
+    assert kinds.index(Append) < kinds.index(Broadcast)
+    assert any(isinstance(one, Append) and unpack(one.record)[0] == "accepted" for one in effects)
+
+
+def test_4_2_a_pre_prepare_the_primary_did_not_sign_is_refused(lab: Lab) -> None:
+    assert sent(lab.tell(1, 2, lab.proposal(signer=2)), Prepare) == []
+
+
+def test_4_2_a_pre_prepare_of_another_view_is_refused(lab: Lab) -> None:
+    assert sent(lab.tell(2, 1, lab.proposal(view=1)), Prepare) == []
+
+
+def test_4_2_a_second_batch_for_a_number_is_refused_and_its_primary_left(lab: Lab) -> None:
+    lab.tell(1, 0, lab.proposal())
+    other = lab.proposal(batch=Batch(1, b"other", (lab.request(),)))
+    assert sent(lab.tell(1, 0, other), Prepare) == []
+    assert lab.reports(1) == ["faulty", "suspect"]
+
+
+@pytest.mark.parametrize("sequence", [0, 9, 10**9])
+def test_4_2_a_number_outside_of_the_watermarks_is_refused(lab: Lab, sequence: int) -> None:
+    assert sent(lab.tell(1, 0, lab.proposal(sequence)), Prepare) == []
+    assert lab.replicas[1].log.size()["entries"] == 0
+
+
+def test_4_2_a_batch_with_another_digest_is_refused(lab: Lab) -> None:
+    proposal = Proposal(lab.proposal().pre_prepare, Batch(2, b"x", (lab.request(),)))
+    assert sent(lab.tell(1, 0, proposal), Prepare) == []
+    assert lab.logs[1] == [pack(["founded"])]
+
+
+@pytest.mark.parametrize("trick", ["unsigned", "empty", "future", "null", "many"])
+def test_a_batch_that_is_not_valid_is_refused_and_its_primary_left(lab: Lab, trick: str) -> None:
+    request = lab.request()
+    batch = {
+        "unsigned": Batch(1, b"", (replace(request, timestamp=6),)),
+        "empty": Batch(1, b"x", ()),
+        "future": Batch(int(1100e6), b"", (request,)),
+        "null": NULL_BATCH,
+        "many": Batch(1, b"", (request,) * 101),
+    }[trick]
+    assert sent(lab.tell(1, 0, lab.proposal(batch=batch)), Prepare) == []
+    assert lab.reports(1) == ["faulty", "suspect"]
+
+
+def _prepare(lab: Lab, to: int, replica: int, batch: bytes, view: int = 0) -> list[Commit]:
+    prepare = lab.signed(replica, Prepare(view, 1, batch, replica))
+    return sent(lab.tell(to, replica, prepare), Commit)
+
+
+def test_4_2_prepared_takes_a_pre_prepare_and_2f_prepares_of_backups(lab: Lab) -> None:
+    proposal = lab.proposal()
+    lab.tell(1, 0, proposal)
+    assert _prepare(lab, 1, 0, proposal.batch.digest) == []  # the primary's counts for nothing
+    assert _prepare(lab, 1, 2, b"x" * 32) == []
+    (commit,) = _prepare(lab, 1, 3, proposal.batch.digest)
+    assert commit == Commit(0, 1, proposal.batch.digest)
+
+
+def test_4_2_prepares_without_a_pre_prepare_prepare_nothing(lab: Lab) -> None:
+    digest = lab.proposal().batch.digest
+    assert [_prepare(lab, 1, number, digest) for number in (2, 3)] == [[], []]
+
+
+def test_4_2_a_prepare_is_one_replicas_however_often_it_comes(lab: Lab) -> None:
+    proposal = lab.proposal()
+    lab.tell(0, "ann", lab.request())
+    primary = lab.replicas[0].log.get(1)
+    assert primary is not None and primary.pre_prepare is not None
+    digest = primary.pre_prepare.batch
+    assert [_prepare(lab, 0, 2, digest) for _ in range(3)] == [[], [], []]
+    assert proposal.pre_prepare.view == 0
+
+
+def test_4_2_the_certificate_is_on_disk_before_the_commit_leaves(lab: Lab) -> None:
+    proposal = lab.proposal()
+    lab.tell(1, 0, proposal)
+    prepare = lab.signed(2, Prepare(0, 1, proposal.batch.digest, 2))
+    effects = lab.tell(1, 2, prepare)
+    assert isinstance(effects[0], Append) and unpack(effects[0].record)[0] == "prepared"
+    assert isinstance(effects[1], Broadcast) and isinstance(effects[1].message, Commit)
+
+
+def test_4_2_committed_takes_2f_plus_1_commits_of_one_digest(lab: Lab) -> None:
+    proposal = lab.proposal()
+    digest = proposal.batch.digest
+    lab.tell(1, 0, proposal)
+    _prepare(lab, 1, 2, digest)
+    lab.tell(1, 2, Commit(0, 1, b"x" * 32))
+    lab.tell(1, 0, Commit(0, 1, digest))
+    assert lab.replicas[1].state.executed == 0
+    lab.tell(1, 3, Commit(0, 1, digest))
+    assert lab.replicas[1].state.executed == 1
+
+
+def test_4_2_batches_are_executed_in_the_order_of_their_numbers(lab: Lab) -> None:
+    first = lab.proposal(1)
+    second = lab.proposal(2, batch=Batch(2, b"2", (lab.request("bob"),)))
+    for proposal in (second, first):
+        lab.tell(1, 0, proposal)
+        for number in (0, 2, 3):
+            order = proposal.pre_prepare
+            lab.tell(1, number, Commit(0, order.sequence, order.batch))
+        if proposal is second:
+            assert lab.replicas[1].state.executed == 0
+    assert lab.batches(1) == [1, 2]
+
+
+def test_a_batch_that_repeats_a_request_executes_it_once(lab: Lab) -> None:
+    request = lab.request()
+    proposal = lab.proposal(batch=Batch(1, b"", (request, request)))
+    lab.tell(1, 0, proposal)
+    for number in (0, 2, 3):
+        lab.tell(1, number, Commit(0, 1, proposal.batch.digest))
+    result = lab.replicas[1].state.sessions.last("ann").result
+    assert unpack(result) == ["ok", None]  # a second time it would find the first one's value
+
+
+def test_the_primary_signs_what_it_proposes_once(lab: Lab) -> None:
+    lab.tell(0, "ann", lab.request())
+    (proposal,) = sent(lab.effects[0], Proposal)
+    assert isinstance(proposal.pre_prepare, PrePrepare)
+    assert lab.replicas[1].proofs.pre_prepare(proposal.pre_prepare)
+
+
+def test_requests_gather_while_batches_are_under_way() -> None:
+    lab = Lab(batches_under_way_max=1)
+    lab.tell(0, "ann", lab.request("ann"))
+    assert sent(lab.tell(0, "bob", lab.request("bob")), Proposal) == []
+    assert list(lab.replicas[0].requests.queue) == ["bob"]
+
+
+def test_only_f_plus_1_words_of_a_decision_count(lab: Lab) -> None:
+    proposal = lab.proposal()
+    lab.tell(1, 0, proposal)
+    lab.tell(1, 3, Decided(1, proposal.batch.digest))
+    lab.tell(1, 3, Decided(1, proposal.batch.digest))
+    assert lab.replicas[1].state.executed == 0
+    lab.tell(1, 2, Decided(1, proposal.batch.digest))
+    assert lab.replicas[1].state.executed == 1
+
+
+def test_operations_that_are_none_have_results_as_well(lab: Lab) -> None:
+    lab.ask("ann", "no such thing")
+    assert [unpack(result) for result in lab.answers["ann"]] == [["bad", "no such operation"]]

@@ -1,0 +1,91 @@
+"""The simulated group keeps its promises in storms, for many seeds.
+
+``--seeds`` and ``--seeds-from`` say which; ``python -m apps.solidstate.simulate`` runs more.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from apps.solidstate.simulator.plan import FAULTS, STRATEGIES
+from apps.solidstate.simulator.running import run_seed, run_twice
+from tests.house.source import ROOT
+
+CHUNKS = 20
+"""Tests that the seeds are dealt to, so that they can run side by side."""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_everything_is_answered_once_and_in_one_order(chunk: int, seeds: range) -> None:
+    # Ten times as many as the other simulations have: 2,000.
+    for seed in range(seeds.start, seeds.start + 10 * len(seeds))[chunk::CHUNKS]:
+        run_twice(seed)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_each_kind_of_faulty_replica_is_survived(strategy: str, seeds: range) -> None:
+    for seed in seeds[::20]:
+        run_seed(seed, strategies=[strategy])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_kind_of_fault_alone_is_survived(fault: str, seeds: range) -> None:
+    for seed in seeds[::20]:
+        run_seed(seed, [fault])
+
+
+@pytest.mark.parametrize("replicas", [7, 10])
+def test_larger_groups_keep_their_promises(replicas: int, seeds: range) -> None:
+    for seed in seeds[::40]:
+        run_seed(seed, replicas=replicas)
+
+
+def test_without_faults_no_primary_is_suspected(seeds: range) -> None:
+    outcomes = [run_seed(seed, []) for seed in seeds[::10]]
+    assert [outcome.reports["suspect"] for outcome in outcomes] == [0] * len(outcomes)
+
+
+def test_evil_clients_make_no_primary_suspected(seeds: range) -> None:
+    outcomes = [run_seed(seed, ["clients"]) for seed in seeds[::10]]
+    assert [outcome.reports["suspect"] for outcome in outcomes] == [0] * len(outcomes)
+
+
+def test_one_replica_that_wants_other_views_gets_none(seeds: range) -> None:
+    outcomes = [run_seed(seed, ["byzantine"], ["storming"]) for seed in seeds[::20]]
+    assert [outcome.reports["suspect"] for outcome in outcomes] == [0] * len(outcomes)
+
+
+def test_storms_meet_what_they_are_meant_to_meet() -> None:
+    outcomes = [run_seed(seed) for seed in range(100)]
+    met = {kind for outcome in outcomes for kind in outcome.reports}
+    assert met >= {"suspect", "joined", "turn", "view", "faulty", "diverged", "transfer", "damaged"}
+    assert sum(outcome.views for outcome in outcomes) > len(outcomes) // 2
+
+
+def test_a_seed_gives_the_same_run_under_any_hash_seed() -> None:
+    assert _digests("1") == _digests("2")
+
+
+def _digests(hash_seed: str) -> str:
+    program = (
+        "from apps.solidstate.simulator.running import run_seed\n"
+        "for seed in range(10): print(run_seed(seed).digest)"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    run = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert len(run.stdout.splitlines()) == 10
+    return run.stdout
