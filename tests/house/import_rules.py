@@ -34,15 +34,25 @@ APPS_SEEN = {
     "solidstate": ("apps.solidstate", "apps.http"),
 }
 
+# Inside of the HTTP server, lowest first. Its top module lists class names and imports nothing.
+HTTP_LAYERS: tuple[tuple[str, ...], ...] = (
+    ("apps.http.errors",),
+    ("apps.http.syntax",),
+    ("apps.http.content",),
+    ("apps.http.objects",),
+)
+
 # Every library from outside has one home that wraps it.
 HOMES: dict[str, tuple[str, ...]] = {
     "IPython": ("vista.shell.repl",),
     "cloudpickle": ("vista.mobility.interactive",),
     "greenlet": ("vista.kernel.threads",),
-    "httptools": ("apps.http",),
+    "httptools": ("apps.http.syntax.heads",),
     "msgpack": ("vista.wire.codec", "apps.solidstate.pbft.canonical"),
     "nacl": ("apps.solidstate.pbft.ed25519",),
     "psycopg": ("vista.persistence.postgres",),
+    "python_multipart": ("apps.http.syntax.forms",),
+    "re2": ("apps.http.content.ssi.patterns",),
     "rich": ("vista.shell.show",),
     "sqlite3": ("vista.persistence.sqlite",),
     "traitlets": ("vista.shell.repl",),  # how IPython is configured
@@ -63,6 +73,8 @@ CORES = (
     "vista.persistence.store",
     "vista.persistence.writing",
     "vista.standard.job_pool",
+    "apps.http.content.ssi",
+    "apps.http.syntax",
     "apps.solidstate.pbft",
 )
 WORLD = frozenset(
@@ -76,14 +88,15 @@ VALUE_TYPE_HOMES = (
     "vista.records",
     "vista.wire.codec",
     "vista.wire.leaves",
+    "apps.http.content.ssi.formats",  # a time zone is a datetime.tzinfo
 )
 VALUE_TYPE_MODULES = frozenset({"datetime", "uuid"})
 CLOCKS_AND_DICE = frozenset({"now", "today", "utcnow", "uuid1", "uuid4", "getnode"})
 
 
-def _layer(module: str) -> int | None:
+def _layer(module: str, layers: tuple[tuple[str, ...], ...] = LAYERS) -> int | None:
     best: tuple[int, int] | None = None
-    for height, prefixes in enumerate(LAYERS):
+    for height, prefixes in enumerate(layers):
         for prefix in prefixes:
             fits = module == prefix or (prefix != "vista" and module.startswith(prefix + "."))
             if fits and (best is None or len(prefix) > best[0]):
@@ -135,6 +148,23 @@ def app_imports(sources: list[Source]) -> list[str]:
                 found.append(source.at(item.line, f"{target} is not public"))
             elif within(target, ("apps",)) and not within(target, seen):
                 found.append(source.at(item.line, f"{source.module} may not see {target}"))
+    return found
+
+
+def http_upward_imports(sources: list[Source]) -> list[str]:
+    """Imports look down inside of the HTTP server as well."""
+    known = _known(sources)
+    found = []
+    for source in sources:
+        own = _layer(source.module, HTTP_LAYERS)
+        if own is None:
+            if within(source.module, ("apps.http",)) and source.module != "apps.http":
+                found.append(source.at(1, f"{source.module} has no layer in HTTP_LAYERS"))
+            continue
+        for item in source.imports:
+            target = imported_module(item, known)
+            if (height := _layer(target, HTTP_LAYERS)) is not None and height > own:
+                found.append(source.at(item.line, f"{source.module} looks up to {target}"))
     return found
 
 

@@ -17,6 +17,7 @@ VAGUE_NAMES = frozenset("base common helper helpers manager managers misc util u
 # Where a method of somebody's class is invoked (coroutines drives the ``async def`` ones), and the
 # driver of the loop.
 BROAD_EXCEPT_HOMES = (
+    "apps.http.objects.receive",
     "vista.kernel.coroutines",
     "vista.kernel.creation",
     "vista.kernel.hot",

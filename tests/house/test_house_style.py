@@ -47,7 +47,13 @@ def test_each_module_keeps_the_rule(rule: Rule) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", [import_rules.upward_imports, import_rules.app_imports, import_rules.import_cycles]
+    "rule",
+    [
+        import_rules.upward_imports,
+        import_rules.app_imports,
+        import_rules.http_upward_imports,
+        import_rules.import_cycles,
+    ],
 )
 def test_modules_together_keep_the_rule(rule: WholeRule) -> None:
     assert_none(rule(PRODUCT))

@@ -156,6 +156,32 @@ def test_downward_import_is_allowed(path: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
+        ("apps/http/errors.py", "from apps.http.syntax.limits import HttpLimits"),
+        ("apps/http/syntax/fields.py", "import apps.http.content.paths"),
+        ("apps/http/content/paths.py", "def f():\n    import apps.http.objects.daemon"),
+        ("apps/http/server.py", "x = 1"),
+    ],
+)
+def test_upward_import_inside_of_the_http_server_is_found(path: str, text: str) -> None:
+    assert import_rules.http_upward_imports([Source(path, text)])
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("apps/http/syntax/fields.py", "from apps.http.errors import AnswerError"),
+        ("apps/http/objects/daemon.py", "from apps.http.content.paths import resolve"),
+        ("apps/http/__init__.py", "CLASSES = {}"),
+        ("apps/starship/game.py", "from apps.http import objects"),
+    ],
+)
+def test_downward_import_inside_of_the_http_server_is_allowed(path: str, text: str) -> None:
+    assert import_rules.http_upward_imports([Source(path, text)]) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
         ("apps/http/server.py", "from vista.kernel.hub import Hub"),
         ("apps/http/server.py", "import apps.starship.game"),
         ("apps/solidstate/service.py", "from apps.starship import game"),

@@ -1,0 +1,72 @@
+"""What is kept until there is too much of it: least recently used first out.
+
+One rule: the sum of the sizes never stays over the bound, and what is larger than a quarter of the
+bound is not kept at all, or one large file would empty the cache.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+Kept = TypeVar("Kept")
+
+SHARE_MAX = 4
+"""The largest entry is this part of the bound."""
+
+
+class LeastRecentlyUsed(Generic[Kept]):
+    """Entries by name, their sizes in bytes bounded together by ``bytes_max``.
+
+    >>> cache = LeastRecentlyUsed(100)
+    >>> cache.put("/a", "A", 20), cache.put("/b", "B", 25), cache.get("/a")
+    ([], [], 'A')
+    """
+
+    __slots__ = ("_entries", "_sizes", "bytes", "bytes_max")
+
+    def __init__(self, bytes_max: int) -> None:
+        self.bytes_max = bytes_max
+        self.bytes = 0
+        self._entries: OrderedDict[str, Kept] = OrderedDict()
+        self._sizes: dict[str, int] = {}
+
+    def get(self, name: str) -> Kept | None:
+        """Return an entry, which is the most recently used one thereby; None when not there."""
+        entry = self._entries.get(name)
+        if entry is not None:
+            self._entries.move_to_end(name)
+        return entry
+
+    def fits(self, size: int) -> bool:
+        """Tell whether an entry of so many bytes is kept."""
+        return size * SHARE_MAX <= self.bytes_max
+
+    def put(self, name: str, entry: Kept, size: int) -> list[Kept]:
+        """Keep an entry and return those that had to go for it, the old one of its name too."""
+        gone = []
+        old = self.remove(name)
+        if old is not None:
+            gone.append(old)
+        if not self.fits(size):
+            return [*gone, entry]
+        self._entries[name] = entry
+        self._sizes[name] = size
+        self.bytes += size
+        while self.bytes > self.bytes_max:
+            oldest, dropped = self._entries.popitem(last=False)
+            self.bytes -= self._sizes.pop(oldest)
+            gone.append(dropped)
+        return gone
+
+    def remove(self, name: str) -> Kept | None:
+        """Forget an entry and return it; None when it is not there."""
+        self.bytes -= self._sizes.pop(name, 0)
+        return self._entries.pop(name, None)
+
+    def names(self) -> list[str]:
+        """Return the names, least recently used first."""
+        return list(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)

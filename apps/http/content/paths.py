@@ -1,0 +1,398 @@
+"""From the segments of a target to an open file: never a byte from outside the roots.
+
+The way is walked one name at a time, each opened below the directory that is held open already and
+never through a link. A symbolic link is read and walked by the same rules, ``..`` in it goes back
+to a directory that is held, so nothing that is renamed or replaced meanwhile leads out: the kernel
+is never asked to follow more than one name. ``docs/design/http.rst`` says why not ``openat2`` and
+why not ``realpath``.
+
+Who asks for what lies outside learns nothing about it: it is not found, whether it exists or not.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from types import TracebackType
+
+from apps.http.errors import FileChanged
+
+NAME_BYTES_MAX = 255
+"""Bytes of one name; no file system here has longer ones (NAME_MAX)."""
+STEPS_MAX = 128
+"""Names and links in one walk, each directory of which is a descriptor while it lasts. No site is
+as deep; links that lead to each other end here, and so do those that multiply."""
+
+_ROOT = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+_DIRECTORY = _ROOT | os.O_NOFOLLOW
+# O_NONBLOCK: should the file have become a FIFO since it was looked at, nobody waits for a writer.
+# O_NOCTTY: should it have become a terminal, it does not become this process's.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_DOTS = frozenset({"", ".", ".."})
+
+
+class Refusal(Enum):
+    """Why a path leads to no open file; the value is the status to answer with."""
+
+    NOT_FOUND = (404, "no such file")
+    NOT_A_FILE = (404, "neither a file nor a directory")
+    NO_INDEX = (404, "a directory without an index")
+    OUTSIDE = (404, "leads out of the root")
+    HIDDEN = (404, "a name that begins with a dot")
+    NOT_ALLOWED = (403, "may not be read")
+    WITHOUT_SLASH = (301, "a directory: its address ends with a slash")
+    TOO_BUSY = (503, "too many open files")
+    DISK_FAILED = (500, "the disk failed")
+    NO_ROOT = (500, "the root is no directory that can be opened")
+
+    @property
+    def status(self) -> int:
+        """The status that fits, such as 404."""
+        return self.value[0]
+
+    @property
+    def explain(self) -> str:
+        """What to write in the log; the answer should not tell more than the status."""
+        return self.value[1]
+
+
+_BY_KIND = {stat.S_IFDIR: Refusal.WITHOUT_SLASH}
+_REFUSALS = {
+    errno.ENOENT: Refusal.NOT_FOUND,
+    errno.ENAMETOOLONG: Refusal.NOT_FOUND,
+    errno.EINVAL: Refusal.NOT_FOUND,
+    errno.EILSEQ: Refusal.NOT_FOUND,
+    # It was another thing when it was looked at: somebody replaced it in between.
+    errno.ENOTDIR: Refusal.NOT_FOUND,
+    errno.ELOOP: Refusal.NOT_FOUND,
+    errno.ESTALE: Refusal.NOT_FOUND,
+    errno.ENXIO: Refusal.NOT_A_FILE,
+    errno.ENODEV: Refusal.NOT_A_FILE,
+    errno.EACCES: Refusal.NOT_ALLOWED,
+    errno.EPERM: Refusal.NOT_ALLOWED,
+    errno.EMFILE: Refusal.TOO_BUSY,
+    errno.ENFILE: Refusal.TOO_BUSY,
+    errno.ENOMEM: Refusal.TOO_BUSY,
+}
+
+
+class Disk:
+    """What a walk asks of the disk. Tests put another in its place, which changes files between."""
+
+    def status(self, name: str, directory: int) -> os.stat_result:
+        """Look at a name below an open directory, without following a link."""
+        return os.stat(name, dir_fd=directory, follow_symlinks=False)
+
+    def open(self, name: str, flags: int, directory: int | None = None) -> int:
+        """Open a name below an open directory and return the descriptor."""
+        return os.open(name, flags, dir_fd=directory)
+
+    def read_link(self, name: str, directory: int) -> str:
+        """Return where a symbolic link leads."""
+        return os.readlink(name, dir_fd=directory)
+
+    def names(self, directory: int) -> list[str]:
+        """Return the names in an open directory."""
+        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+        try:
+            return os.listdir(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class OpenFile:
+    """A regular file that is open for reading, and what it was when it was opened.
+
+    A file that is replaced meanwhile is read on as it was: the descriptor stays with it. A file
+    that is changed in place may give bytes of both states, which `unchanged` tells; one that is
+    truncated raises `FileChanged` where its bytes end, since a length that was announced can no
+    longer be kept. Use it in a ``with`` statement or call `close`.
+    """
+
+    __slots__ = ("_descriptor", "index", "inode", "modified_ns", "root", "size")
+
+    def __init__(
+        self, descriptor: int, found: os.stat_result, root: str, index: str | None
+    ) -> None:
+        self._descriptor = descriptor
+        self.size = found.st_size
+        """Bytes it had."""
+        self.modified_ns = found.st_mtime_ns
+        """When it was changed, in nanoseconds since 1970."""
+        self.inode = found.st_ino
+        """Its number on the file system, for its entity tag."""
+        self.root = root
+        """The root it was found in, as given."""
+        self.index = index
+        """The index name that stood for its directory; None when it was named itself."""
+
+    def read(self, start: int, count: int) -> bytes:
+        """Return ``count`` bytes from position ``start``, fewer only where the announced size ends.
+
+        Waits for the disk. Raises `FileChanged` when the file has become shorter than it was, and
+        `OSError` when the disk fails.
+        """
+        count = min(count, self.size - start)
+        pieces: list[bytes] = []
+        while count > 0:
+            piece = os.pread(self._descriptor, count, start)
+            if not piece:
+                raise FileChanged(f"the file ends at {start} where it had {self.size} bytes")
+            pieces.append(piece)
+            start += len(piece)
+            count -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def unchanged(self) -> bool:
+        """Tell whether the open file still has the size and time it was opened with."""
+        found = os.fstat(self._descriptor)
+        return (found.st_size, found.st_mtime_ns) == (self.size, self.modified_ns)
+
+    def fileno(self) -> int:
+        """Return the descriptor, for ``sendfile``; it stays this object's to close."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def __enter__(self) -> OpenFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The directories that are served, searched in turn, and what counts in them.
+
+    ``directories`` are paths; ``index_names`` stand for a directory, the first that exists.
+    ``hidden`` lets names be served that begin with a dot: they are seldom meant for visitors
+    (``.git``, ``.env``). ``.well-known`` (RFC 8615) is never hidden.
+    """
+
+    directories: tuple[str, ...]
+    index_names: tuple[str, ...] = ("index.html",)
+    hidden: bool = False
+    disk: Disk = field(default_factory=Disk)
+
+
+class _Refused(Exception):
+    """Ends a walk."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.explain)
+        self.refusal = refusal
+
+
+def resolve(roots: Roots, segments: Sequence[str]) -> OpenFile | Refusal:
+    """Open the file that the segments of a target's path name, or say why there is none.
+
+    ``segments`` are decoded; the last is empty when the path ends with a slash, as it must for a
+    directory. The first root that has the file answers. The next one is asked only when a root has
+    no such file or no index: a disk that fails must not bring another file to light. Waits for the
+    disk, and raises nothing whatever the segments.
+
+    The caller owns the file. Names are taken as they are: one with a NUL, a slash or more than 255
+    bytes is not found, and neither is one that ends with a dot or a space, or is not spelled as on
+    the disk, where the file system would ignore the difference and a rule about the name be missed.
+    """
+    refusal = Refusal.NOT_FOUND
+    for root in roots.directories:
+        found = _resolve_below(roots, root, segments)
+        if found is Refusal.NO_INDEX:
+            refusal = found
+        elif found is not Refusal.NOT_FOUND:
+            return found
+    return refusal
+
+
+def _resolve_below(roots: Roots, root: str, segments: Sequence[str]) -> OpenFile | Refusal:
+    as_directory = not segments or segments[-1] == ""
+    names = segments[:-1] if as_directory else segments
+    if not all(map(_is_name, names)):
+        return Refusal.NOT_FOUND
+    if not roots.hidden and any(map(_is_hidden, names)):
+        return Refusal.HIDDEN
+    try:
+        walk = _Walk(roots.disk, root)
+    except OSError as error:
+        busy = _REFUSALS.get(error.errno or 0) is Refusal.TOO_BUSY
+        return Refusal.TOO_BUSY if busy else Refusal.NO_ROOT
+    try:
+        if as_directory:
+            return _open_index(walk, walk.enter(walk.start, names), roots.index_names)
+        return walk.open_file(walk.start, names, None)
+    except _Refused as end:
+        return end.refusal
+    except OSError as error:
+        return _REFUSALS.get(error.errno or 0, Refusal.DISK_FAILED)
+    finally:
+        walk.close()
+
+
+def _is_name(segment: str) -> bool:
+    """Tell whether a segment can be the name of a file that is served.
+
+    Names are compared by rules elsewhere, so there must be one way only to write each: trailing
+    dots and spaces are dropped by file systems that come from Windows.
+    """
+    if not segment or segment[-1] in ". " or "/" in segment or "\0" in segment:
+        return False
+    try:
+        return len(os.fsencode(segment)) <= NAME_BYTES_MAX
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte
+        return False
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") and name != ".well-known"
+
+
+def _open_index(
+    walk: _Walk, directories: tuple[int, ...], index_names: Iterable[str]
+) -> OpenFile | Refusal:
+    for name in index_names:
+        try:
+            return walk.open_file(directories, name.split("/"), name)
+        except FileNotFoundError:
+            continue
+        except _Refused as end:
+            # A directory of this name is no index, and to send the client there no answer.
+            if end.refusal is not Refusal.WITHOUT_SLASH:
+                raise
+    return Refusal.NO_INDEX
+
+
+class _Walk:
+    """One walk below a root. Where it stands is a tuple of descriptors: the root's first, then one
+    for each directory on the way, so that ``..`` is the one before and never asked of the disk."""
+
+    def __init__(self, disk: Disk, root: str) -> None:
+        self._disk = disk
+        self._path = root
+        self._steps = 0
+        # The root's own path may hold links: the operator wrote it, and may turn a site over by
+        # pointing a link to the next one.
+        self._held = [disk.open(root, _ROOT)]
+        self.start = tuple(self._held)
+
+    def close(self) -> None:
+        """Let go of every directory; an opened file stays open."""
+        for descriptor in self._held:
+            os.close(descriptor)
+
+    def enter(self, directories: tuple[int, ...], names: Iterable[str]) -> tuple[int, ...]:
+        """Return where one stands after walking ``names``, all of which are directories."""
+        pending = list(names)[::-1]
+        while pending:
+            directories = self._step(directories, pending)
+        return directories
+
+    def open_file(
+        self, directories: tuple[int, ...], names: Iterable[str], index: str | None
+    ) -> OpenFile:
+        """Open the file that ``names`` lead to."""
+        pending = list(names)[::-1]
+        while pending:
+            if len(pending) > 1 or pending[0] in _DOTS:
+                directories = self._step(directories, pending)
+                continue
+            name, directory = pending[0], directories[-1]
+            kind = stat.S_IFMT(self._disk.status(name, directory).st_mode)
+            if kind == stat.S_IFREG:
+                return self._open(name, directory, index)
+            if kind != stat.S_IFLNK:
+                raise _Refused(_BY_KIND.get(kind, Refusal.NOT_A_FILE))
+            directories = self._follow(directories, pending)
+        raise _Refused(Refusal.WITHOUT_SLASH)  # a link to a directory
+
+    def _open(self, name: str, directory: int, index: str | None) -> OpenFile:
+        self._check_spelling(name, directory)
+        descriptor = self._disk.open(name, _FILE, directory)
+        found = os.fstat(descriptor)
+        # Between the look and the opening it may have become anything but a link.
+        if not stat.S_ISREG(found.st_mode):
+            os.close(descriptor)
+            raise _Refused(Refusal.NOT_A_FILE)
+        return OpenFile(descriptor, found, self._path, index)
+
+    def _step(self, directories: tuple[int, ...], pending: list[str]) -> tuple[int, ...]:
+        """Walk one name off the end of ``pending``; a link puts its names there instead."""
+        self._count()
+        name, directory = pending[-1], directories[-1]
+        if name in _DOTS:
+            pending.pop()
+            if name != "..":
+                return directories
+            if len(directories) == 1:
+                raise _Refused(Refusal.OUTSIDE)
+            return directories[:-1]
+        try:
+            below = self._disk.open(name, _DIRECTORY, directory)
+        except OSError as error:
+            # A link, or a file: which of them, the errors of the systems do not agree.
+            if error.errno not in (errno.ENOTDIR, errno.ELOOP):
+                raise
+            return self._follow(directories, pending)
+        self._held.append(below)
+        self._check_spelling(name, directory)
+        pending.pop()
+        return (*directories, below)
+
+    def _follow(self, directories: tuple[int, ...], pending: list[str]) -> tuple[int, ...]:
+        """Put the names of a link in the place of its own; OSError when it is none."""
+        self._count()
+        name, directory = pending[-1], directories[-1]
+        if not stat.S_ISLNK(self._disk.status(name, directory).st_mode):
+            raise _Refused(Refusal.NOT_FOUND)
+        self._check_spelling(name, directory)
+        target = self._disk.read_link(name, directory)
+        pending.pop()
+        if target.startswith("/"):
+            target = self._below_root(target)
+            directories = directories[:1]
+        pending += target.split("/")[::-1]
+        return directories
+
+    def _below_root(self, target: str) -> str:
+        """Return the rest of an absolute link behind the path of the root.
+
+        Only the text is compared: the walk goes on from the root that is held open.
+        """
+        for root in (os.path.abspath(self._path), os.path.realpath(self._path)):
+            if f"{target}/".startswith(f"{root.rstrip('/')}/"):
+                return target[len(root) :]
+        raise _Refused(Refusal.OUTSIDE)
+
+    def _check_spelling(self, name: str, directory: int) -> None:
+        """Refuse a name that the file system knows under another spelling only.
+
+        Most tell upper from lower case, which a look at the name with its case turned shows.
+        """
+        turned = name.swapcase()
+        if turned == name:
+            return
+        try:
+            self._disk.status(turned, directory)
+        except OSError:
+            return
+        if name not in self._disk.names(directory):
+            raise _Refused(Refusal.NOT_FOUND)
+
+    def _count(self) -> None:
+        self._steps += 1
+        if self._steps > STEPS_MAX:
+            raise _Refused(Refusal.NOT_FOUND)

@@ -1,0 +1,215 @@
+"""The head of a request: from its bytes to what it asks for (RFC 9112, sections 2, 3 and 6).
+
+httptools (llhttp) parses the fields. It is given one whole head at a time, never more: it cannot
+stop between two requests, so where a head and a body end is found out before. Three rules. The
+request line is matched here, since llhttp takes two spaces for one, RTSP for HTTP and a missing
+version for 0.9. The bounds are checked before. Whatever llhttp refuses is refused; which status it
+gets, and why, is found out by `LineScanner` and by the rules of the target, the host and the body.
+
+Hot path, `HeadParser.parse`: the head of 296 bytes and 8 fields of a browser takes 5.8 us, 1.1 of
+them in llhttp and its calls back; h11 takes 23.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from httptools import (
+    HttpParserError,
+    HttpParserUpgrade,
+    HttpRequestParser,
+)
+
+from apps.http.errors import FieldSyntaxError, RequestRejected
+from apps.http.syntax.fields import Fields
+from apps.http.syntax.framing import NO_BODY, Framing, body_framing
+from apps.http.syntax.limits import HttpLimits
+from apps.http.syntax.lines import FIELD_LINE, REQUEST_LINE, LineScanner
+from apps.http.syntax.targets import Target, parse_host, place_target
+
+_NO_OPTIONS: frozenset[str] = frozenset()
+# What the field Connection nearly always says; to take a list apart costs 1 us.
+_USUAL_OPTIONS: Mapping[str, frozenset[str]] = {
+    text: frozenset((text.lower(),)) for text in ("keep-alive", "Keep-Alive", "close", "Close")
+}
+
+
+class RequestHead(NamedTuple):
+    """What a request asks for.
+
+    ``version`` is (1, 0) or (1, 1), the latter also for a later 1.x (RFC 9110, section 2.5).
+    ``keep_alive`` says whether the connection may take another request after this one;
+    ``expects_continue`` whether the client waits for 100 before it sends the body. ``body`` is its
+    length in bytes, `CHUNKED` or `NO_BODY`. ``upgrade`` is the value of the field Upgrade if the
+    client wants to speak another protocol after this request, else None.
+    """
+
+    method: str
+    target: Target
+    version: tuple[int, int]
+    fields: Fields
+    keep_alive: bool
+    expects_continue: bool
+    body: int | Framing
+    upgrade: str | None
+
+
+class HeadParser:
+    """Parses the heads of one connection, one after another.
+
+    >>> head = HeadParser(HttpLimits()).parse(b"GET /a HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n")
+    >>> head.method, head.target.path, head.keep_alive
+    ('GET', ('a',), True)
+    """
+
+    def __init__(self, limits: HttpLimits) -> None:
+        self._limits = limits
+        # A head that is not longer than the shorter of these holds no line that is.
+        self._short_bytes = min(limits.target_bytes_max, limits.field_bytes_max)
+        self._names: list[bytes] = []
+        self._values: list[bytes] = []
+        self._parser: Any = None
+        # Nearly all requests of a connection name the same host, and have the same fields.
+        self._joined_names = b""
+        self._lower_names: tuple[str, ...] = ()
+        self._host_text: str | None = None
+        self._host: tuple[str | None, int | None] = (None, None)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by llhttp for each field line."""
+        self._names.append(name)
+        self._values.append(value)
+
+    def parse(self, head: bytes) -> RequestHead:
+        """Return what the head asks for. ``head`` ends with its empty line and holds no other.
+
+        Raises `RequestRejected` with 400, 413, 414, 417, 431, 501 or 505.
+        """
+        match = REQUEST_LINE.match(head)
+        if match is None or len(head) > self._short_bytes:
+            LineScanner(self._limits).scan(head)
+            assert match is not None, "the scanner refuses such a request line"
+        method, target, major, minor = match.groups()
+        if major != b"1":
+            LineScanner(self._limits).scan(head)
+        if minor == b"0":
+            version = (1, 0)
+        else:
+            version = (1, 1)
+            if minor != b"1":
+                # llhttp knows no 1.2; RFC 9110, section 2.5, wants it taken for 1.1.
+                head = b"%b %b HTTP/1.1\r\n%b" % (method, target, head[match.end() :])
+        if not self._feed(head) or len(self._names) > self._limits.fields_max:
+            return self._refuse(head, method, target, version)
+        return self._understand(method, target, version, self._take_fields())
+
+    def _feed(self, head: bytes) -> bool:
+        """Give a head to llhttp; return whether it takes it."""
+        self._names.clear()
+        self._values.clear()
+        parser = self._parser
+        if parser is None:
+            self._parser = parser = HttpRequestParser(self)
+        try:
+            parser.feed_data(head)
+        except HttpParserUpgrade:
+            self._parser = None  # what it does after a switch is not told; a new one takes 0.3 us
+        except HttpParserError:
+            self._parser = None
+            return False
+        return True
+
+    def _take_fields(self) -> Fields:
+        """The field lines llhttp has found; all at once, since one by one takes 1 us longer."""
+        if not self._names:
+            return Fields()
+        joined = b"\n".join(self._names)
+        if joined != self._joined_names:
+            self._joined_names = joined
+            self._lower_names = tuple(joined.lower().decode("latin-1").split("\n"))
+        text = b"\n".join(self._values).decode("latin-1")
+        values = text.split("\n")
+        # llhttp drops the blanks before a value, not those after it.
+        if " \n" in text or "\t\n" in text or text.endswith((" ", "\t")):
+            values = [value.rstrip(" \t") for value in values]
+        return Fields.from_parser(self._lower_names, values)
+
+    def _understand(
+        self, method_bytes: bytes, raw_target: bytes, version: tuple[int, int], fields: Fields
+    ) -> RequestHead:
+        combined = fields.combined
+        method = method_bytes.decode("ascii")
+        host_text = combined.get("host")
+        if host_text is None or host_text != self._host_text:
+            self._host = parse_host(fields, version)
+            self._host_text = host_text
+        host, port = self._host
+        target = place_target(raw_target, method, host, port)
+        body: int | Framing = NO_BODY
+        if "content-length" in combined or "transfer-encoding" in combined:
+            body = body_framing(fields, method, version, self._limits)
+        options = _NO_OPTIONS
+        if "connection" in combined:
+            options = _USUAL_OPTIONS.get(combined["connection"]) or _connection_options(fields)
+        current = version == (1, 1)
+        keep_alive = "close" not in options and (current or "keep-alive" in options)
+        # Without a body there is nothing to wait for; HTTP/1.0 knows no 100.
+        expects_continue = (
+            current
+            and "expect" in combined
+            and _expects_continue(fields)
+            and body not in (NO_BODY, 0)
+        )
+        upgrade = None
+        if current and "upgrade" in options:
+            upgrade = combined.get("upgrade") or None
+        if body is not NO_BODY or not current or not keep_alive:
+            self._parser = None  # llhttp awaits the body, or the end
+        return RequestHead(
+            method, target, version, fields, keep_alive, expects_continue, body, upgrade
+        )
+
+    def _refuse(
+        self, head: bytes, method: bytes, target: bytes, version: tuple[int, int]
+    ) -> RequestHead:
+        """Raise what is wrong with a head that llhttp, or the count of its fields, refuses."""
+        LineScanner(self._limits).scan(head)
+        lines = head.split(b"\r\n")[1:-2]
+        self._understand(method, target, version, read_field_lines(lines))
+        if method != b"CONNECT":
+            try:
+                HttpRequestParser(object()).feed_data(b"%b / HTTP/1.1\r\n\r\n" % method)
+            except HttpParserError as error:
+                raise RequestRejected(501, "no such method is known here") from error
+        raise RequestRejected(400, "the request is malformed")
+
+
+def read_field_lines(lines: list[bytes]) -> Fields:
+    """Return the fields of lines, without their ends, that a `LineScanner` has let pass."""
+    names = []
+    values = []
+    for line in lines:
+        match = FIELD_LINE.fullmatch(line + b"\r\n")
+        assert match is not None, "the scanner refuses such a field line"
+        names.append(match[1].decode("latin-1").lower())
+        values.append(match[2].decode("latin-1").rstrip(" \t"))
+    return Fields.from_parser(names, values)
+
+
+def _connection_options(fields: Fields) -> frozenset[str]:
+    try:
+        return frozenset(option.lower() for option in fields.elements("connection"))
+    except FieldSyntaxError as error:
+        raise RequestRejected(400, "the field Connection is malformed") from error
+
+
+def _expects_continue(fields: Fields) -> bool:
+    """Whether the client awaits 100; other expectations get 417 (RFC 9110, section 10.1.1)."""
+    try:
+        expectations = {element.lower() for element in fields.elements("expect")}
+    except FieldSyntaxError as error:
+        raise RequestRejected(400, "the field Expect is malformed") from error
+    if expectations - {"100-continue"}:
+        raise RequestRejected(417, "the only expectation met here is 100-continue")
+    return bool(expectations)
