@@ -1,6 +1,8 @@
-"""The classes of rc/hub.rc: something that several nodes share."""
+"""The classes of rc/hub.rc: something that several nodes share, and something that moves."""
 
 from __future__ import annotations
+
+import os
 
 from vista import Object, register_service, self_ref, sleep
 
@@ -30,3 +32,20 @@ class SharedCounter(Object):
         """Wait ``seconds``, then add to the value and return it; others count meanwhile."""
         sleep(seconds)
         return self.increment(by)
+
+
+class Worker(Object):
+    """Works in whatever process it is, and brings its work along when it is moved.
+
+    ``create(name)`` begins without any work done.
+    """
+
+    def create(self, name: str = "worker") -> None:
+        """Begin."""
+        self.name = name
+        self.processes: list[int] = []
+
+    def run(self) -> str:
+        """Work where it is and say so: the process, and all those in which it has worked."""
+        self.processes.append(os.getpid())
+        return f"{self.name} works in process {self.processes[-1]}, so far in {self.processes}"

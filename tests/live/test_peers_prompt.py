@@ -98,6 +98,17 @@ def test_objects_of_the_peer_are_listed(joined: JoinedPrompt) -> None:
     assert "Standard.AcceptPeerConnections" in joined.enter("objects(at=peers()[0])")
 
 
+def test_an_object_made_at_the_peer_is_moved_here_and_works_on(joined: JoinedPrompt) -> None:
+    joined.enter("import os")
+    joined.enter('w = create("Worker", at=peers()[0])')
+    first = joined.enter("w.run()")
+    joined.enter("move(w, here())")
+    joined.enter("second = w.run()")
+    assert "worker works in process" in first
+    assert "True" in joined.enter("f'in process {os.getpid()}, so far in' in second")
+    assert "True" in joined.enter("len(second.partition('[')[2].split()) == 2")
+
+
 def test_the_variable_peer_is_the_peers_creator(joined: JoinedPrompt) -> None:
     assert "True" in joined.enter("peer == peers()[0]")
 
