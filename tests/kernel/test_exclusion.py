@@ -299,7 +299,7 @@ def test_a_preemptable_thread_called_back_leaves_its_chain_in_order(
 # --- async methods --------------------------------------------------------------------------
 
 
-class Kiosk(vista.Object):
+class ExclusionKiosk(vista.Object):
     """Has ``async def`` methods."""
 
     def create(self) -> None:
@@ -315,7 +315,7 @@ class Kiosk(vista.Object):
 
     @vista.exclusive
     async def serve_alone(self, name: str) -> str:
-        return await Kiosk.serve(self, name)
+        return await ExclusionKiosk.serve(self, name)
 
     @vista.preemptable
     def let_go(self, name: str) -> None:
@@ -335,7 +335,7 @@ class Kiosk(vista.Object):
 
 
 def test_an_async_method_lets_others_in_at_an_await(node: vista.Node) -> None:
-    kiosk = vista.create(Kiosk)
+    kiosk = vista.create(ExclusionKiosk)
     serving = kiosk.serve.future("one")
     until(lambda: kiosk.look() == ["one in"])
     kiosk.visit("other")
@@ -348,7 +348,7 @@ def test_a_message_that_came_while_an_async_method_was_active_runs_at_its_await(
     node: vista.Node,
 ) -> None:
     # Both messages are there before the coroutine takes its first step.
-    kiosk = vista.create(Kiosk)
+    kiosk = vista.create(ExclusionKiosk)
     serving, visiting = kiosk.serve.future("one"), kiosk.visit.future("other")
     visiting.result()
     assert not serving.done()
@@ -358,7 +358,7 @@ def test_a_message_that_came_while_an_async_method_was_active_runs_at_its_await(
 
 
 def test_an_async_method_goes_on_only_when_the_object_is_free(gate: vista.Ref) -> None:
-    kiosk = vista.create(Kiosk)
+    kiosk = vista.create(ExclusionKiosk)
     serving = kiosk.serve.future("one")
     until(lambda: kiosk.look() == ["one in"])
     keeping = kiosk.keep.future(gate)
@@ -372,7 +372,7 @@ def test_an_async_method_goes_on_only_when_the_object_is_free(gate: vista.Ref) -
 
 
 def test_an_exclusive_async_method_keeps_its_object_at_an_await(node: vista.Node) -> None:
-    kiosk = vista.create(Kiosk)
+    kiosk = vista.create(ExclusionKiosk)
     serving = kiosk.serve_alone.future("one")
     until(lambda: kiosk.look() == ["one in"])
     visiting = kiosk.visit.future("other")
@@ -384,7 +384,7 @@ def test_an_exclusive_async_method_keeps_its_object_at_an_await(node: vista.Node
 
 
 def test_two_async_methods_of_one_object_take_turns(node: vista.Node) -> None:
-    kiosk = vista.create(Kiosk)
+    kiosk = vista.create(ExclusionKiosk)
     one, two = kiosk.serve.future("one"), kiosk.serve.future("two")
     until(lambda: len(kiosk.look()) == 2)
     kiosk.let_go("two")

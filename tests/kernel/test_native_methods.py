@@ -12,7 +12,7 @@ from tests.kernel.cast import Counter, runs, until
 from vista.errors import CallTimeout
 
 
-class Native(vista.Object):
+class MethodsNative(vista.Object):
     """Has methods that block."""
 
     def create(self) -> None:
@@ -65,25 +65,25 @@ class Native(vista.Object):
 
 
 def test_a_native_method_runs_in_a_kernel_thread(real_node: vista.Node) -> None:
-    assert vista.create(Native).thread_name().startswith("vista-native")
+    assert vista.create(MethodsNative).thread_name().startswith("vista-native")
 
 
 def test_a_native_method_sends(node: vista.Node) -> None:
-    assert vista.create(Native).add(vista.create(Counter, 1), 2) == 3
+    assert vista.create(MethodsNative).add(vista.create(Counter, 1), 2) == 3
 
 
 def test_a_native_method_raises_its_exception(node: vista.Node) -> None:
     with pytest.raises(LookupError, match="natively"):
-        vista.create(Native).fail()
+        vista.create(MethodsNative).fail()
 
 
 def test_a_native_method_knows_its_sender_and_user(node: vista.Node) -> None:
-    asker, native = vista.create(Native), vista.create(Native)
+    asker, native = vista.create(MethodsNative), vista.create(MethodsNative)
     assert asker.ask_who(native) == (vista.id_of(asker), "operator")
 
 
 def test_a_native_method_keeps_its_object(real_node: vista.Node) -> None:
-    native = vista.create(Native)
+    native = vista.create(MethodsNative)
     blocked = native.block.future()
     until(native.has_entered)
     waiting = native.answer.future()
@@ -94,7 +94,7 @@ def test_a_native_method_keeps_its_object(real_node: vista.Node) -> None:
 
 
 def test_a_preemptable_native_method_lets_others_in(real_node: vista.Node) -> None:
-    native = vista.create(Native)
+    native = vista.create(MethodsNative)
     blocked = native.block_beside.future()
     until(native.has_entered)
     assert native.answer() == 42
@@ -103,7 +103,7 @@ def test_a_preemptable_native_method_lets_others_in(real_node: vista.Node) -> No
 
 
 def test_other_objects_work_while_a_native_method_blocks(real_node: vista.Node) -> None:
-    native, counter = vista.create(Native), vista.create(Counter)
+    native, counter = vista.create(MethodsNative), vista.create(Counter)
     blocked = native.block.future()
     until(native.has_entered)
     assert counter.increment(1) == 1
@@ -112,7 +112,7 @@ def test_other_objects_work_while_a_native_method_blocks(real_node: vista.Node) 
 
 
 def test_the_caller_of_a_native_method_is_not_late(real_node: vista.Node) -> None:
-    native = vista.create(Native)
+    native = vista.create(MethodsNative)
     with pytest.raises(CallTimeout), vista.timeout(0.02):
         native.block()
     assert runs("block")

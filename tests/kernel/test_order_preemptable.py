@@ -10,7 +10,7 @@ import vista
 from tests.kernel.cast import Gate, runs, until
 
 
-class Ledger(vista.Object):
+class PreemptableLedger(vista.Object):
     """Is written by messages of every kind."""
 
     def create(self) -> None:
@@ -41,7 +41,7 @@ class Ledger(vista.Object):
 
 @pytest.fixture
 def ledger(node: vista.Node) -> vista.Ref:
-    return vista.create(Ledger)
+    return vista.create(PreemptableLedger)
 
 
 @pytest.mark.parametrize("second", ["write", "write_async", "write_natively", "jot"])

@@ -13,7 +13,7 @@ from vista import BadValueError, CallTimeout, NoSuchService, Object, ServiceTake
 pytestmark = pytest.mark.usefixtures("node")
 
 
-class Waiter(Object):
+class ServicesWaiter(Object):
     """Waits for services."""
 
     def wait_for(self, name: str, seconds: float | None = None) -> Any:
@@ -284,7 +284,7 @@ def test_a_service_that_is_there_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize("method", ["wait_for", "wait_async", "wait_native"])
 def test_a_thread_waits_until_the_service_appears(method: str) -> None:
-    waiter, counter = vista.create(Waiter), vista.create(Counter)
+    waiter, counter = vista.create(ServicesWaiter), vista.create(Counter)
     waiting = vista.future(waiter, method, "late")
     until(lambda: runs(method))
     vista.register_service("late", counter)
@@ -293,13 +293,13 @@ def test_a_thread_waits_until_the_service_appears(method: str) -> None:
 
 def test_several_threads_wait_for_one_service() -> None:
     counter = vista.create(Counter)
-    waiting = [vista.create(Waiter).wait_for.future("late") for _ in range(5)]
+    waiting = [vista.create(ServicesWaiter).wait_for.future("late") for _ in range(5)]
     vista.register_service("late", counter)
     assert vista.gather(*waiting) == [counter] * 5
 
 
 def test_a_thread_that_waits_says_for_what() -> None:
-    waiting = vista.create(Waiter).wait_for.future("late")
+    waiting = vista.create(ServicesWaiter).wait_for.future("late")
     until(lambda: runs("wait_for"))
     [row] = [row for row in vista.threads() if row.method == "wait_for"]
     assert row.waiting_for == "service 'late'"
@@ -309,7 +309,7 @@ def test_a_thread_that_waits_says_for_what() -> None:
 
 def test_a_wait_ends_after_its_time() -> None:
     with pytest.raises(CallTimeout, match="no service 'never' appeared in time"):
-        vista.create(Waiter).wait_for("never", 0.01)
+        vista.create(ServicesWaiter).wait_for("never", 0.01)
 
 
 def test_a_wait_from_outside_ends_after_its_time() -> None:
@@ -324,7 +324,7 @@ def test_a_wait_of_no_time_only_looks() -> None:
 
 def test_a_wait_ends_with_the_enclosing_timeout() -> None:
     with pytest.raises(CallTimeout):
-        vista.create(Waiter).wait_within("never", 0.01)
+        vista.create(ServicesWaiter).wait_within("never", 0.01)
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan")])
@@ -346,7 +346,7 @@ def test_a_service_withdrawn_before_the_waiter_ran_is_waited_for_again() -> None
             vista.unregister_service("blink")
 
     counter = vista.create(Counter)
-    waiting = vista.create(Waiter).wait_for.future("blink")
+    waiting = vista.create(ServicesWaiter).wait_for.future("blink")
     until(lambda: runs("wait_for"))
     vista.create(Blinker).blink(counter)
     vista.sleep(0.005)
@@ -356,7 +356,7 @@ def test_a_service_withdrawn_before_the_waiter_ran_is_waited_for_again() -> None
 
 
 def test_a_waiting_thread_can_be_killed() -> None:
-    waiting = vista.create(Waiter).wait_for.future("never")
+    waiting = vista.create(ServicesWaiter).wait_for.future("never")
     until(lambda: runs("wait_for"))
     waiting.cancel()
     until(lambda: not runs("wait_for"))
@@ -372,7 +372,7 @@ def test_waits_that_ended_leave_nothing_behind(node: vista.Node) -> None:
 
 
 def test_a_waiting_thread_lets_others_into_its_object() -> None:
-    waiter = vista.create(Waiter)
+    waiter = vista.create(ServicesWaiter)
     first = waiter.wait_for.future("one")
     second = waiter.wait_for.future("two")
     vista.register_service("two", vista.create(Counter))

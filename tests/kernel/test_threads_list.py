@@ -11,7 +11,7 @@ import vista
 from tests.kernel.cast import Counter, Gate, Journal, row_of, runs, until
 
 
-class Worker(vista.Object):
+class ListWorker(vista.Object):
     """Waits in many ways."""
 
     def create(self) -> None:
@@ -67,7 +67,7 @@ class Worker(vista.Object):
 
 @pytest.fixture
 def worker(node: vista.Node) -> vista.Ref:
-    return vista.create(Worker)
+    return vista.create(ListWorker)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_row_names_object_class_and_method(worker: vista.Ref) -> None:
     worker.sleep.post()
     until(lambda: runs("sleep"))
     row = row_of("sleep")
-    assert (row.object, row.class_name) == (vista.id_of(worker), "Local.Worker")
+    assert (row.object, row.class_name) == (vista.id_of(worker), "Local.ListWorker")
     end("sleep")
 
 
@@ -120,7 +120,7 @@ def test_a_thread_that_waits_for_a_service_names_it(worker: vista.Ref) -> None:
 
 
 def test_a_caller_waits_for_the_answer_of_the_thread_nested_in_it(real_node: vista.Node) -> None:
-    worker, gate = vista.create(Worker), vista.create(Gate)
+    worker, gate = vista.create(ListWorker), vista.create(Gate)
     worker.wait_at.post(gate)
     until(lambda: gate.count() == 1)
     row = row_of("wait_at")
@@ -159,7 +159,7 @@ def test_a_thread_woken_that_waits_for_its_object_is_ready(
     until(lambda: keeper.count() == 1)
     gate.open()
     until(lambda: gate.count() == 0 and row_of("wait_at").state == "ready")
-    assert row_of("wait_at").waiting_for == "its turn in Worker"
+    assert row_of("wait_at").waiting_for == "its turn in ListWorker"
     keeper.open()
     keeping.result()
     until(lambda: not runs("wait_at"))
@@ -201,7 +201,7 @@ def test_the_stack_of_an_async_method_shows_the_await_it_is_at(worker: vista.Ref
 
 
 def test_the_stack_of_a_native_method_shows_where_it_runs(real_node: vista.Node) -> None:
-    worker, gate = vista.create(Worker), vista.create(Gate)
+    worker, gate = vista.create(ListWorker), vista.create(Gate)
     blocking = worker.block.future(gate)
     until(lambda: gate.count() == 1)
     assert "gate.pass_through()" in row_of("block").stack
@@ -219,7 +219,7 @@ def test_a_row_names_the_user(node: vista.Node, worker: vista.Ref) -> None:
 def test_the_age_counts_from_the_start_of_the_thread(
     virtual_node: vista.Node,
 ) -> None:
-    worker = vista.create(Worker)
+    worker = vista.create(ListWorker)
     worker.sleep.post()
     until(lambda: runs("sleep"))
     vista.sleep(30)
@@ -233,7 +233,7 @@ def test_a_thread_has_one_id_as_long_as_it_lives(worker: vista.Ref) -> None:
 
 
 def test_a_called_thread_has_an_id_of_its_own(worker: vista.Ref) -> None:
-    own, called = worker.own_and_called_id(vista.create(Worker))
+    own, called = worker.own_and_called_id(vista.create(ListWorker))
     assert own != called
 
 

@@ -11,7 +11,7 @@ from tests.kernel.cast import Counter, Gate, Journal, row_of, runs, until
 from vista.errors import BadValueError, CallTimeout, NoSuchObject, ThreadKilled
 
 
-class Worker(vista.Object):
+class SuspendWorker(vista.Object):
     """Waits in many ways."""
 
     def create(self) -> None:
@@ -68,7 +68,7 @@ class Worker(vista.Object):
 
 @pytest.fixture
 def worker(node: vista.Node) -> vista.Ref:
-    return vista.create(Worker)
+    return vista.create(SuspendWorker)
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_a_thread_in_the_ready_queue_is_suspended_and_lets_others_in(
 
 
 def test_suspending_a_called_thread_suspends_its_caller(worker: vista.Ref, gate: vista.Ref) -> None:
-    other = vista.create(Worker)
+    other = vista.create(SuspendWorker)
     calling = other.call.future(worker, "wait_at", gate)
     until(lambda: gate.count() == 1)
     thread = suspend("wait_at")
@@ -288,7 +288,7 @@ def test_resuming_a_thread_that_is_not_suspended_does_nothing(
 def test_a_call_to_a_suspended_thread_is_bounded_in_time(
     worker: vista.Ref, gate: vista.Ref
 ) -> None:
-    caller = vista.create(Worker)
+    caller = vista.create(SuspendWorker)
     calling = caller.call_within.future(0.05, worker, "wait_at", gate)
     until(lambda: gate.count() == 1)
     suspend("wait_at")
@@ -298,7 +298,7 @@ def test_a_call_to_a_suspended_thread_is_bounded_in_time(
 
 
 def test_a_call_to_a_thread_that_suspends_itself_is_bounded_in_time(worker: vista.Ref) -> None:
-    caller = vista.create(Worker)
+    caller = vista.create(SuspendWorker)
     with pytest.raises(CallTimeout):
         caller.call_within(0.05, worker, "stop_self")
     assert worker.answer() == 42

@@ -141,7 +141,7 @@ def test_a_post_has_no_bound(make_node: Any) -> None:
 
 
 def test_a_call_that_waits_for_its_turn_is_bounded_too(caller: vista.Ref) -> None:
-    gate, keeper = vista.create(Gate), vista.create(Keeper)
+    gate, keeper = vista.create(Gate), vista.create(TimeoutsKeeper)
     keeper.keep.post(gate)
     until(lambda: gate.count() == 1)
     with pytest.raises(CallTimeout), vista.timeout(0.01):
@@ -151,7 +151,7 @@ def test_a_call_that_waits_for_its_turn_is_bounded_too(caller: vista.Ref) -> Non
     assert keeper.answer() == 42
 
 
-class Keeper(vista.Object):
+class TimeoutsKeeper(vista.Object):
     """Keeps itself while it waits."""
 
     @vista.exclusive
@@ -174,7 +174,7 @@ def test_a_message_whose_caller_gave_up_is_not_run(node: vista.Node) -> None:
     assert keeper.read() == ["in time"]
 
 
-class Scribe(Keeper):
+class Scribe(TimeoutsKeeper):
     """A keeper that writes."""
 
     def create(self) -> None:

@@ -29,7 +29,7 @@ HOST = b"h" * 32
 GUEST = b"g" * 32
 
 
-class Scroll(vista.Object):
+class CopiedScroll(vista.Object):
     """Something written that is copied."""
 
     def create(self, *lines: Any) -> None:
@@ -98,7 +98,7 @@ def creator(node: SimulatedNode) -> vista.Id:
 
 
 def scroll_at(node: SimulatedNode, *lines: Any) -> vista.Ref:
-    made: vista.Ref = node.call(lambda: vista.create(Scroll, *lines))
+    made: vista.Ref = node.call(lambda: vista.create(CopiedScroll, *lines))
     return made
 
 
@@ -122,7 +122,7 @@ def write(node: SimulatedNode, ref: vista.Ref, line: Any) -> None:
 
 
 def test_a_copy_beside_its_original_is_another_object(place: Place) -> None:
-    scroll = place.create(Scroll, "one", [2])
+    scroll = place.create(CopiedScroll, "one", [2])
     copied = vista.copy(scroll)
     assert copied != scroll
     assert copied.where() == scroll.where()
@@ -131,13 +131,13 @@ def test_a_copy_beside_its_original_is_another_object(place: Place) -> None:
 
 
 def test_a_copy_to_the_originals_own_node_is_another_object(place: Place) -> None:
-    scroll = place.create(Scroll, "one")
+    scroll = place.create(CopiedScroll, "one")
     assert vista.copy(scroll, place.creator) != scroll
     assert vista.copy(scroll, scroll) != scroll
 
 
 def test_a_copy_at_another_node_has_the_id(place: Place) -> None:
-    scroll = place.create(Scroll, "one")
+    scroll = place.create(CopiedScroll, "one")
     third = place.third()
     if third == place.creator:
         pytest.skip("one node alone")
@@ -147,7 +147,7 @@ def test_a_copy_at_another_node_has_the_id(place: Place) -> None:
 
 
 def test_an_object_may_copy_itself(place: Place) -> None:
-    scroll = place.create(Scroll, "one")
+    scroll = place.create(CopiedScroll, "one")
     copied = scroll.copy_itself()
     assert copied != scroll
     assert copied.read() == ["one"]
@@ -160,7 +160,7 @@ def test_hooks_say_what_is_copied_and_hear_of_it(place: Place) -> None:
 
 
 def test_a_copy_takes_the_access_list_along(place: Place) -> None:
-    scroll = place.create(Scroll, "one", acl=AccessControlList.of("allow anna *", "allow * read"))
+    scroll = place.create(CopiedScroll, "one", acl=AccessControlList.of("allow anna *", "allow * read"))
     copied = place.run(lambda: vista.copy(scroll), user="anna")
     with pytest.raises(AccessDenied):
         place.run(lambda: copied.write("no"), user="bob")
@@ -168,13 +168,13 @@ def test_a_copy_takes_the_access_list_along(place: Place) -> None:
 
 
 def test_copying_administers_the_object(place: Place) -> None:
-    scroll = place.create(Scroll, "one")
+    scroll = place.create(CopiedScroll, "one")
     with pytest.raises(AccessDenied, match=r"copy_to"):
         place.run(lambda: vista.copy(scroll), user="eve")
 
 
 def test_what_cannot_be_encoded_is_not_copied(place: Place) -> None:
-    scroll = place.create(Scroll)
+    scroll = place.create(CopiedScroll)
     scroll.keep_a_lock()
     before = len(vista.objects(at=place.creator))
     with pytest.raises(NotAValueError, match=r"lock"):
@@ -183,13 +183,13 @@ def test_what_cannot_be_encoded_is_not_copied(place: Place) -> None:
 
 
 def test_an_object_is_copied_to_nothing_but_a_node(place: Place) -> None:
-    scroll = place.create(Scroll)
+    scroll = place.create(CopiedScroll)
     with pytest.raises(BadValueError, match=r"to an ObjectCreator, not to 5"):
         scroll.copy_to(5)
 
 
 def test_names_and_watchers_stay_with_the_original(place: Place) -> None:
-    scroll = place.create(Scroll)
+    scroll = place.create(CopiedScroll)
     reader = place.create(ScrollReader)
     scroll.add_notify_when_modified(reader)
     place.run_there(lambda: vista.register_service("Scrolls/one", vista.id_of(scroll)))

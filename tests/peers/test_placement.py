@@ -44,7 +44,7 @@ class SpreadParent(vista.Object):
         return vista.create("SpreadBox")
 
 
-class PlainBox(vista.Object):
+class HomelyBox(vista.Object):
     """One whose objects are made where they are asked for."""
 
 
@@ -167,17 +167,17 @@ def test_objects_of_other_classes_are_made_here() -> None:
     with World(1) as world:
         nodes = chain(world, "ab")
         mesh(*nodes)
-        assert {place_of(made(nodes[0], "PlainBox"), *nodes) for _ in range(4)} == {"a"}
+        assert {place_of(made(nodes[0], "HomelyBox"), *nodes) for _ in range(4)} == {"a"}
 
 
 def test_a_spread_class_is_never_among_those_found_at_once() -> None:
     with World(1) as world:
         a = add_node(world, "a")
-        for specifier in (SpreadBox, "SpreadBox", PlainBox, "PlainBox"):
+        for specifier in (SpreadBox, "SpreadBox", HomelyBox, "HomelyBox"):
             made(a, specifier)
         found = a.kernel.classes.found
         assert (SpreadBox in found, "SpreadBox" in found) == (False, False)
-        assert (PlainBox in found, "PlainBox" in found) == (True, True)
+        assert (HomelyBox in found, "HomelyBox" in found) == (True, True)
 
 
 def test_whoever_says_where_has_it_there() -> None:
@@ -256,7 +256,7 @@ def test_a_node_that_is_lost_while_it_makes_the_object_fails_the_create_once() -
 
 
 def test_the_lines_of_an_rc_file_are_spread(tmp_path: Any) -> None:
-    (tmp_path / "boxes.rc").write_text("SpreadBox 1\nSpreadBox 2\nPlainBox\nSpreadBox 3\n")
+    (tmp_path / "boxes.rc").write_text("SpreadBox 1\nSpreadBox 2\nHomelyBox\nSpreadBox 3\n")
     with World(1) as world:
         nodes = chain(world, "ab")
         mesh(*nodes)
@@ -267,7 +267,7 @@ def test_the_lines_of_an_rc_file_are_spread(tmp_path: Any) -> None:
         )
         counts = [len(_of_class(node, "SpreadBox")) for node in nodes]
         assert counts == [2, 1]
-        assert len(_of_class(nodes[0], "PlainBox")) == 1
+        assert len(_of_class(nodes[0], "HomelyBox")) == 1
 
 
 def _of_class(node: SimulatedNode, name: str) -> list[vista.Id]:
