@@ -330,6 +330,10 @@ def _copy_record(value: Any, form: RecordForm, room: int, left: list[int]) -> An
         items = [getattr(value, name) for name in form.fields]
     except AttributeError:  # a field that was never set
         raise _RefusedError from None
+    if form.frozen and room > 0 and ATOMS.issuperset(map(type, items)):
+        # Nothing to copy, and nothing to compare: a record of ten texts takes half the time.
+        _count(items, left)
+        return value
     copies = _copy_items(items, room, left)
     if form.frozen and not _differ(copies, items):
         return value

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.process import COMMAND, ROOT, Process, vista
+from tests.live.process import COMMAND, ROOT, Process, own_directories, vista
 
 ARGUMENTS = {"demo.rc": ["2"], "jobs.rc": ["docs"]}
 """What makes each file of ``rc/`` end by itself that can."""
@@ -17,6 +17,9 @@ READY = {
     "mesh.rc": "peers may connect: vista repl --connect ipc:",
 }
 """What each of the others says when it has booted and runs until it is told to stop."""
+
+ELSEWHERE = ["http.rc"]
+"""Run by tests of their own: it has a port of its own (tests/http/objects/test_rc.py)."""
 
 RC_FILES = sorted(path.name for path in (ROOT / "rc").glob("*.rc"))
 
@@ -29,7 +32,7 @@ def test_every_rc_file_is_in_order(name: str) -> None:
 
 
 def test_every_rc_file_is_run() -> None:
-    assert sorted([*ARGUMENTS, *READY]) == RC_FILES
+    assert sorted([*ARGUMENTS, *READY, *ELSEWHERE]) == RC_FILES
 
 
 @pytest.mark.parametrize("name", ARGUMENTS)
@@ -40,13 +43,8 @@ def test_every_rc_file_runs_and_ends_in_good_order(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", READY)
-def test_every_rc_file_that_runs_on_is_stopped_in_good_order(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for variable in ("VISTA_CONFIG_DIR", "XDG_RUNTIME_DIR"):
-        (tmp_path / variable).mkdir(mode=0o700)
-        monkeypatch.setenv(variable, str(tmp_path / variable))
-    with vista(f"rc/{name}") as process:
+def test_every_rc_file_that_runs_on_is_stopped_in_good_order(name: str) -> None:
+    with own_directories(), vista(f"rc/{name}") as process:
         process.expect(READY[name])
         process.process.terminate()
         assert process.end() == 0

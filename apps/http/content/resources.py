@@ -1,9 +1,9 @@
 """What handlers are given and what they return: requests and responses as values.
 
 Both are records, so a handler may live on another node and is none the wiser. Two rules. Neither
-ever changes. A request is nothing but texts, since each one is a message: to look through two tuples
-of a browser's nine fields takes longer than to call the page. For the same reason it is a named
-tuple, which is made in a third of the time of a dataclass.
+ever changes. A request is nothing but texts, since each one is a message: to look through two
+tuples of a browser's nine fields takes longer than to call the page. For the same reason it is a
+named tuple, which is made in a third of the time of a dataclass.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Response:
     """An answer: what a handler returns where a ``str`` or ``bytes`` does not say enough.
 
     ``body`` is text, which is sent as UTF-8, or bytes; ``status`` the status code; ``fields`` are
-    (name, value) pairs. Date, Content-Length, Connection and Transfer-Encoding are the server's.
+    (name, value) pairs, if any. Date, Content-Length and Transfer-Encoding are the server's.
     Without a Content-Type text is HTML and bytes are just bytes.
 
     ``source`` replaces the body by an object that answers ``read_bytes(maximum)`` until it gives
@@ -98,7 +98,7 @@ class Response:
 
     body: str | bytes = b""
     status: int = 200
-    fields: tuple[tuple[str, str], ...] = ()
+    fields: tuple[tuple[str, str], ...] | None = None
     source: Any = None
     length: int | None = None
     prepared: bytes = b""
@@ -125,12 +125,13 @@ def body_of(response: Response) -> bytes:
 
 def fields_of(response: Response) -> tuple[tuple[str, str], ...]:
     """Return the fields, a Content-Type among them if there is a body."""
-    if any(name.lower() == "content-type" for name, _ in response.fields):
-        return response.fields
+    fields = response.fields or ()
+    if any(name.lower() == "content-type" for name, _ in fields):
+        return fields
     if not response.body and response.source is None:
-        return response.fields
+        return fields
     kind = HTML if isinstance(response.body, str) else BYTES
-    return (*response.fields, ("Content-Type", kind))
+    return (*fields, ("Content-Type", kind))
 
 
 def as_response(result: object) -> Response | None:

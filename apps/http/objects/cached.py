@@ -1,0 +1,336 @@
+"""Files as objects: kept whole, checked when they are asked for, at most once a second."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import vista
+from apps.http.content.files import (
+    CODINGS,
+    CONDITIONAL,
+    Selected,
+    content_type,
+    file_fields,
+    from_memory,
+    select,
+)
+from apps.http.content.paths import Refusal, resolve
+from apps.http.content.resources import Request, Response, error_response, prepare
+from apps.http.content.ssi.processor import Page, process
+from apps.http.errors import FileChanged
+from apps.http.objects.files import FileData, HTTPfileBody, file_data, refused
+from apps.http.objects.includes import SiteLoader, states_of
+from apps.http.syntax.limits import HttpLimits
+from apps.http.syntax.negotiation import IDENTITY, choose_encoding
+
+_log = logging.getLogger("vista.http")
+
+CHECK_SECONDS = 1.0
+"""How long a file is taken to be what it was; then the disk is asked again."""
+OBJECT_BYTES = 2_048
+"""Bytes that an object takes beside its file."""
+
+_RANGES_MAX = HttpLimits().ranges_max
+_COMPRESSIBLE = ("text/", "application/json", "application/xml", "image/svg", "application/wasm")
+_ENDINGS = dict(CODINGS)
+
+
+class HTTPcachedObject(vista.Object, namespace="HTTP", abstract=True):
+    """What answers for an address as long as it is good, and then goes.
+
+    A derived class has `check_if_still_valid` say for how long. ``initialize(url_directory, path)``
+    says where it is registered; it does not register itself.
+
+    The original's HTTPcachedObject.
+    """
+
+    def initialize(self, url_directory: vista.Ref, path: str) -> None:
+        """Take note of the directory; a derived class calls it from its own ``create``."""
+        self.url_directory = url_directory
+        self.path = path
+
+    def delete(self) -> None:
+        """Leave the directory."""
+        me = vista.self_ref(self)
+        # In flight and not waited for: the directory may be gone, which is nobody's mistake.
+        vista.future(self.url_directory, "unregister_object", self.path, me)
+
+    def get_size(self) -> int:
+        """Return the bytes it takes."""
+        return OBJECT_BYTES
+
+    def check_if_still_valid(self, current_time: int | None = None) -> int:
+        """Return for how many seconds more it is good, about; 0 when it is not."""
+        return 0
+
+    def delete_if_obsolete(self, current_time: int, check_interval: int) -> bool:
+        """Delete the object if it will not be good in ``check_interval`` seconds; return whether.
+
+        ``current_time`` is in seconds since 1970.
+        """
+        if self.check_if_still_valid(current_time) > check_interval:
+            return False
+        vista.post(vista.self_ref(self), "delete_yourself")
+        return True
+
+
+class _State:
+    """A file, or one of its precompressed forms, as it is sent."""
+
+    __slots__ = ("described", "etag", "file", "modified", "whole")
+
+    def __init__(
+        self, file: FileData, kind: str, coding: str | None, varies: bool, now: float
+    ) -> None:
+        self.file = file
+        self.etag = file.facts.etag(now)
+        self.modified = file.facts.modified
+        self.described = file_fields(kind, self.etag, self.modified, coding, varies)
+        self.whole: Response | None = None
+        if file.data is not None:
+            self.whole = prepare(Response(file.data, 200, self.described))
+
+
+class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
+    """A file of a site, sent as it is.
+
+    `URLfileLoader` makes it: ``create(url_directory, path, cgi_environment, file)``, the file being
+    a `FileData`. It is kept in memory up to 1 MiB, and answers with every conditional and range of
+    HTTP. Beside it, ``.br``, ``.zst`` and ``.gz`` forms of it are sent to who accepts them.
+
+    A file that was replaced, changed or deleted is noticed within a second.
+
+    The original's HTTPrawCachedFile.
+    """
+
+    def create(
+        self, url_directory: vista.Ref, path: str, cgi_environment: Any, file: FileData
+    ) -> None:
+        """Keep the file."""
+        self.initialize(url_directory, path)
+        self.kind = content_type(file.name)
+        self._checked = time.time()
+        self._states: dict[str | None, _State] = {}
+        self._take(file, self._checked)
+
+    def get_size(self) -> int:
+        """Return the bytes it takes, its precompressed forms included."""
+        kept = sum(len(state.file.data or b"") for state in self._states.values())
+        return OBJECT_BYTES + kept
+
+    def check_if_still_valid(self, current_time: int | None = None) -> int:
+        """Return 60 while the file on the disk is the one that is kept, else 0."""
+        return 0 if self._check(time.time()) is not None else 60
+
+    def get_request(self, request: Request) -> Response:
+        """Answer GET and HEAD."""
+        now = time.time()
+        if not 0 <= now - self._checked < CHECK_SECONDS:
+            refusal = self._check(now)
+            if refusal is not None:
+                vista.post(vista.self_ref(self), "delete_yourself")
+                return refused(refusal, self.path)
+        state = self._states[None] if len(self._states) == 1 else self._choose(request)
+        if state.whole is not None and CONDITIONAL.isdisjoint(request.header_names.split("\n")):
+            return state.whole
+        try:
+            return self._select(state, request, now)
+        except FileChanged:
+            self._checked = 0.0
+            return error_response(503, "The file is being changed.", (("Retry-After", "1"),))
+
+    def _choose(self, request: Request) -> _State:
+        """Choose the form of the file that the client wants most."""
+        codings = [coding for coding in self._states if coding is not None]
+        chosen = choose_encoding(request.fields(), codings)
+        return self._states[None if chosen in (None, IDENTITY) else chosen]
+
+    def _select(self, state: _State, request: Request, now: float) -> Response:
+        selected = select(
+            request.method, request.fields(), state.file.size, state.described, state.etag,
+            state.modified, now, _RANGES_MAX, lambda: secrets.token_hex(16),
+        )  # fmt: skip
+        if not isinstance(selected, Selected):
+            return selected
+        if state.file.data is not None:
+            return from_memory(selected, state.file.data)
+        pieces = tuple(
+            piece if isinstance(piece, bytes) else (piece.first, piece.length)
+            for piece in selected.pieces
+        )
+        source = vista.create(HTTPfileBody, state.file, pieces)
+        return Response(b"", selected.status, selected.fields, source, selected.length)
+
+    # --- keeping up with the disk ----------------------------------------------------------
+
+    def _check(self, now: float) -> Refusal | None:
+        """Look at the disk; return why the file is no longer there, if so."""
+        known = self._states[None].file
+        found = resolve(known.roots(), known.segments)
+        if isinstance(found, Refusal):
+            return found
+        self._checked = now
+        try:
+            with found:
+                file = file_data(known.roots(), known.segments, found, known)
+        except (FileChanged, OSError) as error:
+            _log.warning("%s: %s", self.path, error)
+            return Refusal.DISK_FAILED
+        self._take(file, now)
+        return None
+
+    def _take(self, file: FileData, now: float) -> None:
+        """Keep a file, and what stands beside it, unless that is what is kept already."""
+        files: dict[str | None, FileData] = {None: file}
+        if self.kind.startswith(_COMPRESSIBLE):
+            files |= self._beside(file)
+        before = self._states
+        if (
+            files.keys() == before.keys()
+            and all(before[coding].file == found for coding, found in files.items())
+            and not any(state.etag.weak for state in before.values())
+        ):
+            return
+        self.kind = content_type(file.name)
+        varies = len(files) > 1
+        self._states = {
+            coding: _State(found, self.kind, coding, varies, now) for coding, found in files.items()
+        }
+
+    def _beside(self, file: FileData) -> dict[str | None, FileData]:
+        """Return the precompressed forms of a file; they lie beside it under its name."""
+        found: dict[str | None, FileData] = {}
+        folder = Path(file.root, *file.segments[:-1])
+        for coding, ending in CODINGS:
+            name = file.name + ending
+            # A look at the name, which costs 2 us, before the walk that is safe, which costs 30.
+            if not (folder / name).exists():
+                continue
+            segments = (*file.segments[:-1], *name.split("/"))
+            opened = resolve(file.roots(), segments)
+            if isinstance(opened, Refusal):
+                continue
+            state = self._states.get(coding)
+            with opened:
+                form = file_data(
+                    file.roots(), segments, opened, None if state is None else state.file
+                )
+            # One that is older was made of another state of the file.
+            if form.modified_ns >= file.modified_ns:
+                found[coding] = form
+        return found
+
+
+class HTTPcachedFile(HTTPrawCachedFile, namespace="HTTP"):
+    """A file of a site whose server-side includes are carried out, if its name ends in ``.shtml``.
+
+    Else as `HTTPrawCachedFile`. A page that asks for no variable is kept until it, or anything it
+    includes, changes, or until what it calls says.
+
+    The original's HTTPcachedFile.
+    """
+
+    def create(
+        self, url_directory: vista.Ref, path: str, cgi_environment: Any, file: FileData
+    ) -> None:
+        """Keep the file."""
+        self._page: Page | None = None
+        self._answer: Response | None = None
+        self._seen: Any = None
+        super().create(url_directory, path, cgi_environment, file)
+
+    def get_request(self, request: Request) -> Response:
+        """Answer GET and HEAD."""
+        if not self._states[None].file.name.endswith(".shtml"):
+            return super().get_request(request)
+        now = time.time()
+        if not 0 <= now - self._checked < CHECK_SECONDS:
+            before = self._states[None].file
+            refusal = self._check(now)
+            if refusal is not None:
+                vista.post(vista.self_ref(self), "delete_yourself")
+                return refused(refusal, self.path)
+            file = self._states[None].file
+            if file != before or self._seen != self._dependencies():
+                self._page = None
+        page = self._page
+        if page is not None and self._answer is not None and not page.variables:
+            if page.expires is None or now < page.expires:
+                return self._answer
+        return self._make(request, now)
+
+    def _make(self, request: Request, now: float) -> Response:
+        file = self._states[None].file
+        if file.data is None:
+            return error_response(500, "The page is too large.")
+        loader = SiteLoader(file, self.url_directory)
+        page = process(
+            file.data.decode("utf-8", "replace"),
+            _environment(request, file),
+            loader,
+            now,
+            path=file.segments,
+            modified=file.modified_ns / 1e9,
+        )
+        for problem in page.problems:
+            _log.warning("%s", problem)
+        self._page = page
+        self._seen = self._dependencies()
+        # It has no date of its own, and a tag of it would have to know all it shows.
+        fields = (("Content-Type", self.kind), ("Cache-Control", "no-cache"))
+        self._answer = prepare(Response(page.text.encode("utf-8", "replace"), 200, fields))
+        return self._answer
+
+    def _dependencies(self) -> Any:
+        page = self._page
+        return None if page is None else states_of(self._states[None].file, page.dependencies)
+
+
+def _environment(request: Request, file: FileData) -> dict[str, str]:
+    """Return the variables of a request that a page may show, by their names in CGI (RFC 3875)."""
+    names = {
+        "DOCUMENT_NAME": file.name,
+        "DOCUMENT_URI": request.path,
+        "QUERY_STRING": request.query,
+        "REMOTE_ADDR": request.client,
+        "REQUEST_METHOD": request.method,
+        "SERVER_NAME": request.site,
+        "SERVER_PROTOCOL": f"HTTP/{request.version}",
+    }
+    for name, value in request.header().items():
+        names[f"HTTP_{name.upper().replace('-', '_')}"] = value
+    return names
+
+
+class HTTPpurgeCache(vista.Object, namespace="HTTP"):
+    """Has the cached objects of a site that are not good any longer deleted, again and again.
+
+    rc line: ``HTTPpurgeCache 30 www.harbour.example``
+
+    ``create(check_interval, site)``: ``check_interval`` in seconds. Files that somebody asks for
+    are checked anyhow; this gives back the memory of those that nobody does.
+
+    The original's HTTPpurgeCache, whose page is lost.
+    """
+
+    def create(self, check_interval: float, site: str = "localhost") -> None:
+        """Start the clock."""
+        if not check_interval >= 1:
+            raise vista.BadValueError(f"check_interval is 1 second or more, not {check_interval}")
+        self.check_interval = check_interval
+        self.site = site
+        self.timer = vista.create("RepeatingTimerEvent", vista.self_ref(self), check_interval)
+
+    def delete(self) -> None:
+        """Stop the clock."""
+        vista.post(self.timer, "delete_yourself")
+
+    def timer_expired(self, timer: Any = None, extra_data: Any = None) -> None:
+        """Look at every cached object; the timer sends it."""
+        now = int(time.time())
+        directory = vista.service(f"URLdirectory:{self.site}")
+        directory.delete_obsolete(now, 0)

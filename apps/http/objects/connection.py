@@ -1,0 +1,276 @@
+"""One connection as the loop sees it: bytes in, bytes out, and how long each may take.
+
+The object behind it (`HTTPfastReceive`) is posted one message when there is something to do; all
+that is decided by the clock is decided here. Two rules. There is one timer for each connection, and
+it is set anew only when it is due or must be due earlier: a request costs none. Whatever posts a
+message does so in the context in which the connection was made, since callbacks of a transport may
+run in the one of whoever wrote last.
+
+==========  ===============================================  =====================
+phase       waits for                                        when it is over
+==========  ===============================================  =====================
+IDLE        the first byte of a request                      close
+HEAD        the rest of a head                               408, then LINGER
+BODY        the next bytes of a body                         408, then LINGER
+WRITE       the client to take some of the answer            abort
+LINGER      the client to close, after its last answer       close
+==========  ===============================================  =====================
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final
+
+from apps.http.objects.profile import Terms
+from apps.http.syntax.requests import RequestReader
+
+WRITE_BUFFER_BYTES = 65_536
+"""Bytes that may wait for a client to take them before the next answer waits too."""
+
+BUSY_SECONDS = 1.0
+"""How often a timer that is due looks whether the object still works on a request."""
+
+
+class Phase(Enum):
+    """What a connection waits for."""
+
+    IDLE = "a request"
+    HEAD = "the head of a request"
+    BODY = "the body of a request"
+    WRITE = "the client to read"
+    LINGER = "the client to close"
+
+
+IDLE: Final = Phase.IDLE  # looking a member up in its Enum takes 0.1 us
+HEAD: Final = Phase.HEAD
+BODY: Final = Phase.BODY
+WRITE: Final = Phase.WRITE
+LINGER: Final = Phase.LINGER
+
+
+class Connection(asyncio.Protocol):
+    """One connection. ``serve`` is called without arguments when there is something to do.
+
+    It is called again only after ``busy`` was cleared.
+    """
+
+    __slots__ = (
+        "_body_bytes",
+        "_body_since",
+        "_context",
+        "_due",
+        "_read_paused",
+        "_serve",
+        "_timer",
+        "_to_write",
+        "busy",
+        "closing",
+        "drained",
+        "ended",
+        "late",
+        "loop",
+        "lost",
+        "phase",
+        "reader",
+        "terms",
+        "transport",
+        "write_paused",
+    )
+
+    def __init__(self, terms: Terms, serve: Callable[[], Any]) -> None:
+        self.terms = terms
+        self.reader = RequestReader(terms.limits)
+        self.transport: Any = None
+        self.loop: Any = None
+        self.busy = False
+        self.lost = False
+        self.ended = False
+        self.closing = False
+        self.late = False
+        self.write_paused = False
+        self.phase = IDLE
+        self.drained: asyncio.Future[None] | None = None
+        self._serve = serve
+        self._context = contextvars.copy_context()
+        self._read_paused = False
+        self._timer: Any = None
+        self._due = 0.0
+        self._to_write = 0
+        self._body_bytes = 0
+        self._body_since = 0.0
+
+    # --- called by the transport -----------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first request."""
+        self.transport = transport
+        self.loop = asyncio.get_running_loop()
+        transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
+        self.await_phase(IDLE, self.terms.limits.keep_alive_seconds)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came and have it seen to."""
+        phase = self.phase
+        if phase is LINGER or self.closing:
+            return
+        if phase is BODY:
+            self._body_bytes += len(data)
+        self.reader.receive(data)
+        if not self.busy:
+            self.wake()
+        elif self.reader.full:
+            self._read_paused = True
+            self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """No more will come: the requests that came are still answered."""
+        if self.phase is LINGER or self.closing:
+            return False
+        self.ended = True
+        self.reader.receive(b"")
+        self.wake()
+        return True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is closed: nobody reads what is written."""
+        self.lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._let_writers_go()
+        self.wake()
+
+    def pause_writing(self) -> None:
+        """The client takes less than it is sent."""
+        self.write_paused = True
+
+    def resume_writing(self) -> None:
+        """The client took enough."""
+        self.write_paused = False
+        self._let_writers_go()
+        self.wake()
+
+    # --- called by its object --------------------------------------------------------------
+
+    def wake(self) -> None:
+        """Have the object look at the connection, if it does not already."""
+        if not self.busy:
+            self.busy = True
+            self._context.run(self._serve)
+
+    def rest(self, phase: Phase) -> None:
+        """Say what is waited for, everything that came being seen to; the clock decides from here.
+
+        ``phase`` is IDLE, HEAD, BODY or WRITE.
+        """
+        self.busy = False
+        limits = self.terms.limits
+        if phase is WRITE:
+            self._to_write = self.transport.get_write_buffer_size()
+            self.await_phase(phase, limits.write_idle_seconds)
+            return
+        if self._read_paused:
+            self._read_paused = False
+            # Not at once: reading would go on in the context of this thread.
+            self.loop.call_soon(self._resume_reading, context=self._context)
+        if phase is HEAD:
+            if self.phase is not HEAD:
+                self.await_phase(phase, limits.head_seconds)
+        elif phase is BODY:
+            if self.phase is not BODY:
+                self._body_since, self._body_bytes = self.loop.time(), 0
+            self.await_phase(phase, limits.body_idle_seconds)
+        else:
+            self.await_phase(phase, limits.keep_alive_seconds)
+
+    def await_phase(self, phase: Phase, seconds: float) -> None:
+        """Wait for something, ``seconds`` at most."""
+        self.phase = phase
+        self._due = due = self.loop.time() + seconds
+        timer = self._timer
+        if timer is None or timer.when() > due:
+            if timer is not None:
+                timer.cancel()
+            self._timer = self.loop.call_at(due, self._timer_expired)
+
+    def linger(self) -> None:
+        """Close after what was written is sent, and read on for a while.
+
+        Closed with bytes unread, the reset would take the answer from the client (RFC 9112, 9.6).
+        """
+        if self.lost or self.closing or self.phase is LINGER:
+            return
+        self.closing = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.await_phase(LINGER, self.terms.limits.drain_seconds)
+
+    def close(self) -> None:
+        """Close after what was written is sent, which may take as long as the client reads."""
+        if not (self.lost or self.closing):
+            self.closing = True
+            self.rest(WRITE)
+            self.transport.close()
+
+    def drop(self) -> None:
+        """Close at once, and tell nobody: the object behind it is gone."""
+        self._serve = _nothing
+        if self.transport is not None and not self.lost:
+            self.transport.abort()
+
+    # --- by the clock ----------------------------------------------------------------------
+
+    def _timer_expired(self) -> None:
+        self._timer = None
+        if self.lost:
+            return
+        now = self.loop.time()
+        if self.busy:
+            # An object works on a request, for which another bound holds: look again later.
+            self._timer = self.loop.call_at(now + BUSY_SECONDS, self._timer_expired)
+        elif now < self._due:
+            self._timer = self.loop.call_at(self._due, self._timer_expired)
+        elif self.phase is WRITE:
+            self._look_at_writing()
+        elif self.phase is IDLE:
+            self.transport.close()
+        elif self.phase is LINGER:
+            self.transport.abort()
+        else:
+            self.late = True
+            self.wake()
+
+    def _look_at_writing(self) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left < self._to_write:
+            self._to_write = left
+            self.await_phase(WRITE, self.terms.limits.write_idle_seconds)
+        else:
+            self.transport.abort()
+
+    def body_too_slow(self) -> bool:
+        """Tell whether a body comes slower than it must, on average after the first seconds."""
+        limits = self.terms.limits
+        if self.phase is not BODY:
+            return False
+        seconds = self.loop.time() - self._body_since
+        if seconds < limits.body_idle_seconds:
+            return False
+        expected: float = seconds * limits.body_rate_min
+        return self._body_bytes < expected
+
+    def _resume_reading(self) -> None:
+        if not (self.lost or self.phase is LINGER):
+            self.transport.resume_reading()
+
+    def _let_writers_go(self) -> None:
+        if self.drained is not None and not self.drained.done():
+            self.drained.set_result(None)
+
+
+def _nothing() -> None:
+    """What a connection does that has no object any longer."""

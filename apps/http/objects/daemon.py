@@ -1,0 +1,324 @@
+"""The daemon of a site: listens, and makes an object for each connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import errno
+import logging
+import os
+import socket
+import stat
+from pathlib import Path
+from typing import Any
+
+import vista
+from apps.http.errors import ProfileError
+from apps.http.objects.directory import CACHE_BYTES_MAX
+from apps.http.objects.loader import URLfileLoader
+from apps.http.objects.profile import Profile, read_profile
+from apps.http.objects.receive import HTTPfastReceive
+
+_log = logging.getLogger("vista.http")
+
+BACKLOG = 1_024
+"""Connections that the system keeps until they are accepted."""
+ACCEPTS_MAX = 64
+"""Connections that are accepted at once, before those that are open get their turn."""
+CONNECTIONS_MAX = 10_000
+"""Connections open at once, unless the profile says otherwise; the next ones wait in the system."""
+PAUSE_SECONDS = 0.2
+"""How long nothing is accepted when the process has no descriptor left, or too many are open."""
+ERROR_PAGE_BYTES_MAX = 256 * 1024
+"""Bytes of an error page: it is kept in memory and sent to whoever asks for nonsense."""
+
+_FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+
+
+class HTTPdaemon(vista.Object, namespace="HTTP"):
+    """Serves a site: listens at an address and makes an `HTTPfastReceive` for each connection.
+
+    rc line: ``HTTPdaemon http.profile tcp:0.0.0.0:4321``
+
+    ``create(server_profile, address=None, override_name=None, dont_do_listen=False)``:
+    ``server_profile`` is a file of attributes (see docs/http.rst) or ``-`` for none; ``address`` is
+    ``tcp:HOST:PORT``, with an IPv6 address in brackets, or ``unix:PATH``, and by default the
+    profile's SERVER_NAME and SERVER_PORT. ``override_name`` replaces the profile's ServerName; in
+    both ``-`` means the name of this machine. ``dont_do_listen`` makes a further site at an
+    address at which another HTTPdaemon of this node listens already: which site a request is for,
+    its field Host says. A request for any other host goes to the site that listens.
+
+    The directory of the site is the service ``URLdirectory:NAME``. The daemon itself is the service
+    ``HTTPdaemon:ADDRESS`` if it listens.
+
+    Creating raises `ProfileError`, `BadLimitError`, or OSError when it cannot listen there.
+
+    The original's HTTPdaemon.
+    """
+
+    def create(
+        self,
+        server_profile: str,
+        address: str | None = None,
+        override_name: str | None = None,
+        dont_do_listen: bool = False,
+    ) -> None:
+        """Make the site, then listen."""
+        profile = read_profile(server_profile)
+        self.site = _host_name(override_name or profile.text("ServerName", "localhost"))
+        self.limits = profile.limits()
+        self.connections_max = profile.number("connectionsMax", CONNECTIONS_MAX)
+        self.address = address or _default_address(profile)
+        self.connections_accepted = 0
+        self.receive_class: Any = HTTPfastReceive
+        self.sites: dict[str, tuple[str, vista.Ref]] = {}
+        self._socket: socket.socket | None = None
+        self._open: dict[int, vista.Ref] = {}
+        self._until_stop: asyncio.Task[None] | None = None
+        # What can fail before anything exists, fails first.
+        pages = _error_pages(profile)
+        family, place = _parse(self.address)
+        listener = vista.service(f"HTTPdaemon:{self.address}") if dont_do_listen else None
+        if listener is None:
+            self._socket = _listen(family, place)
+            self.address = _address_of(self._socket)
+        cache_bytes = profile.number("cacheBytes", CACHE_BYTES_MAX)
+        self.url_directory = vista.create("URLdirectory", self.site, cache_bytes, pages)
+        self.loader = self._make_loader(profile)
+        if listener is not None:
+            listener.add_site(self.site, self.url_directory)
+            return
+        me = vista.self_ref(self)
+        self.sites[self.site.lower()] = (self.site, self.url_directory)
+        vista.register_service(f"HTTPdaemon:{self.address}", me)
+        with contextlib.suppress(vista.NoSuchService):
+            vista.send("ShutdownService", "register", me)
+        me.listen.post()
+        _log.info("%s is served at %s", self.site, self.get_url())
+
+    def delete(self) -> None:
+        """Stop listening and drop every connection."""
+        self._stop_listening()
+        if self._until_stop is not None:
+            self._loop.call_soon(self._until_stop.cancel)
+        for receiver in self._open.values():
+            vista.post(receiver, "daemon_deleted")
+        for made in (getattr(self, "loader", None), getattr(self, "url_directory", None)):
+            if made is not None:
+                vista.post(made, "delete_yourself")
+
+    def get_url(self) -> str:
+        """Return the URL of the site, with the port that was taken for port 0."""
+        kind, _, place = self.address.partition(":")
+        if kind == "unix":
+            return f"http+unix://{place}"
+        host, _, port = place.rpartition(":")
+        shown = "localhost" if host in ("0.0.0.0", "127.0.0.1", "[::]", "[::1]") else host
+        return f"http://{shown}:{port}/"
+
+    def get_address(self) -> str:
+        """Return the address it listens at, with the port that was taken for port 0."""
+        return self.address
+
+    def get_connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._open)
+
+    def add_site(self, name: str, url_directory: vista.Ref) -> None:
+        """Serve a further site at this address; a daemon that does not listen sends it."""
+        self.sites[name.lower()] = (name, url_directory)
+
+    def site_of(self, host: str) -> Any:
+        """Return name and directory of the site of a host, None when there is none."""
+        return self.sites.get(host.lower())
+
+    async def listen(self) -> None:
+        """Begin to accept; the daemon sends it to itself."""
+        if self._socket is not None:
+            self._loop = asyncio.get_running_loop()
+            # What the loop calls runs in this context, which may post.
+            self._context = contextvars.copy_context()
+            self._watch()
+            # Not this thread: a node that stops waits for its threads, and cancels its tasks.
+            self._until_stop = self._loop.create_task(self._close_at_stop())
+
+    async def _close_at_stop(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._stop_listening()
+
+    def system_shutdown(self) -> None:
+        """Accept no more, and close each connection after the request that is being answered."""
+        self._stop_listening()
+        for call in [vista.future(receiver, "drain") for receiver in self._open.values()]:
+            call.exception()
+
+    def connection_ended(self, number: int) -> None:
+        """Take note that a connection is closed; its object posts it."""
+        self._open.pop(number, None)
+
+    # --- accepting -------------------------------------------------------------------------
+
+    def accept_waiting(self) -> None:
+        """Accept the connections that wait; the loop has it posted."""
+        for _ in range(ACCEPTS_MAX):
+            if self._socket is None:
+                return
+            if len(self._open) >= self.connections_max:
+                self._pause()
+                return
+            try:
+                sock, _address = self._socket.accept()
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno in _FULL:
+                    _log.warning("%s: cannot accept for now: %s", self.address, error)
+                    self._pause()
+                    return
+                continue  # that client went away while it waited
+            self._take(sock)
+        self._loop.call_soon(self._watch, context=self._context)
+
+    def _take(self, sock: socket.socket) -> None:
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        number = self.connections_accepted = self.connections_accepted + 1
+        descriptor = sock.detach()
+        try:
+            self._open[number] = vista.create(
+                self.receive_class,
+                descriptor,
+                vista.self_ref(self),
+                self.url_directory,
+                self.site,
+                self.limits,
+                number,
+            )
+        except vista.VistaError:
+            os.close(descriptor)
+            raise
+
+    def _watch(self) -> None:
+        """Have the loop tell of the next connection, once."""
+        if self._socket is not None:
+            self._loop.add_reader(self._socket.fileno(), self._connections_wait)
+
+    def _connections_wait(self) -> None:
+        assert self._socket is not None, "what is closed is not watched"
+        self._loop.remove_reader(self._socket.fileno())
+        vista.self_ref(self).accept_waiting.post()
+
+    def _pause(self) -> None:
+        self._loop.call_later(PAUSE_SECONDS, self._watch, context=self._context)
+
+    def _stop_listening(self) -> None:
+        sock, self._socket = self._socket, None
+        if sock is None:
+            return
+        if hasattr(self, "_loop"):
+            self._loop.remove_reader(sock.fileno())
+        name = sock.getsockname()
+        sock.close()
+        if isinstance(name, str) and name:
+            Path(name).unlink(missing_ok=True)
+
+    def _make_loader(self, profile: Profile) -> vista.Ref | None:
+        roots = profile.texts("directoryRoot")
+        if not roots:
+            return None
+        made = vista.create(
+            URLfileLoader,
+            self.url_directory,
+            "HTTPcachedFile",
+            "/",
+            None,
+            *roots,
+            default_files=tuple(profile.texts("defaultFiles")),
+            hidden=profile.text("showHidden") == "yes",
+        )
+        return made
+
+
+def _host_name(name: str) -> str:
+    return socket.gethostname() if name == "-" else name
+
+
+def _default_address(profile: Profile) -> str:
+    """The original's: SERVER_NAME, which is ServerName, and SERVER_PORT."""
+    host = _host_name(profile.text("ServerName", "0.0.0.0"))
+    return f"tcp:{host}:{profile.number('SERVER_PORT', 80)}"
+
+
+def _error_pages(profile: Profile) -> dict[int, str]:
+    """Read the pages that the profile names: ``errorPage 404 FILE``, any number of pairs."""
+    words = profile.texts("errorPage")
+    pages = {}
+    for code, name in zip(words[::2], words[1::2], strict=False):
+        if not (code.isdecimal() and 400 <= int(code) <= 599):
+            raise ProfileError(f"{profile.name}: errorPage takes a code and a file, not {code!r}")
+        try:
+            with Path(name).open("rb") as file:
+                pages[int(code)] = file.read(ERROR_PAGE_BYTES_MAX).decode("utf-8", "replace")
+        except OSError as error:
+            raise ProfileError(f"{profile.name}: errorPage {name}: {error.strerror}") from error
+    if len(words) % 2:
+        raise ProfileError(f"{profile.name}: errorPage takes a code and a file for each")
+    return pages
+
+
+def _parse(address: str) -> tuple[socket.AddressFamily, Any]:
+    kind, colon, place = address.partition(":")
+    if kind == "unix" and place:
+        return socket.AF_UNIX, place
+    host, colon, port = place.rpartition(":")
+    if kind != "tcp" or not colon or not (port.isascii() and port.isdecimal()):
+        raise vista.BadValueError(
+            f"a site listens at tcp:HOST:PORT, tcp:[ADDRESS]:PORT or unix:PATH, not {address!r}"
+        )
+    if int(port) > 65_535:
+        raise vista.BadValueError(f"{address}: a port is at most 65535")
+    bracketed = host.startswith("[") and host.endswith("]")
+    family = socket.AF_INET6 if bracketed else socket.AF_INET
+    return family, (host[1:-1] if bracketed else host, int(port))
+
+
+def _listen(family: socket.AddressFamily, place: Any) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if family == socket.AF_UNIX:
+            _remove_stale(Path(place))
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(place)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"cannot listen at {place}: {error.strerror}") from error
+    return sock
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove the socket that a process left behind; one that still answers stays."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            return
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(str(path))
+    except FileNotFoundError:
+        return
+    except ConnectionRefusedError:
+        path.unlink()
+
+
+def _address_of(sock: socket.socket) -> str:
+    name = sock.getsockname()
+    if isinstance(name, str):
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"tcp:{host}:{name[1]}"

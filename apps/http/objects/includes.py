@@ -1,0 +1,89 @@
+"""What the pages of a site may include: its files, the pages of its objects, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import vista
+from apps.http.content.files import FileFacts
+from apps.http.content.paths import OpenFile, Refusal, resolve
+from apps.http.content.resources import Request, as_response, body_of
+from apps.http.content.ssi.errors import LoadFailed
+from apps.http.content.ssi.loading import Document, Facts, show
+from apps.http.errors import FileChanged
+from apps.http.objects.directory import Found
+from apps.http.objects.files import CACHED_FILE_BYTES_MAX, FileData
+
+
+class SiteLoader:
+    """Gets what a page of a site asks for; a `Loader` of the SSI processor.
+
+    Files come from the directories the page itself came from; other addresses are asked of the
+    objects of the site.
+    """
+
+    def __init__(self, page: FileData, url_directory: vista.Ref) -> None:
+        self._roots = page.roots()
+        self._directory = url_directory
+
+    def load(self, path: tuple[str, ...], query: str) -> Document:
+        """Return a file of the site, or the page that an object makes."""
+        found = resolve(self._roots, path)
+        if isinstance(found, Refusal):
+            return self._ask(path, query)
+        with found:
+            if found.size > CACHED_FILE_BYTES_MAX:
+                raise LoadFailed(f"{show(path)} is too large to be included")
+            try:
+                text = found.read(0, found.size).decode("utf-8", "replace")
+            except (OSError, FileChanged) as error:
+                raise LoadFailed(f"{show(path)}: {error}") from error
+            name = found.index or path[-1]
+            return Document(text, name.endswith(".shtml"), found.modified_ns / 1e9)
+
+    def look(self, path: tuple[str, ...]) -> Facts:
+        """Return size and time of a file of the site."""
+        found = resolve(self._roots, path)
+        if isinstance(found, Refusal):
+            raise LoadFailed(f"{show(path)}: {found.explain}")
+        with found:
+            return Facts(found.size, found.modified_ns / 1e9)
+
+    def call(self, name: str, method: str, arguments: tuple[str, ...]) -> Document:
+        """Return what a method of an object answers; ``name`` is a service name."""
+        try:
+            return Document(str(vista.send(name, method, *arguments)))
+        except Exception as error:  # whatever a method raises is a mistake in the page only
+            raise LoadFailed(f"{name}.{method}: {error}") from error
+
+    def _ask(self, path: tuple[str, ...], query: str) -> Document:
+        address = show(path)
+        try:
+            found: Any = self._directory.find("GET", address)
+            target = found.target if isinstance(found, Found) else found
+            if not isinstance(target, vista.Ref):
+                raise LoadFailed(f"{address} is not there")
+            response = as_response(target.get_request(Request("GET", address, query)))
+        except LoadFailed:
+            raise
+        except Exception as error:  # whatever a handler raises is a mistake in the page only
+            raise LoadFailed(f"{address}: {error}") from error
+        if response is None or response.status != 200 or response.source is not None:
+            raise LoadFailed(f"{address} has no page that can be included")
+        # Nobody says until when it is good: until the next request.
+        return Document(body_of(response).decode("utf-8", "replace"), expires=0.0)
+
+
+def states_of(page: FileData, paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+    """Return what each of the files a page depends on is; None where there is none."""
+    roots = page.roots()
+    states: dict[tuple[str, ...], Any] = {}
+    for path in paths:
+        found = resolve(roots, path)
+        if isinstance(found, OpenFile):
+            with found:
+                states[path] = FileFacts.of(found)
+        else:
+            states[path] = None
+    return states

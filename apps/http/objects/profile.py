@@ -1,0 +1,176 @@
+"""Profiles: files of attributes and values, one a line, as the original's ParseParameterFile reads.
+
+::
+
+    # the site of the harbour
+    ServerName        www.harbour.example
+    directoryRoot     /srv/harbour  "/srv/more files"
+    defaultFiles      index.html index.shtml
+
+An attribute that stands again adds values. ``#`` begins a comment where a word could begin, and
+``$NAME`` is not replaced. Names do not tell upper from lower case, and an underscore means nothing
+in them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import shlex
+from pathlib import Path
+
+from apps.http.errors import ProfileError
+from apps.http.syntax.answers import DateCache
+from apps.http.syntax.limits import HttpLimits
+
+PROFILE_BYTES_MAX = 1024 * 1024
+"""Bytes a profile may have: a device that never ends must not take the machine's memory."""
+
+NO_PROFILE = ("", "-")
+"""What stands for a profile that says nothing."""
+
+BODY_BYTES_MAX = 1024 * 1024
+"""Bytes of a request's body unless the profile says more: objects get it whole, in memory."""
+
+ATTRIBUTES = {
+    "servername": "ServerName",
+    "serverport": "SERVER_PORT",
+    "directoryroot": "directoryRoot",
+    "defaultfiles": "defaultFiles",
+    "errorpage": "errorPage",
+    "cachebytes": "cacheBytes",
+    "connectionsmax": "connectionsMax",
+    "showhidden": "showHidden",
+}
+"""The attributes there are, as they are usually written. Each limit of `HttpLimits` is one too."""
+
+_LIMITS = {field.name.replace("_", ""): field.name for field in dataclasses.fields(HttpLimits)}
+
+
+class Profile:
+    """What a profile says; `read_profile` makes one.
+
+    `texts` returns all values of an attribute, `text` the first one.
+    """
+
+    def __init__(self, name: str, values: dict[str, list[str]]) -> None:
+        self.name = name
+        self._values = values
+
+    def texts(self, attribute: str) -> list[str]:
+        """Return the values of an attribute, none for one that is not there."""
+        return list(self._values.get(_key(attribute), ()))
+
+    def text(self, attribute: str, default: str = "") -> str:
+        """Return the first value of an attribute."""
+        return next(iter(self.texts(attribute)), default)
+
+    def number(self, attribute: str, default: int) -> int:
+        """Return a whole number from 0. Raises `ProfileError` for anything else."""
+        text = self.text(attribute, str(default))
+        if not (text.isascii() and text.isdecimal() and len(text) < 16):
+            raise ProfileError(f"{self.name}: {attribute} must be a whole number, not {text!r}")
+        return int(text)
+
+    def limits(self) -> tuple[tuple[str, float], ...]:
+        """Return the bounds that the profile sets, by their names in `HttpLimits`.
+
+        Raises `ProfileError` for what is no number, and `BadLimitError` for bounds that cannot be.
+        """
+        found: dict[str, float] = {"body_bytes_max": BODY_BYTES_MAX}
+        for key, name in _LIMITS.items():
+            if key in self._values:
+                found[name] = self._bound(name)
+        pairs = tuple(sorted(found.items()))
+        terms_of(pairs)
+        return pairs
+
+    def _bound(self, name: str) -> float:
+        text = self.text(name)
+        try:
+            return float(text) if name.endswith("_seconds") else int(text)
+        except ValueError:
+            raise ProfileError(f"{self.name}: {name} must be a number, not {text!r}") from None
+
+
+class Terms:
+    """What all connections of a daemon share: the bounds, and the date of this second."""
+
+    def __init__(self, limits: HttpLimits) -> None:
+        self.limits = limits
+        self.dates = DateCache()
+        self._second = -1
+        self._date_line = b""
+
+    def date_line(self, now: float) -> bytes:
+        """Return the field line Date with its end; ``now`` in seconds since 1970."""
+        second = int(now)
+        if second != self._second:
+            self._date_line = self.dates.line(now).encode("ascii")
+            self._second = second
+        return self._date_line
+
+
+@functools.lru_cache(maxsize=64)
+def terms_of(pairs: tuple[tuple[str, float], ...]) -> Terms:
+    """Return the terms for bounds as `Profile.limits` returns them; the same for the same bounds.
+
+    An object of bounds for each of 10,000 connections would take 6 MB. Raises `BadLimitError`.
+    """
+    limits = HttpLimits(**dict(pairs))  # type: ignore[arg-type]
+    limits.validate()
+    return Terms(limits)
+
+
+def read_profile(name: str) -> Profile:
+    """Read a profile; ``""`` or ``-`` gives one that says nothing.
+
+    Raises `ProfileError` with file and line of what is wrong, or why it cannot be read.
+    """
+    if name in NO_PROFILE:
+        return Profile("no profile", {})
+    try:
+        with Path(name).open("rb") as file:
+            data = file.read(PROFILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ProfileError(f"{name}: {error.strerror}") from error
+    if len(data) > PROFILE_BYTES_MAX:
+        raise ProfileError(f"{name}: longer than the {PROFILE_BYTES_MAX} bytes a profile may have")
+    try:
+        return parse_profile(name, data.decode())
+    except UnicodeDecodeError:
+        raise ProfileError(f"{name}: this is not UTF-8 text") from None
+
+
+def parse_profile(name: str, text: str) -> Profile:
+    """Return what the text of a profile says; ``name`` stands in errors.
+
+    >>> parse_profile("p", "ServerName www.harbour.example").text("ServerName")
+    'www.harbour.example'
+    """
+    values: dict[str, list[str]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError as error:
+            raise ProfileError(f"{name}:{number}: {str(error).lower()}") from None
+        if not words:
+            continue
+        attribute, *rest = words
+        key = _key(attribute)
+        if key not in ATTRIBUTES and key not in _LIMITS:
+            raise ProfileError(f"{name}:{number}: no attribute {attribute!r}{_near(key)}")
+        values.setdefault(key, []).extend(rest)
+    return Profile(name, values)
+
+
+def _key(attribute: str) -> str:
+    key = attribute.replace("_", "").lower()
+    return "serverport" if key == "port" else key
+
+
+def _near(key: str) -> str:
+    known = {**ATTRIBUTES, **_LIMITS}
+    near = difflib.get_close_matches(key, known, 1)
+    return f"; did you mean {known[near[0]]}?" if near else ""

@@ -1,0 +1,88 @@
+"""Logs: a line for each request, of which nothing is the client's to forge."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import vista
+from apps.http.objects.logs import HTTPcommonLogFormat, HTTPextendedLogFormat
+from tests.http.objects.served import served
+
+WORDS = ("GET", "/a?b=c", "HTTP/1.1")
+NOW = 784_111_777.5
+"""Half a second after Sun, 06 Nov 1994 08:49:37 GMT."""
+
+
+def lines(path: Path, *of: str, extended: bool = False, words: tuple[str, str, str] = WORDS) -> str:
+    """What a log writes for one request from 10.0.0.1."""
+    with vista.Node("log"):
+        made = HTTPextendedLogFormat if extended else HTTPcommonLogFormat
+        log = vista.create(made, str(path), "localhost", *of)
+        fields = ("referer", 'http://x/"y"\n', "user-agent", "cat")
+        log.log_request("10.0.0.1", NOW, words, fields, 200, 12)
+        vista.delete(log)
+    return path.read_text()
+
+
+def test_the_common_format(tmp_path: Path) -> None:
+    expected = '10.0.0.1 - - [06/Nov/1994:08:49:37 +0000] "GET /a?b=c HTTP/1.1" 200 12\n'
+    assert lines(tmp_path / "log") == expected
+
+
+def test_header_keys_append_fields_in_quotes(tmp_path: Path) -> None:
+    text = lines(tmp_path / "log", "user-agent", "Referer", "cookie")
+    assert text.endswith(' 200 12 "cat" "http://x/\\"y\\"\\x0a" "-"\n')
+
+
+def test_a_client_cannot_begin_a_line(tmp_path: Path) -> None:
+    text = lines(tmp_path / "log", words=("GET", '/\n"x\x1b\x85', "HTTP/1.1"))
+    assert text.count("\n") == 1 and '"GET /\\x0a\\"x\\x1b\\x85 HTTP/1.1"' in text
+
+
+def test_the_extended_format_says_its_fields_first(tmp_path: Path) -> None:
+    text = lines(tmp_path / "log", "date", "time", "cs-uri-query", "cs(Cookie)", extended=True)
+    assert text == (
+        "#Version: 1.0\n#Fields: date time cs-uri-query cs(Cookie)\n1994-11-06 08:49:37 b=c -\n"
+    )
+
+
+def test_an_unknown_extended_field_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(vista.BadValueError, match=r"no log field 'colour'; there are c-ip"):
+        lines(tmp_path / "log", "colour", extended=True)
+
+
+def test_reopening_goes_on_in_another_file(tmp_path: Path) -> None:
+    with vista.Node("log"):
+        log = vista.create(HTTPcommonLogFormat, str(tmp_path / "one"))
+        log.log_request("10.0.0.1", NOW, WORDS, (), 200, 1)
+        (tmp_path / "one").rename(tmp_path / "old")
+        assert log.reopen() == 0
+        log.log_request("10.0.0.1", NOW, WORDS, (), 200, 2)
+        vista.delete(log)
+    assert (tmp_path / "old").read_text().endswith(" 1\n")
+    assert (tmp_path / "one").read_text().endswith(" 2\n")
+
+
+def test_a_log_of_nothing_cannot_be_reopened_without_a_name(tmp_path: Path) -> None:
+    with vista.Node("log"):
+        log = vista.create(HTTPcommonLogFormat, "-")
+        assert log.reopen() == -1
+        assert log.reopen(str(tmp_path / "log")) == 0
+
+
+def test_each_request_of_a_site_is_logged(tree: Path, tmp_path: Path) -> None:
+    with served(tree) as site:
+        log = vista.create(HTTPcommonLogFormat, str(tmp_path / "log"), "localhost")
+        site.get("/a.txt?q")
+        site.get("/nothing")
+        site.talk(b"garbage\r\n\r\n")
+        vista.delete(log)
+    found = re.findall(r'"(.*)" (\d+)', (tmp_path / "log").read_text())
+    assert found == [
+        ("GET /a.txt?q HTTP/1.1", "200"),
+        ("GET /nothing HTTP/1.1", "404"),
+        ("- - -", "400"),
+    ]

@@ -1,0 +1,54 @@
+"""Pages whose objects live on another node: the client cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import vista
+from tests.http.objects.pages import HttpEchoPage, HttpReplyingPage, HttpStreamingPage
+from tests.http.objects.served import Site, served
+
+KEY = {"secret_key": b"k" * 32}
+
+
+@contextmanager
+def two_nodes() -> Iterator[tuple[Site, vista.Node, vista.Ref]]:
+    """A site, another node, and the ObjectCreator of that one."""
+    far = vista.Node("far", settings=dict(KEY)).start()
+    try:
+        url = far.call(lambda: vista.create("AcceptPeerConnections", "tcp:127.0.0.1:0").get_url())
+        with served(settings=dict(KEY)) as site:
+            yield site, far, vista.create("ConnectToPeer", url).wait(30)
+    finally:
+        far.stop()
+
+
+def test_a_page_on_another_node_answers_like_one_here() -> None:
+    with two_nodes() as (site, _, creator):
+        site.directory.register_object("/near", vista.create(HttpEchoPage))
+        site.directory.register_object("/far", vista.create(HttpEchoPage, at=creator))
+        near, far = site.get("/near?x"), site.get("/far?x")
+        assert near.body.replace(b"near", b"far") == far.body == b"GET /far?x "
+        assert near.fields.keys() == far.fields.keys()
+        posted = site.get("/far", method="POST", body=b"\x00body")
+        assert (posted.status, posted.body) == (201, b"\x00body")
+
+
+def test_a_page_on_another_node_may_answer_by_message() -> None:
+    with two_nodes() as (site, _, creator):
+        site.directory.register_object("/far", vista.create(HttpReplyingPage, at=creator))
+        assert site.get("/far").body == b"/far for localhost"
+
+
+def test_a_body_may_come_from_another_node() -> None:
+    with two_nodes() as (site, _, creator):
+        site.directory.register_object("/far", vista.create(HttpStreamingPage, at=creator))
+        assert b"piece" in site.get("/far").body
+
+
+def test_a_page_on_a_node_that_is_lost_gets_502() -> None:
+    with two_nodes() as (site, far, creator):
+        site.directory.register_object("/far", vista.create(HttpEchoPage, at=creator))
+        far.stop()
+        assert site.get("/far").status == 502
