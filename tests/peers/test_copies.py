@@ -160,7 +160,9 @@ def test_hooks_say_what_is_copied_and_hear_of_it(place: Place) -> None:
 
 
 def test_a_copy_takes_the_access_list_along(place: Place) -> None:
-    scroll = place.create(CopiedScroll, "one", acl=AccessControlList.of("allow anna *", "allow * read"))
+    scroll = place.create(
+        CopiedScroll, "one", acl=AccessControlList.of("allow anna *", "allow * read")
+    )
     copied = place.run(lambda: vista.copy(scroll), user="anna")
     with pytest.raises(AccessDenied):
         place.run(lambda: copied.write("no"), user="bob")
