@@ -20,6 +20,7 @@ LINGER      the client to close, after its last answer       close
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import Callable
 from enum import Enum
@@ -63,6 +64,7 @@ class Connection(asyncio.Protocol):
         "_body_since",
         "_context",
         "_due",
+        "_gone",
         "_read_paused",
         "_serve",
         "_timer",
@@ -76,6 +78,7 @@ class Connection(asyncio.Protocol):
         "lost",
         "phase",
         "reader",
+        "staying",
         "terms",
         "transport",
         "write_paused",
@@ -98,7 +101,9 @@ class Connection(asyncio.Protocol):
         self._context = contextvars.copy_context()
         self._read_paused = False
         self._timer: Any = None
+        self.staying: asyncio.Task[None] | None = None
         self._due = 0.0
+        self._gone: asyncio.Future[None] | None = None
         self._to_write = 0
         self._body_bytes = 0
         self._body_since = 0.0
@@ -141,6 +146,8 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._gone is not None and not self._gone.done():
+            self._gone.set_result(None)
         self._let_writers_go()
         self.wake()
 
@@ -155,6 +162,16 @@ class Connection(asyncio.Protocol):
         self.wake()
 
     # --- called by its object --------------------------------------------------------------
+
+    async def stay(self) -> None:
+        """Wait until the connection is lost; a node that stops cancels this, which aborts it."""
+        self._gone = self.loop.create_future()
+        try:
+            if not self.lost:
+                await self._gone
+        finally:
+            if not self.lost:
+                self.transport.abort()
 
     def wake(self) -> None:
         """Have the object look at the connection, if it does not already."""
@@ -206,7 +223,9 @@ class Connection(asyncio.Protocol):
             return
         self.closing = True
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            # Where the client is gone already, asyncio lets the error of the system through.
+            with contextlib.suppress(OSError):
+                self.transport.write_eof()
         self.await_phase(LINGER, self.terms.limits.drain_seconds)
 
     def close(self) -> None:

@@ -110,6 +110,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             self._socket.setblocking(False)
             loop = asyncio.get_running_loop()
             await loop.connect_accepted_socket(lambda: connection, self._socket)
+            connection.staying = loop.create_task(connection.stay())
         except OSError as error:
             _log.debug("a connection was lost before it was served: %s", error)
             connection.lost = True
@@ -137,6 +138,8 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
                 pass
         except (HttpError, OSError) as error:
             _log.warning("a connection was closed: %s", error)
+            # Its loss is to be seen to, once the transport tells it.
+            connection.busy = False
             connection.transport.abort()
         if connection.lost:
             vista.post(vista.self_ref(self), "delete_yourself")
