@@ -34,7 +34,6 @@ from vista.peering.remote import RemoteFuture, Served
 from vista.wire.frames import PROBE, WORDS_MAX
 
 if TYPE_CHECKING:
-    from vista.kernel.timers import Timer
     from vista.peering.peering import Peering
 
 Call = bytes
@@ -57,13 +56,12 @@ class Rings:
         self._seen: OrderedDict[tuple[Call, int, bytes, int], None] = OrderedDict()
         self._rounds = 0
         self._swept = 0.0
-        self._timer: Timer | None = None
 
     def watch(self) -> None:
         """Look at the calls in flight from time to time, as long as there are any."""
         self.is_watching = True
         self._swept = self._kernel.hub.time()
-        self._timer = self._kernel.timers.call_later(self._seconds, self._sweep)
+        self._kernel.timers.call_later(self._seconds, self._sweep)
 
     def suspect(self, future: RemoteFuture) -> None:
         """Probe a call soon: another wait leads to it."""
@@ -83,7 +81,7 @@ class Rings:
         for future in suspects.values():
             self._probe(future)
         if pending:
-            self._timer = self._kernel.timers.call_later(self._seconds, self._sweep)
+            self._kernel.timers.call_later(self._seconds, self._sweep)
         else:
             self.is_watching = False
             self._suspects.clear()
