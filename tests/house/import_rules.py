@@ -76,6 +76,7 @@ CORES = (
     "apps.http.content.ssi",
     "apps.http.syntax",
     "apps.solidstate.pbft",
+    "apps.starship.rules",
 )
 WORLD = frozenset(
     "time datetime os socket select threading asyncio subprocess uuid secrets logging".split()

@@ -1,0 +1,256 @@
+"""A step: from a state and the orders for it to the next state (design, sections 6 and 12).
+
+Three rules. All units read the old state and the orders, and nothing of each other. A unit writes
+one group of one object; effects on others go through ledgers. What nobody computed in time keeps
+its old values, and the ledgers make up for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from apps.starship.errors import MergeError
+from apps.starship.rules.arithmetic import rng
+from apps.starship.rules.captains import decide
+from apps.starship.rules.commands import COMMANDS, Command
+from apps.starship.rules.communications import communicate
+from apps.starship.rules.creating import add_ship, automatic_name, berth, new_thing
+from apps.starship.rules.navigation import navigate
+from apps.starship.rules.objects import UNITS, Group, Thing
+from apps.starship.rules.state import State, View
+from apps.starship.rules.tactics import fight
+from apps.starship.rules.theme import RACES
+
+WRECK_STEPS = 4
+"""For how many steps a wreck is there."""
+NAME_STEPS = 200
+"""After how many steps the name of a ship that is gone is free again."""
+REINFORCE_STEPS = 12
+REBUILD_STEPS = 600
+EMERGENCY_STEPS = 40
+"""How often a race may have a new emergency, in steps."""
+EMERGENCY_CHANCE = 30
+EMERGENCY_LASTS = 400
+
+
+class Delta(NamedTuple):
+    """What a unit changed: the object, the group, and the attributes with their next values."""
+
+    name: str
+    group: str
+    changes: dict[str, Any]
+
+
+Orders = Mapping[str, Sequence[Command]]
+"""The orders that were admitted for a step, by ship."""
+
+_UNITS: dict[str, Callable[[View, Thing, tuple[Command, ...]], Group]] = {
+    "nav": navigate,
+    "tac": fight,
+    "com": communicate,
+}
+
+
+class Worker:
+    """Computes units of one step; the orders of a computer captain are worked out once."""
+
+    def __init__(self, view: View, orders: Orders) -> None:
+        self.view = view
+        self._orders = orders
+        self._decided: dict[str, dict[str, tuple[Command, ...]]] = {}
+
+    def orders_of(self, thing: Thing) -> dict[str, tuple[Command, ...]]:
+        """Return the orders for an object by group: its captain's, or the computer's."""
+        found = self._decided.get(thing.name)
+        if found is None:
+            given: Iterable[Command]
+            if thing.meta.captain is not None:
+                given = self._orders.get(thing.name, ())
+            else:
+                given = decide(self.view, thing)
+            found = {}
+            for order in given:
+                group = COMMANDS[order.name].group
+                found[group] = (*found.get(group, ()), order)
+            self._decided[thing.name] = found
+        return found
+
+    def compute(self, name: str, group: str) -> Delta:
+        """Compute one unit of a living object."""
+        thing = self.view.objects[name]
+        made = _UNITS[group](self.view, thing, self.orders_of(thing).get(group, ()))
+        return Delta(name, group, made.changes(getattr(thing, group)))
+
+
+def units_of(view: View) -> list[tuple[str, str]]:
+    """Return the units of a step: each group of each living object, in the order of the names."""
+    return [(name, group) for name in view.names if view.objects[name].alive for group in UNITS]
+
+
+def merge(state: State, deltas: Iterable[Delta]) -> dict[str, Thing]:
+    """Return the objects with deltas applied; those without one keep their values.
+
+    Raises `MergeError` for two deltas of one unit and for one of no unit.
+    """
+    objects = dict(state.objects)
+    seen: set[tuple[str, str]] = set()
+    for delta in deltas:
+        thing = objects.get(delta.name)
+        if thing is None or delta.group not in UNITS or not state.objects[delta.name].alive:
+            raise MergeError(f"step {state.step + 1} has no unit {delta.name} {delta.group}")
+        if (delta.name, delta.group) in seen:
+            raise MergeError(f"step {state.step + 1}: {delta.name} {delta.group} twice")
+        seen.add((delta.name, delta.group))
+        if delta.changes:
+            group: Group = getattr(thing, delta.group)
+            objects[delta.name] = thing.with_group(delta.group, group.changed(delta.changes))
+    return objects
+
+
+# --- what only the primary decides ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Enlistment:
+    """A ship that a captain makes: its name was checked, ``captain`` is his session number."""
+
+    name: str
+    race: str
+    captain: int
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What the primary changes when a step is committed, besides the deltas.
+
+    ``enlisted`` are new ships of captains, ``captains`` the sessions that take or leave a ship.
+    """
+
+    enlisted: tuple[Enlistment, ...] = ()
+    captains: tuple[tuple[str, int | None], ...] = ()
+
+
+NO_STRUCTURE = Structure()
+
+
+def commit(state: State, deltas: Iterable[Delta], structure: Structure = NO_STRUCTURE) -> State:
+    """Return the next state: deltas merged, then what only the primary decides (section 6.4)."""
+    t = state.step + 1
+    after = replace(state, step=t, objects=merge(state, deltas))
+    after = _remove_wrecks(after)
+    after = _change_captains(after, structure)
+    after = _rebuild(after)
+    for enlistment in structure.enlisted:
+        after = add_ship(after, enlistment.race, enlistment.name, enlistment.captain, human=True)
+    if t % REINFORCE_STEPS == 0:
+        after = _reinforce(after)
+    return _declare_emergencies(after)
+
+
+def advance(
+    state: State, orders: Orders | None = None, structure: Structure = NO_STRUCTURE
+) -> State:
+    """Return the next state, computed in one place."""
+    view = state.view()
+    worker = Worker(view, orders or {})
+    deltas = [worker.compute(name, group) for name, group in units_of(view)]
+    return commit(state, deltas, structure)
+
+
+def _remove_wrecks(state: State) -> State:
+    t = state.step
+    gone = [
+        thing
+        for thing in state.objects.values()
+        if thing.tac.dead_at is not None and t >= thing.tac.dead_at + WRECK_STEPS
+    ]
+    names = {name: free for name, free in state.names.items() if free > t}
+    if not gone:
+        return state if len(names) == len(state.names) else replace(state, names=names)
+    gone.sort(key=lambda thing: thing.meta.id)
+    objects = dict(state.objects)
+    ruins = list(state.ruins)
+    for thing in gone:
+        del objects[thing.name]
+        if thing.kind == "starbase":
+            at, nav = thing.tac.dead_at or 0, thing.nav
+            ruins.append((at, thing.race, thing.name, nav.x, nav.y))
+        else:
+            names[thing.name.lower()] = t + NAME_STEPS
+    return replace(state, objects=objects, ruins=tuple(ruins), names=names)
+
+
+def _change_captains(state: State, structure: Structure) -> State:
+    if not structure.captains:
+        return state
+    objects = dict(state.objects)
+    for name, captain in structure.captains:
+        thing = objects.get(name)
+        if thing is not None:
+            human = thing.meta.human or captain is not None
+            objects[name] = thing._replace(
+                meta=thing.meta.changed({"captain": captain, "human": human})
+            )
+    return replace(state, objects=objects)
+
+
+def _rebuild(state: State) -> State:
+    due = [ruin for ruin in state.ruins if state.step >= ruin[0] + REBUILD_STEPS]
+    if not due:
+        return state
+    objects, number = dict(state.objects), state.next_id
+    for _at, race, name, x, y in due:
+        objects[name] = new_thing(number, name, race, "starbase", (x, y), state.step)
+        number += 1
+    left = tuple(ruin for ruin in state.ruins if ruin not in due)
+    return replace(state, objects=objects, next_id=number, ruins=left)
+
+
+def _reinforce(state: State) -> State:
+    """Give each race that is short of computer captains one new ship, within the bound."""
+    settings = state.settings
+    for race in RACES:
+        ships = [thing for thing in state.objects.values() if thing.kind == "starship"]
+        free = sum(t.race == race and t.alive and t.meta.captain is None for t in ships)
+        room = len(ships) < settings.starships_max - settings.human_reserve
+        if free < settings.ships and room and berth(state, race, race) is not None:
+            state = add_ship(state, race, automatic_name(state, race))
+    return state
+
+
+def _declare_emergencies(state: State) -> State:
+    """Let planets have emergencies now and then, and end those that were helped or are old."""
+    t = state.step
+    helped = _rescued(state)
+    objects: dict[str, Thing] = {}
+    for name in sorted(state.objects):
+        thing = state.objects[name]
+        since = thing.com.emergency
+        if since is not None and (name in helped or t - since >= EMERGENCY_LASTS):
+            objects[name] = thing._replace(com=thing.com.changed({"emergency": None}))
+    if t % EMERGENCY_STEPS == 0:
+        for race in RACES:
+            planets = sorted(
+                thing.name
+                for thing in state.objects.values()
+                if thing.race == race and thing.kind == "planet"
+            )
+            r = rng(state.seed, t, "emergency", race)
+            calm = all(state.objects[name].com.emergency is None for name in planets)
+            if calm and planets and r % 100 < EMERGENCY_CHANCE:
+                chosen = state.objects[planets[(r >> 8) % len(planets)]]
+                com = chosen.com.changed({"emergency": t})
+                objects[chosen.name] = chosen._replace(com=com)
+    return replace(state, objects={**state.objects, **objects}) if objects else state
+
+
+def _rescued(state: State) -> set[str]:
+    """The planets whose people are aboard a ship."""
+    found = set()
+    for thing in state.objects.values():
+        mission = thing.com.mission
+        if mission is not None and mission.kind == "rescue" and mission.stage and mission.target:
+            found.add(mission.target)
+    return found
