@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from apps.starship.errors import ScenarioError
 from apps.starship.rules import tables
 from apps.starship.rules.arithmetic import UNIT, dist, rng
@@ -62,14 +64,20 @@ def is_free(state: State, name: str) -> bool:
     """Tell whether no object has a name, nor had it of late."""
     lower = name.lower()
     taken = any(lower == other.lower() for other in state.objects)
+    # A starbase in ruins will be built again under its name.
+    taken = taken or any(lower == ruin[2].lower() for ruin in state.ruins)
     return not taken and state.names.get(lower, 0) <= state.step
 
 
-def automatic_name(state: State, race: str, kind: str = "starship") -> str:
-    """Return the next name of a race's list that is free, with a number when all are in use."""
-    names = state.theme.races[race].names(kind)
-    taken = {name.lower() for name in state.objects}
+def automatic_name(state: State, race: str, avoid: Iterable[str] = ()) -> str:
+    """Return the next name of a race's list that is free, with a number when all are in use.
+
+    ``avoid`` are names in lower case that it must not be either.
+    """
+    names = state.theme.races[race].starships
+    taken = {*avoid, *(name.lower() for name in state.objects)}
     taken |= {name for name, free in state.names.items() if free > state.step}
+    taken |= {ruin[2].lower() for ruin in state.ruins}
     start = rng(state.seed, state.step, "name", race) % len(names)
     for round_ in range(1, len(taken) + 2):
         for place in range(len(names)):

@@ -90,11 +90,15 @@ class State:
 
 
 class View:
-    """Questions to one state. ``step`` is the step being computed from it, t = n + 1."""
+    """Questions to one state. ``step`` is the step being computed from it, t = n + 1.
 
-    def __init__(self, state: State) -> None:
+    Orders that come while a step is computed are for the next one: they are checked by a view of
+    the same state with a later ``step``.
+    """
+
+    def __init__(self, state: State, step: int | None = None) -> None:
         self.state = state
-        self.step = state.step + 1
+        self.step = state.step + 1 if step is None else step
         self.seed = state.seed
         self.objects = state.objects
         self.geography = Geography(state.settings.across)

@@ -58,7 +58,7 @@ class Worker:
 
     def __init__(self, view: View, orders: Orders) -> None:
         self.view = view
-        self._orders = orders
+        self.orders = orders
         self._decided: dict[str, dict[str, tuple[Command, ...]]] = {}
 
     def orders_of(self, thing: Thing) -> dict[str, tuple[Command, ...]]:
@@ -67,7 +67,7 @@ class Worker:
         if found is None:
             given: Iterable[Command]
             if thing.meta.captain is not None:
-                given = self._orders.get(thing.name, ())
+                given = self.orders.get(thing.name, ())
             else:
                 given = decide(self.view, thing)
             found = {}

@@ -1,0 +1,441 @@
+"""The primary of a game as a pure state machine: it shares steps out, merges, and commits them.
+
+`Conductor.handle` is told what happened and what time it is, and returns effects to be carried out
+in their order; `Conductor.next_deadline` says when it wants to hear of the time (section 13).
+
+Three rules. Who computes a unit never changes its result: whichever valid one comes first is taken,
+and a second one must be equal. What is not there in time is deferred, and what was deferred three
+times the primary computes itself. A server is believed as long as its hashes and a sample of its
+results are right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from apps.starship.game.admission import Admission
+from apps.starship.game.messages import (
+    Ready,
+    Refresh,
+    Snapshot,
+    StepBegin,
+    StepCommit,
+    StepDone,
+    StepUpdate,
+    Unit,
+)
+from apps.starship.game.pool import BARRED, FOLLOWING, JOINING, READY, Pool
+from apps.starship.rules.arithmetic import rng
+from apps.starship.rules.commands import Command
+from apps.starship.rules.encoding import Encoder
+from apps.starship.rules.state import State
+from apps.starship.rules.step import Delta, Structure, Worker, commit, units_of
+
+SOFT_PERCENT, HARD_PERCENT = 40, 80
+"""When work that is missing is given to others too, and when it is deferred, of the interval."""
+DEFERRALS_MAX = 3
+"""After so many steps in a row without a unit, the primary computes it itself."""
+SAMPLE = 2
+"""Results of each server that the primary computes again in every step, unless told otherwise.
+
+A server that lies once in a while is found after some steps, and what it said before stands.
+"""
+EVERYTHING = 2**31
+"""A sample that leaves nothing out: no lie gets into the game, and no time is won."""
+MANUAL_SECONDS = 5.0
+"""What deadlines are counted from where steps are made by hand and have no interval."""
+
+
+class Phase(Enum):
+    """What a conductor is at."""
+
+    COLLECTING = "orders are collected"
+    COMPUTING = "a step is computed"
+    COMMITTING = "a step is merged"
+
+
+# --- what happens --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A server offers itself."""
+
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A server is gone, politely or not."""
+
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A server sent something."""
+
+    server: str
+    message: StepUpdate | StepDone | Ready | Refresh
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; a deadline is there, or somebody asks for a step by hand (``step``)."""
+
+    step: bool = False
+
+
+Event = Joined | Lost | Received | Tick
+
+
+# --- what is to be done --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message to a server."""
+
+    to: str
+    message: Snapshot | StepBegin | StepUpdate | StepCommit
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A step is done: show it, and save it when it is time."""
+
+    state: State
+    orders: dict[str, tuple[Command, ...]]
+    deferred: tuple[Unit, ...]
+    structure: Structure
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something an operator should know: ``kind`` is a word, ``text`` a sentence."""
+
+    kind: str
+    text: str
+    server: str = ""
+
+
+Effect = Send | Committed | Report
+
+
+class Conductor:
+    """The primary of one game.
+
+    ``interval`` in seconds between the beginnings of two steps, infinite for steps by hand;
+    ``secret`` is a number no server knows, by which results are sampled; ``epoch`` counts how often
+    this game was begun anew; ``sample`` is how many results of each server are computed again in
+    every step, `EVERYTHING` where servers are strangers. ``state`` is the committed state,
+    ``admission`` takes the orders for the next one.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        interval: float,
+        now: float,
+        secret: int = 0,
+        epoch: int = 0,
+        sample: int = SAMPLE,
+    ) -> None:
+        self.state = state
+        self._secret = secret
+        self._sample = sample
+        self.interval = interval
+        self.epoch = epoch
+        self.phase = Phase.COLLECTING
+        self.pool = Pool()
+        self.view = state.view()
+        self.admission = Admission(self.view)
+        self._encoder = Encoder()
+        self.hash = self._encoder.digest(state)
+        self._effects: list[Effect] = []
+        self._now = now
+        self._due = now + interval
+        self._began = 0.0
+        self._reassigned = False
+        self._orders: dict[str, tuple[Command, ...]] = {}
+        self._structure = Structure()
+        self._missing: set[Unit] = set()
+        self._results: dict[Unit, Delta] = {}
+        self._authors: dict[Unit, str] = {}
+        self._deferrals: dict[Unit, int] = {}
+        self._worker = Worker(self.view, {})
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Take in what happened at ``now`` (seconds, any origin); return what is to be done."""
+        self._now = now
+        if isinstance(event, Joined):
+            self._welcome(event.server)
+        elif isinstance(event, Lost):
+            self._bereave(event.server)
+        elif isinstance(event, Received):
+            self._receive(event.server, event.message)
+        elif event.step and self.phase is Phase.COLLECTING:
+            self._begin()
+        self._look_at_time()
+        effects, self._effects = self._effects, []
+        return effects
+
+    def next_deadline(self) -> float:
+        """Return when to call `handle` with a `Tick`, if nothing else happens before."""
+        if self.phase is Phase.COLLECTING:
+            return self._due
+        percent = HARD_PERCENT if self._reassigned else SOFT_PERCENT
+        return self._began + self._span() * percent / 100
+
+    def _span(self) -> float:
+        # Steps by hand have no interval, and still must end.
+        return self.interval if math.isfinite(self.interval) else MANUAL_SECONDS
+
+    def _look_at_time(self) -> None:
+        if self.phase is Phase.COLLECTING and self._now >= self._due:
+            self._begin()
+        if self.phase is Phase.COMPUTING:
+            passed = (self._now - self._began) * 100
+            if not self._reassigned and passed >= self._span() * SOFT_PERCENT:
+                self._reassign_late()
+            if passed >= self._span() * HARD_PERCENT:
+                self._commit()
+
+    # --- servers ---------------------------------------------------------------------------
+
+    def _welcome(self, server: str) -> None:
+        missing = self.pool.remove(server)
+        hand = self.pool.add(server)
+        if hand.state == BARRED:
+            self._report("barred", f"server {server} was wrong too often and gets no work", server)
+        elif self.phase is Phase.COLLECTING:
+            self._send_snapshot(server)
+        # It has begun anew, so what it was to do before is not done.
+        self._give_again(missing)
+
+    def _bereave(self, server: str) -> None:
+        missing = self.pool.remove(server) & self._missing
+        if missing:
+            self._report("lost", f"server {server} is lost with {len(missing)} units", server)
+            self._give_again(missing)
+
+    def _give_again(self, units: Iterable[Unit]) -> None:
+        """Give units whose server is gone to those that are left."""
+        left = sorted(self._missing & set(units))
+        if self.phase is Phase.COMPUTING and left:
+            self._assign(left)
+
+    def _send_snapshot(self, server: str) -> None:
+        self.pool.hands[server].state = FOLLOWING
+        self._effects.append(Send(server, Snapshot(self.epoch, self.state, self.hash)))
+
+    def _distrust(self, server: str, words: str) -> None:
+        self._report("divergent", f"server {server}: {words}", server)
+        # Its next snapshot comes with the next commit.
+        self._give_again(self.pool.distrust(server))
+
+    # --- messages --------------------------------------------------------------------------
+
+    def _receive(self, server: str, message: StepUpdate | StepDone | Ready | Refresh) -> None:
+        hand = self.pool.hands.get(server)
+        if hand is None or message.epoch != self.epoch:
+            return
+        if isinstance(message, StepUpdate):
+            self._take_results(server, message)
+        elif isinstance(message, StepDone):
+            if message.t == self.state.step + 1:
+                self.pool.note_done(server, message.units, message.busy_us)
+        elif isinstance(message, Refresh):
+            if hand.state in (READY, FOLLOWING):
+                self._distrust(server, f"it asks for a snapshot: {message.why}")
+        elif hand.state in (READY, FOLLOWING) and message.t == self.state.step:
+            if message.hash != self.hash:
+                self._distrust(server, f"its state after step {message.t} is another one")
+            elif hand.state == FOLLOWING:
+                hand.state = READY
+                self._report("ready", f"server {server} is ready", server)
+
+    def _take_results(self, server: str, update: StepUpdate) -> None:
+        hand = self.pool.hands[server]
+        computing = self.phase is Phase.COMPUTING and update.t == self.state.step + 1
+        if hand.state != READY or not computing:
+            hand.late += len(update.deltas)
+            return
+        fresh: list[Delta] = []
+        disputed: list[Delta] = []
+        for delta in update.deltas:
+            unit = (delta.name, delta.group)
+            known = self._results.get(unit)
+            if known is not None and known != delta:
+                disputed.append(delta)
+            elif known is None and unit in self._missing:
+                self._results[unit] = delta
+                self._authors[unit] = server
+                self._missing.discard(unit)
+                fresh.append(delta)
+                hand.done += 1
+            hand.missing.discard(unit)
+        self._relay(server, tuple(fresh))
+        for delta in disputed:
+            self._settle_dispute((delta.name, delta.group), server, delta)
+        self._commit_if_done()
+
+    def _relay(self, author: str, deltas: tuple[Delta, ...]) -> None:
+        if deltas:
+            update = StepUpdate(self.epoch, self.state.step + 1, deltas)
+            for id in sorted(self.pool.hands):
+                if id != author and self.pool.hands[id].state != BARRED:
+                    self._effects.append(Send(id, update))
+
+    def _settle_dispute(self, unit: Unit, server: str, delta: Delta) -> None:
+        """Two results differ: the primary computes the unit, and who was wrong is not believed."""
+        right = self._worker.compute(*unit)
+        first = self._authors.get(unit, "")
+        if self._results[unit] != right:
+            self._correct(unit, right)
+            if first in self.pool.hands:
+                self._distrust(first, f"its result for {unit[0]} {unit[1]} is wrong")
+        if delta != right and self.pool.hands[server].state == READY:
+            self._distrust(server, f"its result for {unit[0]} {unit[1]} is wrong")
+
+    def _correct(self, unit: Unit, right: Delta) -> None:
+        self._results[unit] = right
+        self._authors[unit] = ""
+        self._relay("", (right,))
+
+    # --- a step ----------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """Close admission for step t and share its units out."""
+        self.phase = Phase.COMPUTING
+        self._began = self._now
+        self._reassigned = False
+        self._orders, self._structure = self.admission.close()
+        self._worker = Worker(self.view, self._orders)
+        self._results, self._authors = {}, {}
+        for hand in self.pool.hands.values():
+            hand.missing.clear()
+        units = units_of(self.view)
+        self._missing = set(units)
+        for unit in units:
+            if self._deferrals.get(unit, 0) >= DEFERRALS_MAX:
+                self._compute_here(unit)
+        shares = self._share([unit for unit in units if unit in self._missing])
+        for hand in self.pool.ready():
+            self._send_begin(hand.id, shares.get(hand.id, []))
+        self._commit_if_done()
+
+    def _send_begin(self, server: str, units: list[Unit]) -> None:
+        begin = StepBegin(self.epoch, self.state.step + 1, self._orders, tuple(units), self.hash)
+        self._effects.append(Send(server, begin))
+
+    def _share(self, units: list[Unit]) -> dict[str, list[Unit]]:
+        """Share units out; without any server the primary computes them itself."""
+        if self.pool.ready():
+            return self.pool.assign(units)
+        for unit in units:
+            self._compute_here(unit)
+        return {}
+
+    def _assign(self, units: list[Unit]) -> None:
+        for server, own in sorted(self._share(units).items()):
+            if own:
+                self._send_begin(server, own)
+        self._commit_if_done()
+
+    def _compute_here(self, unit: Unit) -> None:
+        if unit in self._missing:
+            delta = self._results[unit] = self._worker.compute(*unit)
+            self._authors[unit] = ""
+            self._missing.discard(unit)
+            self._relay("", (delta,))
+
+    def _reassign_late(self) -> None:
+        """Give what is not back to others as well: whoever is first counts."""
+        self._reassigned = True
+        late = {hand.id: hand.missing & self._missing for hand in self.pool.ready()}
+        for slow in sorted(id for id, missing in late.items() if missing):
+            self.pool.hands[slow].lost += len(late[slow])
+            others = [hand for hand in self.pool.ready() if not late[hand.id]]
+            for place, other in enumerate(others):
+                given = sorted(late[slow])[place :: len(others)]
+                if given:
+                    other.missing |= set(given)
+                    self._send_begin(other.id, given)
+
+    def _commit(self) -> None:
+        """Merge what is there, decide what only the primary decides, and tell everybody."""
+        # First of all: nothing that happens in here shares work out or sends the old state.
+        self.phase = Phase.COMMITTING
+        self._check_sample()
+        deferred = tuple(sorted(self._missing))
+        for unit in deferred:
+            self._deferrals[unit] = self._deferrals.get(unit, 0) + 1
+        for unit in [unit for unit in self._deferrals if unit in self._results]:
+            del self._deferrals[unit]
+        if deferred:
+            names = ", ".join(f"{name} {group}" for name, group in deferred[:5])
+            self._report(
+                "deferred", f"{len(deferred)} units of step {self.state.step + 1}: {names}"
+            )
+        deltas = [self._results[unit] for unit in sorted(self._results)]
+        before, orders, structure = self.state, self._orders, self._structure
+        self.state = commit(before, deltas, structure)
+        self.hash = self._encoder.digest(self.state)
+        self.view = self.state.view()
+        self._missing = set()
+        self.phase = Phase.COLLECTING
+        self._due = max(self._due + self.interval, self._now)
+        self.admission.begin(self.view, orders, deferred)
+        self.pool.forget(name for name in before.objects if name not in self.state.objects)
+        gone = {name for name, _group in self._deferrals if name not in self.state.objects}
+        for unit in [unit for unit in self._deferrals if unit[0] in gone]:
+            del self._deferrals[unit]
+        done = StepCommit(self.epoch, self.state.step, deferred, structure, self.hash)
+        for id in sorted(self.pool.hands):
+            hand = self.pool.hands[id]
+            if hand.state in (READY, FOLLOWING):
+                self._effects.append(Send(id, done))
+            elif hand.state == JOINING:
+                self._send_snapshot(id)
+        self._effects.append(Committed(self.state, orders, deferred, structure, self.hash))
+
+    def _commit_if_done(self) -> None:
+        if self.phase is Phase.COMPUTING and not self._missing:
+            self._commit()
+
+    def _check_sample(self) -> None:
+        """Compute some results of each server again, chosen so that no server can know which."""
+        by_author: dict[str, list[Unit]] = {}
+        for unit, author in self._authors.items():
+            if author:
+                by_author.setdefault(author, []).append(unit)
+        for author in sorted(by_author):
+            units = sorted(by_author[author])
+            for unit in self._sample_of(author, units):
+                right = self._worker.compute(*unit)
+                if self._results[unit] != right:
+                    for other in units:
+                        self._recheck(other)
+                    self._distrust(author, f"its result for {unit[0]} {unit[1]} is wrong")
+                    break
+
+    def _sample_of(self, author: str, units: list[Unit]) -> list[Unit]:
+        """Draw some units of a server; it cannot know which, without the primary's secret."""
+        if self._sample >= len(units):
+            return units
+        step = self.state.step
+        numbers = (rng(self._secret, step, author, n) % len(units) for n in range(self._sample))
+        return [units[number] for number in numbers]
+
+    def _recheck(self, unit: Unit) -> None:
+        right = self._worker.compute(*unit)
+        if self._results[unit] != right:
+            self._correct(unit, right)
+
+    def _report(self, kind: str, text: str, server: str = "") -> None:
+        self._effects.append(Report(kind, text, server))

@@ -1,0 +1,150 @@
+"""A server of a game as a pure state machine: it computes what it is given and keeps the state.
+
+`Follower.handle` takes the primary's messages and returns what to send; `Follower.work` computes
+some of the units that wait, so that whoever drives it decides how long it holds the loop.
+
+Three rules. What comes for a step is kept apart until the step is committed. A server that cannot
+make the committed state, or makes one with another hash, asks for a snapshot and does nothing until
+it has one. Messages of another epoch are from a primary that is no more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from apps.starship.game.messages import (
+    Ready,
+    Refresh,
+    Snapshot,
+    StepBegin,
+    StepCommit,
+    StepDone,
+    StepUpdate,
+    Unit,
+)
+from apps.starship.rules.encoding import Encoder
+from apps.starship.rules.state import State
+from apps.starship.rules.step import Delta, Worker, commit, units_of
+
+BATCH_UNITS = 16
+"""Results that are sent together."""
+
+Message = Snapshot | StepBegin | StepUpdate | StepCommit
+Answer = StepUpdate | StepDone | Ready | Refresh
+
+
+class Follower:
+    """One server of a game. ``state`` is the last committed one, None before the first snapshot.
+
+    ``microseconds`` tells the time spent so far; it decides nothing but the partition.
+    ``work_factor`` computes each unit as many times, for demonstrations of load.
+    """
+
+    def __init__(self, microseconds: Callable[[], int], work_factor: int = 1) -> None:
+        self.state: State | None = None
+        self.hash = ""
+        self._epoch = -1
+        self._clock = microseconds
+        self._work_factor = max(1, work_factor)
+        self._encoder = Encoder()
+        self._worker: Worker | None = None
+        self._staged: dict[Unit, Delta] = {}
+        self._waiting: deque[Unit] = deque()
+        self._given: list[Unit] = []
+        self._busy_us = 0
+
+    @property
+    def has_work(self) -> bool:
+        """Whether units wait to be computed."""
+        return bool(self._waiting)
+
+    def handle(self, message: Message) -> list[Answer]:
+        """Take in what the primary sent; return what to send it."""
+        if isinstance(message, Snapshot):
+            return self._take_over(message)
+        if self.state is None or message.epoch != self._epoch:
+            return []
+        if isinstance(message, StepUpdate):
+            self._stage(message)
+            return []
+        if isinstance(message, StepBegin):
+            return self._begin(message)
+        return self._commit(message)
+
+    def _take_over(self, snapshot: Snapshot) -> list[Answer]:
+        self._forget()
+        self._encoder = Encoder()
+        self._epoch = snapshot.epoch
+        self.state = snapshot.state
+        self.hash = self._encoder.digest(snapshot.state)
+        return [Ready(self._epoch, snapshot.state.step, self.hash)]
+
+    def _forget(self) -> None:
+        self._worker = None
+        self._staged, self._given = {}, []
+        self._waiting.clear()
+        self._busy_us = 0
+
+    def _lose(self, why: str) -> list[Answer]:
+        """Have no state any longer, and ask for one."""
+        self._forget()
+        self.state = None
+        return [Refresh(self._epoch, why)]
+
+    def _stage(self, update: StepUpdate) -> None:
+        assert self.state is not None, "asked of servers with a state"
+        if update.t == self.state.step + 1:
+            for delta in update.deltas:
+                # A later one for the same unit is the primary's correction.
+                self._staged[delta.name, delta.group] = delta
+
+    def _begin(self, begin: StepBegin) -> list[Answer]:
+        assert self.state is not None, "asked of servers with a state"
+        if begin.t != self.state.step + 1:
+            return []
+        if begin.hash != self.hash:
+            return self._lose(f"step {begin.t} begins from another state")
+        if self._worker is None:
+            self._worker = Worker(self.state.view(), begin.orders)
+        known = set(self._given)
+        fresh = [unit for unit in begin.units if unit not in known]
+        self._given += fresh
+        self._waiting.extend(fresh)
+        return []
+
+    def work(self, most: int = BATCH_UNITS) -> list[Answer]:
+        """Compute up to ``most`` of the units that wait; return what to send."""
+        if not self._waiting or self._worker is None or self.state is None:
+            return []
+        worker, t = self._worker, self.state.step + 1
+        began = self._clock()
+        deltas = []
+        for _ in range(min(most, len(self._waiting))):
+            unit = self._waiting.popleft()
+            for _again in range(self._work_factor - 1):
+                Worker(worker.view, worker.orders).compute(*unit)
+            delta = worker.compute(*unit)
+            self._staged.setdefault(unit, delta)
+            deltas.append(delta)
+        self._busy_us += self._clock() - began
+        answers: list[Answer] = [StepUpdate(self._epoch, t, tuple(deltas))]
+        if not self._waiting:
+            answers.append(StepDone(self._epoch, t, tuple(self._given), self._busy_us))
+        return answers
+
+    def _commit(self, done: StepCommit) -> list[Answer]:
+        assert self.state is not None, "asked of servers with a state"
+        if done.t != self.state.step + 1:
+            return self._lose(f"step {done.t} was committed, step {self.state.step + 1} not")
+        deferred = set(done.deferred)
+        units = [unit for unit in units_of(self.state.view()) if unit not in deferred]
+        if any(unit not in self._staged for unit in units):
+            return self._lose(f"results of step {done.t} are missing")
+        deltas = [self._staged[unit] for unit in units]
+        self.state = commit(self.state, deltas, done.structure)
+        self.hash = self._encoder.digest(self.state)
+        self._forget()
+        if self.hash != done.hash:
+            return self._lose(f"the state after step {done.t} is another one")
+        return [Ready(self._epoch, done.t, self.hash)]

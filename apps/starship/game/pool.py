@@ -1,0 +1,125 @@
+"""The servers that compute: how fast each is, what it has to do, and who is not believed.
+
+A server is joining until a snapshot was sent to it; it follows the steps without work until it has
+shown that its state is the primary's; then it is ready and gets work. One that lied or differs
+joins again, and after `FAULTS_MAX` of that it is barred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from apps.starship.rules.partition import Server, first_speed, next_cost, next_speed, share
+
+JOINING, FOLLOWING, READY, BARRED = "joining", "following", "ready", "barred"
+
+REMEMBERED_MAX = 1_000
+"""Servers whose faults are remembered, also when they left and came back."""
+
+FAULTS_MAX = 3
+"""After so many results or hashes that were wrong, a server gets no work any more."""
+
+Unit = tuple[str, str]
+"""An object and a group."""
+
+_SPLIT_BELOW = 2
+"""With fewer objects than this for each server, they are split into their groups."""
+
+
+@dataclass(slots=True)
+class Hand:
+    """A server: its speed, its units of this step, and what went wrong."""
+
+    id: str
+    speed: float
+    state: str = JOINING
+    missing: set[Unit] = field(default_factory=set)
+    done: int = 0
+    late: int = 0
+    lost: int = 0
+    faults: int = 0
+    busy_us: int = 0
+
+
+class Pool:
+    """All servers of a game, the primary's own among them."""
+
+    def __init__(self) -> None:
+        self.hands: dict[str, Hand] = {}
+        self._costs: dict[Unit, float] = {}
+        self._faults: dict[str, int] = {}
+
+    def add(self, id: str) -> Hand:
+        """Add a server, or begin anew with one that is there; it starts with half the median."""
+        speeds = [hand.speed for hand in self.hands.values() if hand.state == READY]
+        hand = self.hands[id] = Hand(id, first_speed(speeds))
+        hand.faults = self._faults.get(id, 0)
+        hand.state = BARRED if hand.faults >= FAULTS_MAX else JOINING
+        return hand
+
+    def remove(self, id: str) -> set[Unit]:
+        """Remove a server; return what it still had to do."""
+        hand = self.hands.pop(id, None)
+        return set() if hand is None else hand.missing
+
+    def ready(self) -> list[Hand]:
+        """Return the servers that get work, in the order of their ids."""
+        hands = sorted(self.hands.values(), key=lambda hand: hand.id)
+        return [hand for hand in hands if hand.state == READY]
+
+    def distrust(self, id: str) -> set[Unit]:
+        """Give a server no work until it has a fresh snapshot; return what it still had to do.
+
+        It may have left meanwhile: its fault is remembered until it comes back.
+        """
+        self._faults[id] = self._faults.get(id, 0) + 1
+        if len(self._faults) > REMEMBERED_MAX:
+            del self._faults[next(iter(self._faults))]
+        hand = self.hands.get(id)
+        if hand is None:
+            return set()
+        hand.faults = self._faults[id]
+        hand.state = BARRED if hand.faults >= FAULTS_MAX else JOINING
+        missing, hand.missing = hand.missing, set()
+        return missing
+
+    def assign(self, units: Iterable[Unit]) -> dict[str, list[Unit]]:
+        """Share units out over the servers that are ready; return who computes what."""
+        hands = self.ready()
+        objects: dict[str, list[Unit]] = {}
+        for unit in units:
+            objects.setdefault(unit[0], []).append(unit)
+        if not hands or not objects:
+            return {}
+        if len(objects) < _SPLIT_BELOW * len(hands):
+            objects = {f"{unit[0]} {unit[1]}": [unit] for own in objects.values() for unit in own}
+        costs = {name: sum(map(self.cost, own)) for name, own in objects.items()}
+        found = share(costs, [Server(hand.id, hand.speed) for hand in hands])
+        shares = {id: [u for name in names for u in objects[name]] for id, names in found.items()}
+        for id, own in shares.items():
+            self.hands[id].missing |= set(own)
+        return shares
+
+    def cost(self, unit: Unit) -> float:
+        """Return the cost of a unit, in microseconds on a server of speed 1 million."""
+        return self._costs.get(unit, 2.0 if unit[1] == "tac" else 1.0)
+
+    def note_costs(self, costs: dict[Unit, float]) -> None:
+        """Take note of what units cost of late; objects that are gone are forgotten by `forget`."""
+        for unit, measured in costs.items():
+            self._costs[unit] = next_cost(self.cost(unit), measured)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Forget the costs of objects that are gone."""
+        gone = set(names)
+        for unit in [unit for unit in self._costs if unit[0] in gone]:
+            del self._costs[unit]
+
+    def note_done(self, id: str, units: Iterable[Unit], busy_us: int) -> None:
+        """Take note of how long a server was busy with its units of a step."""
+        hand = self.hands.get(id)
+        if hand is not None:
+            cost = sum(map(self.cost, units))
+            hand.busy_us = busy_us
+            hand.speed = next_speed(hand.speed, cost, busy_us / 1_000_000)
