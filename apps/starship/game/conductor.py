@@ -395,6 +395,8 @@ class Conductor:
         gone = {name for name, _group in self._deferrals if name not in self.state.objects}
         for unit in [unit for unit in self._deferrals if unit[0] in gone]:
             del self._deferrals[unit]
+        # First of all, so that whoever saves states has done so before anybody else hears of it.
+        self._effects.append(Committed(self.state, orders, deferred, structure, self.hash))
         done = StepCommit(self.epoch, self.state.step, deferred, structure, self.hash)
         for id in sorted(self.pool.hands):
             hand = self.pool.hands[id]
@@ -402,7 +404,6 @@ class Conductor:
                 self._effects.append(Send(id, done))
             elif hand.state == JOINING:
                 self._send_snapshot(id)
-        self._effects.append(Committed(self.state, orders, deferred, structure, self.hash))
 
     def _commit_if_done(self) -> None:
         if self.phase is Phase.COMPUTING and not self._missing:

@@ -93,7 +93,14 @@ def task(kind: str, target: str | None) -> str:
 
 
 def sentence(record: Record, theme: Theme) -> str:
-    """Return a record of a log as a sentence."""
+    """Return a record of a log as a sentence; of one that no rule writes, its key."""
+    try:
+        return _sentence(record, theme)
+    except (LookupError, ValueError):
+        return record.key
+
+
+def _sentence(record: Record, theme: Theme) -> str:
     values: dict[str, int | str] = dict(record.params)
     if record.key == "hit_by":
         lost = values["lost"]

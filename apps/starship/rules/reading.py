@@ -14,8 +14,20 @@ from typing import Any
 from apps.starship.errors import ScenarioError
 from apps.starship.rules import tables
 from apps.starship.rules.geography import QUADRANT
-from apps.starship.rules.objects import GROUPS, Delivery, Mission, Record, Shot, Thing, Weapon
+from apps.starship.rules.messages import TASKS
+from apps.starship.rules.objects import (
+    GROUPS,
+    UNITS,
+    Delivery,
+    Group,
+    Mission,
+    Record,
+    Shot,
+    Thing,
+    Weapon,
+)
 from apps.starship.rules.state import Settings, State
+from apps.starship.rules.step import Delta
 from apps.starship.rules.theme import INDEPENDENT, KINDS, NAME, RACES, Theme
 
 OBJECTS_MAX = 100_000
@@ -213,9 +225,27 @@ def check_thing(thing: Thing) -> None:
         raise ScenarioError(f"{thing.name}: there is no {kind!r} of race {race!r}")
     if thing.tac.power not in tables.POWERS:
         raise ScenarioError(f"{thing.name}: power is one of {', '.join(tables.POWERS)}")
-    for weapon in thing.tac.weapons:
-        if weapon.type not in tables.WEAPON_TYPES:
-            raise ScenarioError(f"{thing.name}: there is no weapon {weapon.type!r}")
+    mounts = tables.design_of(race, kind).mounts
+    found = tuple(tables.Mount(w.id, w.type, w.centre, w.half_arc) for w in thing.tac.weapons)
+    if found != mounts:
+        ids = ", ".join(f"{mount.type} {mount.id}" for mount in mounts)
+        raise ScenarioError(f"{thing.name}: the weapons of this {kind} are {ids}")
+    mission = thing.com.mission
+    if mission is not None:
+        if mission.kind not in TASKS:
+            raise ScenarioError(f"{thing.name}: there is no mission {mission.kind!r}")
+        stages = len(mission.places) if mission.kind in ("patrol", "explore") else 2
+        if not 0 <= mission.stage < stages:
+            raise ScenarioError(f"{thing.name}: its mission has no stage {mission.stage}")
+
+
+def check_delta(state: State, delta: Delta) -> None:
+    """Raise `ScenarioError` for a delta that no unit of a step from ``state`` can have."""
+    thing = state.objects.get(delta.name)
+    if thing is None or delta.group not in UNITS:
+        raise ScenarioError(f"{delta.name} {delta.group} is no unit")
+    group: Group = getattr(thing, delta.group)
+    check_thing(thing.with_group(delta.group, group.changed(delta.changes)))
 
 
 def read_state(text: str, theme: Theme) -> State:

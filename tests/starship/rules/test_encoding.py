@@ -92,7 +92,7 @@ def broken(**changes: Any) -> str:
         ({"objects__0__meta__race": "X"}, "race 'X'"),
         ({"objects__0__meta__name": "<b>"}, "is no name"),
         ({"objects__0__tac__power": "all"}, "power is one of"),
-        ({"objects__0__tac__weapons__0__type": "laser"}, "no weapon 'laser'"),
+        ({"objects__0__tac__weapons__0__type": "laser"}, "weapons of this starship are phaser P1"),
         ({"objects__0__nav": {}}, "nav lacks"),
         ({"objects__0": 5}, "an object has the groups"),
         ({"objects__1__meta__name": "Lexington"}, "two objects"),

@@ -1,0 +1,61 @@
+"""Starships, starbases and planets as objects, with the same Ids on every server of a game.
+
+They show what the last committed step left. What computes the steps is the server; it tells each
+object its changes. Reading them needs no server: the object browser and other programs may.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import vista
+
+
+class SimulationObject(vista.Object, namespace="StarShip"):
+    """An object of the simulation; `Starship`, `Starbase` and `Planet` are made by the primary.
+
+    ``create(full_name, groups)``: ``groups`` are the attributes by group and name, as the rules'
+    canonical form has them: ``meta``, ``nav``, ``tac``, ``com``.
+    """
+
+    def create(self, full_name: str, groups: dict[str, dict[str, Any]]) -> None:
+        """Begin with attributes."""
+        self.full_name = full_name
+        self.meta = groups["meta"]
+        self.nav = groups["nav"]
+        self.tac = groups["tac"]
+        self.com = groups["com"]
+
+    def get_number(self) -> int:
+        """Return the number of the object in its game."""
+        number: int = self.meta["id"]
+        return number
+
+    def get_full_name(self) -> str:
+        """Return race, kind and short name."""
+        return self.full_name
+
+    def get_state(self) -> dict[str, dict[str, Any]]:
+        """Return all attributes by group and name."""
+        return {"meta": self.meta, "nav": self.nav, "tac": self.tac, "com": self.com}
+
+    def update(self, changes: dict[str, dict[str, Any]]) -> None:
+        """Take over attributes that a step changed, by group; the server posts it."""
+        for group, attributes in changes.items():
+            setattr(self, group, {**getattr(self, group), **attributes})
+
+
+class Starship(SimulationObject, namespace="StarShip"):
+    """A starship."""
+
+
+class Starbase(SimulationObject, namespace="StarShip"):
+    """A starbase."""
+
+
+class Planet(SimulationObject, namespace="StarShip"):
+    """A planet."""
+
+
+CLASSES = {"starship": Starship, "starbase": Starbase, "planet": Planet}
+"""The class of each kind of object."""

@@ -1,0 +1,239 @@
+"""A game on several nodes: joining, sharing, orders, losses, the same objects everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import vista
+from apps.starship.objects.primary import StarshipPrimary
+from apps.starship.objects.secondary import StarshipSecondary
+from apps.starship.objects.things import Starship
+from apps.starship.rules.creating import new_game
+from apps.starship.rules.encoding import digest
+from apps.starship.rules.step import advance
+from tests.peers.system import PROMPT, add_node, join
+from tests.starship.rules.galaxy import THEME
+from vista.testing import SimulatedNode, World
+
+SEED = 42
+INTERVAL = 5.0
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World(3) as made:
+        made.network.conditions = PROMPT
+        yield made
+
+
+def add(world: World, name: str) -> SimulatedNode:
+    node = add_node(world, name)
+    node.call(vista.create, "PeerRegistry")
+    node.call(vista.create, "AnnounceServices")
+    return node
+
+
+def start(node: SimulatedNode, interval: float = INTERVAL) -> vista.Ref:
+    made: vista.Ref = node.call(vista.create, StarshipPrimary, interval, SEED)
+    return made
+
+
+def alone(steps: int) -> str:
+    """The hash of the game computed in one place."""
+    state = new_game(SEED, THEME)
+    for _ in range(steps):
+        state = advance(state)
+    return digest(state)
+
+
+def servers(node: SimulatedNode, primary: vista.Ref) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = node.call(primary.get_servers)
+    return found
+
+
+class Fleet:
+    """A primary and two secondaries on nodes of their own, all of them ready."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.home, self.near, self.far = (add(world, name) for name in ("home", "near", "far"))
+        join(self.near, self.home)
+        join(self.far, self.home)
+        self.primary = start(self.home)
+        self.secondaries = [
+            node.call(vista.create, StarshipSecondary) for node in (self.near, self.far)
+        ]
+        world.pass_time(INTERVAL + 4.0)
+        assert [row["state"] for row in servers(self.home, self.primary)] == ["ready"] * 3
+
+    def step(self) -> int:
+        found: int = self.home.call(self.primary.get_step)
+        return found
+
+    def hash(self) -> str:
+        found: str = self.home.call(self.primary.get_hash)
+        return found
+
+
+@pytest.fixture
+def fleet(world: World) -> Fleet:
+    return Fleet(world)
+
+
+def test_a_game_on_one_node(world: World) -> None:
+    home = add(world, "home")
+    primary = start(home)
+    world.pass_time(3.5 * INTERVAL)
+    assert home.call(primary.get_step) == 3
+    assert home.call(primary.get_hash) == alone(3)
+
+
+def test_steps_by_hand(world: World) -> None:
+    home = add(world, "home")
+    primary = start(home, interval=0)
+    world.pass_time(100.0)
+    assert home.call(primary.get_step) == 0
+    home.call(primary.step)
+    world.pass_time(1.0)
+    assert home.call(primary.get_step) == 1
+    assert home.call(primary.get_hash) == alone(1)
+
+
+def test_secondaries_take_their_share_and_have_the_same_state(fleet: Fleet) -> None:
+    fleet.world.pass_time(3 * INTERVAL)
+    assert all(row["done"] > 0 for row in servers(fleet.home, fleet.primary))
+    assert fleet.hash() == alone(fleet.step())
+    for node, secondary in zip((fleet.near, fleet.far), fleet.secondaries, strict=True):
+        assert node.call(secondary.get_hash) == fleet.hash()
+
+
+def test_the_same_objects_with_the_same_ids_are_on_every_node(fleet: Fleet) -> None:
+    fleet.world.pass_time(2 * INTERVAL)
+    ours = fleet.home.call(fleet.primary.get_things)
+    theirs = fleet.near.call(fleet.secondaries[0].get_things)
+    assert {name: vista.id_of(ref) for name, ref in ours.items()} == {
+        name: vista.id_of(ref) for name, ref in theirs.items()
+    }
+    for name in list(ours)[:10]:
+        here = fleet.home.call(ours[name].get_state)
+        assert fleet.near.call(theirs[name].get_state) == here
+        assert here["meta"]["name"] == name
+
+
+def test_objects_show_what_the_step_left(fleet: Fleet) -> None:
+    fleet.world.pass_time(2 * INTERVAL)
+    state = new_game(SEED, THEME)
+    for _ in range(fleet.step()):
+        state = advance(state)
+    things = fleet.near.call(fleet.secondaries[0].get_things)
+    for name, ref in things.items():
+        shown = fleet.near.call(ref.get_state)
+        assert shown["nav"]["x"] == state.objects[name].nav.x
+        assert shown["tac"]["energy"] == state.objects[name].tac.energy
+
+
+def test_a_captain_makes_a_ship_and_orders_it_about(fleet: Fleet) -> None:
+    # From another node than the primary's: the same call.
+    primary = fleet.near.call(vista.service, "StarshipPrimary")
+    assert fleet.near.call(primary.enlist, "Bounty", "F", 7) == (True, "Bounty", "")
+    fleet.world.pass_time(INTERVAL)
+    answer = fleet.near.call(primary.order, "Bounty", 7, "k1", "course", ["90"])
+    assert (answer[0], answer[3]) == (True, 2)
+    refused = fleet.near.call(primary.order, "Bounty", 8, "k2", "course", ["90"])
+    assert (refused[0], refused[1]) == (False, "E_CAPTAIN")
+    fleet.world.pass_time(INTERVAL)
+    things = fleet.far.call(fleet.secondaries[1].get_things)
+    assert fleet.far.call(vista.class_of, things["Bounty"]).name == Starship.__name__
+    assert fleet.far.call(things["Bounty"].get_state)["nav"]["want_heading"] == 900
+    assert fleet.near.call(primary.leave, "Bounty", 7)
+    fleet.world.pass_time(INTERVAL)
+    ours = fleet.home.call(fleet.primary.get_things)
+    assert fleet.home.call(ours["Bounty"].get_state)["meta"]["captain"] is None
+
+
+def test_a_crashed_node_loses_nothing(fleet: Fleet) -> None:
+    before = fleet.step()
+    fleet.world.pass_time(3.0)
+    fleet.world.crash("far")
+    fleet.world.pass_time(6 * INTERVAL)
+    assert fleet.step() >= before + 5
+    assert fleet.hash() == alone(fleet.step())
+    assert len(servers(fleet.home, fleet.primary)) == 2
+
+
+def test_a_lost_link_comes_back_and_the_server_joins_again(fleet: Fleet) -> None:
+    fleet.world.network.lose("far", "home")
+    fleet.world.pass_time(8 * INTERVAL)
+    assert [row["state"] for row in servers(fleet.home, fleet.primary)] == ["ready"] * 3
+    assert fleet.far.call(fleet.secondaries[1].get_hash) == fleet.hash() == alone(fleet.step())
+    ours = fleet.home.call(fleet.primary.get_things)
+    theirs = fleet.far.call(fleet.secondaries[1].get_things)
+    assert {vista.id_of(ref) for ref in ours.values()} == {
+        vista.id_of(ref) for ref in theirs.values()
+    }
+
+
+def test_without_its_primary_a_server_is_frozen_and_joins_the_next_game(fleet: Fleet) -> None:
+    fleet.world.crash("home")
+    fleet.world.pass_time(4 * INTERVAL)
+    near, secondary = fleet.near, fleet.secondaries[0]
+    assert near.call(secondary.is_frozen)
+    frozen = near.call(secondary.get_step)
+    things = near.call(secondary.get_things)
+    assert near.call(things["Vulcan"].get_full_name) == "Federation Planet Vulcan"
+    fleet.world.pass_time(2 * INTERVAL)
+    assert near.call(secondary.get_step) == frozen
+
+
+def test_leaving_politely(fleet: Fleet) -> None:
+    fleet.far.call(vista.delete, fleet.secondaries[1])
+    fleet.world.pass_time(2 * INTERVAL)
+    assert len(servers(fleet.home, fleet.primary)) == 2
+    assert fleet.hash() == alone(fleet.step())
+
+
+def test_nobody_speaks_for_a_server_without_its_ticket(fleet: Fleet) -> None:
+    primary = fleet.near.call(vista.service, "StarshipPrimary")
+    for ticket in (0, 1, -5):
+        fleet.near.call(primary.server_ready, ticket, 0, fleet.step(), "wrong")
+        fleet.near.call(primary.unregister_server, ticket)
+    fleet.world.pass_time(INTERVAL)
+    assert [row["faults"] for row in servers(fleet.home, fleet.primary)] == [0, 0, 0]
+
+
+class LyingSecondary(StarshipSecondary, namespace="StarShip"):
+    """A server that sends results of its own making."""
+
+    lie = "[]"
+
+    def work(self) -> None:
+        """Send a lie and nothing else."""
+        assert self._primary is not None, "it has work"
+        t = self.get_step() + 1
+        self._primary.server_sent.post(self._ticket, 0, t, self.lie)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        "x", "{}", '[["Aegis","nav",{"x":-1}]]', '[["Aegis","nav",{"warp":1}]]',
+        '[["Aegis","tac",{"weapons":[]}]]', '[["Nobody","tac",{}]]', '[["Aegis","meta",{"id":5}]]',
+        '[["Lexington","com",{"mission":{"kind":"x","begun":0,"limit":1,"reward":1,"target":null,'
+        '"stage":0,"progress":0,"places":[]}}]]',
+    ],
+    ids=["text", "object", "range", "attribute", "weapons", "name", "group", "mission"],
+)  # fmt: skip
+def test_results_that_cannot_be_stop_nothing(world: World, lie: str) -> None:
+    home, far = add(world, "home"), add(world, "far")
+    join(far, home)
+    primary = start(home)
+    LyingSecondary.lie = lie
+    far.call(vista.create, LyingSecondary)
+    world.pass_time(6 * INTERVAL)
+    assert home.call(primary.get_hash) == alone(home.call(primary.get_step))
+    assert home.call(primary.get_step) >= 4
+    states = [row["state"] for row in servers(home, primary)]
+    assert sorted(states) != ["ready", "ready"]
