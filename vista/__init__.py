@@ -87,10 +87,13 @@ from vista.errors import (
 )
 from vista.ids import Id
 from vista.kernel.access import AccessControlList
+from vista.kernel.acting import acting_as
+from vista.kernel.counting import counters
 from vista.kernel.futures import Future, gather
 from vista.kernel.methods import exclusive, native, preemptable
 from vista.kernel.node import Node
 from vista.kernel.objects import ClassName, Object
+from vista.kernel.outlines import outline
 from vista.kernel.refs import Ref
 from vista.kernel.rows import ClassRow, MethodRow, ObjectRow, PeerRow, ServiceRow, ThreadRow
 from vista.limits import Limits
@@ -143,11 +146,13 @@ __all__ = [
     "UsageError",
     "VistaError",
     "WrongContextError",
+    "acting_as",
     "aio",
     "class_of",
     "classes",
     "connect",
     "copy",
+    "counters",
     "create",
     "current_thread",
     "current_user",
@@ -165,6 +170,7 @@ __all__ = [
     "move",
     "native",
     "objects",
+    "outline",
     "peers",
     "post",
     "preemptable",

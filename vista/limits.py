@@ -107,8 +107,8 @@ class Limits:
     """Nodes that are reached, and nodes one link may tell of."""
 
     ring_seconds: float = 0.5
-    """Age at which a call to another node is first followed, to see whether it waits for itself.
-    Nearly all have ended by then; the deadlock is found soon after."""
+    """Age at which a call to another node is first followed, to see whether it waits for itself, or
+    was lost. Nearly all have ended by then; the deadlock is found soon after."""
 
     ring_probes_max: int = 4_096
     """Calls that are followed at a time, and remembered so that none is followed twice: 1 MB."""
@@ -235,7 +235,14 @@ class Limits:
 
     moves_remembered_max: int = 10_000
     """Objects that moved to a node and whose old homes have not said that they know it. A home that
-    is parted from the node in the midst of a move asks for the outcome when it is back."""
+    is parted from the node in the midst of a move asks for the outcome when it is back. As many
+    that were created with a token, and that nobody had when they were looked for, are
+    remembered."""
+
+    moved_objects_max: int = 262_144
+    """Objects of which a node remembers to which other one they went: about 50 MB. A message for
+    one that is forgotten goes to the node that made it, which asks its peers if it has forgotten it
+    as well."""
 
     jobs_queued_max: int = 100_000
     """Jobs that wait in one JobController; the next one raises `Overloaded`."""

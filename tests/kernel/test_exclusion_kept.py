@@ -50,6 +50,33 @@ def test_an_exclusive_method_that_a_chain_comes_back_to_keeps_the_object(
     assert room.look() == ["back", "other"]
 
 
+def test_an_exclusive_method_that_waits_itself_keeps_the_object(
+    room: vista.Ref, gate: vista.Ref
+) -> None:
+    class Keeping(vista.Object):
+        def create(self) -> None:
+            self.seen: list[str] = []
+
+        @vista.exclusive
+        def keep(self, gate: vista.Ref) -> None:
+            # Waits in its own frame, with nothing nested.
+            gate.pass_through.future().result()
+            self.seen.append("kept")
+
+        def visit(self) -> list[str]:
+            self.seen.append("visited")
+            return self.seen
+
+    keeper = vista.create(Keeping)
+    keeping = keeper.keep.future(gate)
+    until(lambda: gate.count() == 1)
+    visiting = keeper.visit.future()
+    vista.sleep(0.01)
+    assert not visiting.done()
+    gate.open()
+    assert vista.gather(keeping, visiting) == [None, ["kept", "visited"]]
+
+
 def test_after_a_call_that_waited_the_caller_is_active_again(room: vista.Ref) -> None:
     class Waiter(vista.Object):
         def create(self) -> None:

@@ -275,3 +275,18 @@ def test_the_lag_of_the_loop_is_a_mean_of_the_last_turns_and_the_longest_ever() 
         counters.note_lag(seconds)
     assert counters.loop_lag_seconds < 0.001
     assert counters.loop_lag_longest_seconds == 1.0
+
+
+def test_what_a_class_counts_by_itself_is_among_the_statistics() -> None:
+    class Harbour(Object):
+        def create(self) -> None:
+            self._counters = vista.counters()
+
+        def moor(self, ships: int) -> None:
+            self._counters["HarbourShipsMoored"] += ships
+
+    harbour = vista.create(Harbour)
+    assert "HarbourShipsMoored" not in vista.statistics()
+    harbour.moor(2)
+    harbour.moor(3)
+    assert vista.statistics()["HarbourShipsMoored"] == 5

@@ -147,6 +147,23 @@ def test_object_busy_names_the_threads_that_do_not_end() -> None:
     assert waiting.result() == 1
 
 
+def test_a_thread_that_waits_in_the_object_itself_keeps_it_busy() -> None:
+    class Dozing(Object, version=0):
+        def doze(self, gate: Any) -> Any:
+            # Waits in its own frame, with nothing nested.
+            return gate.pass_through.future("woken").result()
+
+    gate, dozing = vista.create(Gate), vista.create(Dozing)
+    waiting = dozing.doze.future(gate)
+    until(lambda: gate.count() == 1)
+    for _ in range(2):
+        with pytest.raises(ObjectBusy, match=r"doze"):
+            dozing.upgrade(None, 0.0)
+    gate.open()
+    assert waiting.result() == "woken"
+    dozing.upgrade()
+
+
 def test_an_object_that_was_busy_can_be_upgraded_later() -> None:
     gate, till = vista.create(Gate), vista.create(OldTill)
     waiting = till.wait_at.future(gate)

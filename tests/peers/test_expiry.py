@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, assert_rest, bell, chain, ended, seen
+from tests.peers.system import PROMPT, assert_rest, bell, chain, ended, peering, seen
 from vista.limits import Limits
 from vista.testing import World
+from vista.wire.frames import CALL, HEAD, NOBODY
 
 BOUND = Limits(call_seconds=5.0)
 
@@ -39,6 +40,22 @@ def test_each_of_several_calls_has_its_own_time() -> None:
         assert all(isinstance(end, vista.CallTimeout) for end in ended(world, calls))
         world.pass_time(1.0)
         assert_rest(a, b)
+
+
+def test_a_call_that_was_held_back_has_no_more_time_than_others() -> None:
+    # Nobody asks after a call that the other node knows by another number.
+    bound = Limits(call_seconds=5.0, ring_seconds=1_000.0)
+    with World(1, conditions=PROMPT) as world:
+        a, b = chain(world, "ab", limits=bound)
+        far, found = seen(a, bell(b)), peering(a).calls
+        calls = [a.spawn(far.ring, 1_000.0)]
+        world.pass_time(2.0)
+        calls.append(a.spawn(far.ring, 1_000.0))
+        world.pass_time(1.0)
+        (first, _) = found.pending.values()
+        found.renumbered((CALL, HEAD.pack(first.number, 0, NOBODY, NOBODY)), first)
+        world.pass_time(2.5)
+        assert [call.done() for call in calls] == [True, False]
 
 
 def test_a_call_in_flight_that_nobody_waits_for_is_not_ended() -> None:

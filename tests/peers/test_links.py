@@ -266,7 +266,7 @@ def test_messages_passed_on_for_others_count_with_their_bytes() -> None:
         world.network.slow("b", "c", 1e6)
         most = [0]
         onward = next(link for link in links(b) if link.node == c.kernel.table.node)
-        world.watch(lambda event: most.append(max(most.pop(), onward._bytes)) or "")
+        world.watch(lambda event: most.append(max(most.pop(), onward.waiting_bytes)) or "")
         for _ in range(10):
             a.spawn(far.hear, bytes(10_000))
             world.pass_time(0.1)

@@ -143,6 +143,21 @@ def test_a_fence_that_was_lost_with_its_way_goes_the_next_one(world: World) -> N
     at_rest(world, nodes)
 
 
+def test_a_fence_goes_again_when_its_node_says_that_the_way_between_them_broke(
+    world: World,
+) -> None:
+    a, b, c = chain(world, "abc")
+    pilgrim = pilgrim_at(b)
+    world.network.wire("a", "b").slow(2000.0)
+    peering(a).moves.take_moved(creator(b).node, pilgrim._id, creator(c).node)
+    first = peering(a).moves.fences[pilgrim._id].number
+    peering(b).ways._broke(creator(a).node)
+    world.pass_time(0.1)
+    assert peering(a).moves.fences[pilgrim._id].number > first
+    world.network.wire("a", "b").slow(1.0)
+    at_rest(world, [a, b, c])
+
+
 def test_what_this_node_believed_elsewhere_comes_before_what_it_sends_since(world: World) -> None:
     nodes = a, b, c = chain(world, "abc")
     join(c, a)
@@ -170,8 +185,7 @@ def test_what_was_sent_from_here_comes_behind_all_that_may_have_gone_by_here(wor
     record.queue = deque([("since", *[None] * 8)])
     arrivals = Arrivals(record, b"home", b"before", b"here")
     for origin in (b"other", b"before", b"home", b"other", b"here"):
-        arrivals.origin = origin
-        arrivals.append((origin, *[None] * 8))
+        arrivals.append((origin, *[None] * 8), origin)
     words = [message[0] for message in arrivals.in_order()]
     assert words == [b"before", b"home", b"here", b"other", b"other", "since"]
     record.queue = None
@@ -190,7 +204,11 @@ def test_a_fence_that_was_lost_with_its_node_goes_when_that_is_back(world: World
     world.drive(lambda: creator(b).node not in peering(a).nodes(), 4.0)
     meet(a, [b])
     assert ended(world, [writing], 3.0) == [1]
-    at_rest(world, nodes)
+    world.pass_time(30.0)
+    for node in nodes:
+        moves = peering(node).moves
+        # That the move is over may have been lost with the way: the new home remembers it.
+        assert (moves.fences, moves._numbers, moves.arrivals) == ({}, {}, {})
 
 
 def test_what_waits_for_an_object_that_has_come_is_bounded(world: World) -> None:
@@ -204,6 +222,48 @@ def test_what_waits_for_an_object_that_has_come_is_bounded(world: World) -> None
         c.call(lambda n=number: seen(c, pilgrim).write.post(n))
     world.pass_time(0.5)
     assert a.kernel.counters.posts_lost == 20
+
+
+def test_what_waits_to_be_sent_to_an_object_that_moves_is_bounded(world: World) -> None:
+    a, b, c = chain(world, "abc", limits=Limits(mailbox_messages_max=30))
+    pilgrim = pilgrim_at(b)
+    world.network.slow("a", "b", 2000.0)
+    peering(a).moves.take_moved(creator(b).node, pilgrim._id, creator(c).node)
+
+    def flood() -> int:
+        for number in range(100):
+            try:
+                seen(a, pilgrim).write.post(number)
+            except vista.Overloaded:
+                return number
+        return 100
+
+    assert a.call(flood) == 30
+    (refused,) = ended(world, [a.spawn(lambda: seen(a, pilgrim).write(1))], 1.0)
+    assert isinstance(refused, vista.Overloaded)
+    world.network.slow("a", "b", 1.0)
+    assert a.kernel.counters.overloads == 2
+    at_rest(world, [a, b, c])
+
+
+def test_posts_that_find_no_room_on_the_link_do_not_hold_up_the_move(world: World) -> None:
+    bounds = Limits(link_messages_max=30)
+    a, b = chain(world, "ab", limits=bounds)
+    pilgrim = pilgrim_at(a)
+
+    def pour() -> None:
+        for number in range(100):
+            pilgrim.write.post(number)
+
+    leave(world, b, a, pilgrim)
+    a.call(pour)
+    come(world, b, pilgrim)
+    world.pass_time(5.0)
+    numbers = b.call(lambda: seen(b, pilgrim).read())
+    assert numbers == list(range(30))
+    assert a.kernel.counters.posts_lost >= 70
+    assert pilgrim._id not in a.kernel.table.records
+    assert a.call(lambda: seen(a, pilgrim).write(100)) == 31
 
 
 def test_a_search_ends_when_a_peer_does_not_answer(world: World) -> None:

@@ -111,6 +111,15 @@ def test_no_spelling_goes_round_the_right_to_create(
     assert isinstance(error, vista.AccessDenied)
 
 
+def test_a_post_does_not_go_round_the_right_to_create(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna call")
+    creator = found.guest.kernel.ref(creator_id(found.host.kernel.table.node))
+    creator.create_object.post("LinkedBell")
+    found.world.pass_time(1.0)
+    names = {record.entry.name for record in found.host.kernel.table.records.values()}
+    assert "LinkedBell" not in names
+
+
 def test_temporary_objects_of_another_peer_need_the_right_to_create(
     world: World, tmp_path: Path
 ) -> None:

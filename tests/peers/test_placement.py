@@ -388,6 +388,96 @@ def test_a_node_that_returns_without_its_object_gets_another_one() -> None:
         assert stations(a, kept, *nodes) == "ab"
 
 
+@pytest.mark.parametrize("after_seconds", [0.0, 0.02, 0.2, 1.0, 3.0])
+def test_there_is_one_object_on_a_node_that_was_lost_when_it_was_made(after_seconds: float) -> None:
+    with World(1, conditions=PROMPT) as world:
+        a, b = nodes = chain(world, "ab")
+        kept = keeper(a, "StationKeeper")
+        # Node b makes it, and its answer does not leave.
+        partition = world.network.partition("b", "a", one_way=True)
+        mesh(*nodes)
+        world.drive(lambda: bool(_of_class(b, "StationKeeper")), 5.0)
+        world.pass_time(after_seconds)
+        world.network.lose("a", "b")
+        partition.heal()
+        meet(a, [b])
+        world.pass_time(5.0)
+        assert len(_of_class(b, "StationKeeper")) == 1
+        assert stations(a, kept, *nodes) == "ab"
+
+
+def made_once(node: SimulatedNode, token: bytes) -> vista.Ref:
+    """Ask a node for an object as another one does."""
+    return node.call(lambda: vista.here().create_object_once(token, "StationKeeper"))
+
+
+def test_an_object_that_is_asked_for_again_is_the_one_that_there_is_or_another() -> None:
+    with World(1) as world:
+        a, _b = chain(world, "ab")
+        first = made_once(a, b"token")
+        assert made_once(a, b"token") == first
+        assert made_once(a, b"other") != first
+        a.call(vista.delete, first)
+        assert made_once(a, b"token") != first
+        assert len(_of_class(a, "StationKeeper")) == 2
+
+
+class SlowStation(vista.Object):
+    """One that takes a while to be made, or cannot be."""
+
+    def create(self, fails: bool = False) -> None:
+        vista.sleep(5.0)
+        if fails:
+            raise RuntimeError("no room")
+
+
+def test_an_object_is_made_once_though_it_is_asked_for_while_it_is_made() -> None:
+    with World(1) as world:
+        a, _b = chain(world, "ab")
+        asking = [
+            a.spawn(lambda: vista.here().create_object_once(b"token", "SlowStation"))
+            for _ in range(3)
+        ]
+        found = ended(world, asking)
+        assert found == [found[0]] * 3
+        assert len(_of_class(a, "SlowStation")) == 1
+
+
+def test_when_whoever_asked_for_it_gives_up_another_one_makes_it() -> None:
+    with World(1) as world:
+        a, _b = chain(world, "ab")
+        asking = [
+            a.spawn(lambda: vista.here().create_object_once(b"token", "SlowStation"))
+            for _ in range(2)
+        ]
+        world.pass_time(1.0)
+        asking[0].cancel()
+        assert isinstance(ended(world, asking)[1], vista.Ref)
+        assert len(_of_class(a, "SlowStation")) == 1
+
+
+def test_an_object_that_could_not_be_made_may_be_asked_for_again() -> None:
+    with World(1) as world:
+        a, _b = chain(world, "ab")
+        for fails in (True, False):
+            asking = a.spawn(
+                lambda fails=fails: vista.here().create_object_once(
+                    b"token", "SlowStation", None, fails
+                )
+            )
+            (found,) = ended(world, [asking])
+            assert isinstance(found, RuntimeError if fails else vista.Ref)
+
+
+def test_no_more_tokens_are_remembered_than_the_limit_says() -> None:
+    with World(1) as world:
+        a, _b = chain(world, "ab", limits=vista.Limits(moves_remembered_max=2))
+        first = made_once(a, b"1")
+        for token in (b"2", b"3"):
+            made_once(a, token)
+        assert made_once(a, b"1") != first
+
+
 def test_deleting_it_deletes_the_objects() -> None:
     with World(1) as world:
         a, _b = nodes = chain(world, "ab")

@@ -249,8 +249,9 @@ def test_a_long_chain_to_and_fro_ends(place: Place) -> None:
 
 
 def test_endless_calls_to_and_fro_end_by_a_bound(make_place: PlaceMaker) -> None:
-    # A slow network takes half a minute for as many calls as may wait for one another.
-    place = make_place(call_seconds=300.0)
+    # A slow network takes half a minute for as many calls as may wait for one another, and may be
+    # silent meanwhile for longer than a link usually is.
+    place = make_place(call_seconds=300.0, loss_seconds=25.0)
     own, other = vista.create(Chamber), place.create(Chamber)
     with pytest.raises(Overloaded, match="a chain of"):
         own.bounce(other)

@@ -1,21 +1,24 @@
-"""A meeting at which objects move from node to node, also while links break and nodes crash."""
+"""A meeting at which objects move and are copied, also while links break and nodes crash."""
 
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 import vista
 from tests.sim.meeting import CALM_SECONDS, Meeting, meet, peering_of
 from vista.kernel.current import kernel
-from vista.kernel.futures import Future
 from vista.kernel.table import DEPARTING, Record
 from vista.testing import Event, Failure, SimulatedNode, World, run_seed
 
 TRAVEL_SECONDS = 0.8
 MOVE_SECONDS = 10.0
-PATIENCE_SECONDS = 40.0
+COPY_SECONDS = 1.5
+REST_SECONDS = 40.0
 
+State = frozenset[tuple[str, int]]
 Tables = list[tuple[str, dict[bytes, Record]]]
 
 
@@ -25,6 +28,7 @@ class MeetingNomad(vista.Object):
     def create(self, name: str) -> None:
         self.name = name
         self.last: dict[str, int] = {}
+        self._note_state()
 
     def hear(self, sender: str, number: int) -> None:
         """Take a post: it may be overtaken by what is sent when a way has broken."""
@@ -45,15 +49,46 @@ class MeetingNomad(vista.Object):
         if number <= last:
             meeting.world.complain(f"{self.name} takes {number} of {sender} after {last}")
         self.last[sender] = number
+        self._note_state()
+
+    def _note_state(self) -> None:
+        meeting: NomadMeeting = kernel().settings["meeting"]
+        meeting.states[self.name].add(frozenset(self.last.items()))
+
+
+class MeetingRelic(vista.Object):
+    """Something that changes now and then, and of which nodes keep replicas."""
+
+    def create(self, name: str) -> None:
+        self.name = name
+        self.last: dict[str, int] = {}
+        self._note_state()
+
+    def wear(self) -> None:
+        """Change."""
+        self.last["wear"] = self.last.get("wear", 0) + 1
+        self._note_state()
+
+    def _note_state(self) -> None:
+        meeting: NomadMeeting = kernel().settings["meeting"]
+        meeting.states[self.name].add(frozenset(self.last.items()))
 
 
 @dataclass(eq=False)
 class NomadMeeting(Meeting):
-    """A meeting where each run of a node has brought a nomad; ``nomads`` are their Ids by name."""
+    """A meeting where each run of a node has brought a nomad and a relic.
+
+    ``nomads`` and ``relics`` are their Ids by name. ``states`` has, by the name of an original,
+    what it knew at any time; ``copies`` are those that were made for sure, of ``copies_asked``.
+    """
 
     nomads: dict[str, vista.Id] = field(default_factory=dict)
+    relics: dict[str, vista.Id] = field(default_factory=dict)
+    states: dict[str, set[State]] = field(default_factory=lambda: defaultdict(set))
+    copies: set[vista.Id] = field(default_factory=set)
+    copies_asked: int = 0
+    replicas: int = 0
     moved: int = 0
-    broken: int = 0
 
     def __post_init__(self) -> None:
         self.world.watch(self._look)
@@ -62,7 +97,10 @@ class NomadMeeting(Meeting):
         super().boot(node)
         name = f"nomad of {self.run_of(node)}"
         self.nomads[name] = vista.id_of(vista.create(MeetingNomad, name))
+        relic = f"relic of {self.run_of(node)}"
+        self.relics[relic] = vista.id_of(vista.create(MeetingRelic, relic))
         node.spawn(self._drive, node)
+        node.spawn(self._copy, node)
 
     def _drive(self, node: SimulatedNode) -> None:
         """Move nomads as long as the node lives."""
@@ -79,6 +117,31 @@ class NomadMeeting(Meeting):
             else:
                 self.moved += 1
 
+    def _copy(self, node: SimulatedNode) -> None:
+        """Copy nomads beside themselves, and keep a replica of a relic or let it go."""
+        dice = node.kernel.hub.random
+        while self.speaking:
+            vista.sleep(COPY_SECONDS * dice.random() * 2)
+            name = dice.choice(sorted(self.nomads))
+            relic = node.kernel.ref(self.relics[dice.choice(sorted(self.relics))])
+            try:
+                with vista.timeout(MOVE_SECONDS):
+                    self.copies_asked += 1
+                    self.copies.add(vista.copy(node.kernel.ref(self.nomads[name]))._id)
+                    if relic._id.node == node.kernel.table.node:
+                        relic.wear()
+                    else:
+                        self._change_replica(relic, is_here=relic._id in node.kernel.table.records)
+            except vista.VistaError as error:
+                self.world.note(f"{name} is not copied: {type(error).__name__}")
+
+    def _change_replica(self, relic: vista.Ref, *, is_here: bool) -> None:
+        if is_here:
+            vista.delete(relic)
+        else:
+            vista.copy(relic, vista.here())
+            self.replicas += 1
+
     def _address(self, node: SimulatedNode, run: str, guest: vista.Ref) -> None:
         super()._address(node, run, guest)
         dice = node.kernel.hub.random
@@ -92,18 +155,11 @@ class NomadMeeting(Meeting):
                     nomad.hear.post(run, number)
                 else:
                     future = getattr(nomad, kind).future(run, number)
-                    self._watch(future, f"{run} to {name} {number}")
-                    node.spawn(self._await_nomad, future)
+                    # Nobody gets into one in doubt before the storm's end is settled.
+                    self._watch(future, f"{run} to {name} {number}", patient=True)
+                    node.spawn(self._await, future)
             except vista.CallError as error:
                 self.world.note(f"{run} {number} {type(error).__name__}")
-
-    def _await_nomad(self, future: Future) -> None:
-        """Wait for a call, which may end by its bound: nobody gets into a nomad in doubt."""
-        try:
-            with vista.timeout(PATIENCE_SECONDS):
-                future.result()
-        except vista.CallError as error:
-            self.world.note(f"{type(error).__name__}")
 
     # --- what must hold --------------------------------------------------------------------
 
@@ -116,13 +172,31 @@ class NomadMeeting(Meeting):
                 return f"{name} lives at {' and '.join(homes)}"
         return ""
 
+    def check_copies(self) -> None:
+        """Each copy made for sure is at its node alone, and each is what its original once was."""
+        found: dict[vista.Id, str] = {}
+        for node in self.world.nodes:
+            for record in node.kernel.table.records.values():
+                if record.entry.name not in ("MeetingNomad", "MeetingRelic"):
+                    continue
+                one: Any = record.instance
+                if frozenset(one.last.items()) not in self.states[one.name]:
+                    raise Failure(f"{one.name} at {node.name} never was {one.last}")
+                if record.entry.name == "MeetingNomad" and record.id not in self.nomads.values():
+                    if found.setdefault(record.id, node.name) != node.name:
+                        raise Failure(f"a copy of {one.name} is at {found[record.id]} as well")
+        alive = {node.kernel.table.node for node in self.world.nodes}
+        lost = {id for id in self.copies if id.node in alive} - set(found)
+        if lost or len(found) > self.copies_asked:
+            raise Failure(f"{len(found)} copies of {self.copies_asked} asked for; {lost} are lost")
+
     def _tables(self) -> Tables:
         return [(node.name, node.kernel.table.records) for node in self.world.nodes]
 
     def settle(self) -> None:
         """Who is in doubt about a node that is gone is told to keep the object; all are found."""
         for node in self.world.nodes:
-            for id, thread in list(peering_of(node).moves.doubts.items()):
+            for id, thread in list(peering_of(node).departures.doubts.items()):
                 node.call(lambda thread=thread: vista.kill(thread))
                 self.world.note(f"{id} stays at {node.name}")
         # Ways may still change, and calls under way end with that.
@@ -133,7 +207,8 @@ class NomadMeeting(Meeting):
                 raise Failure(f"{name} is nowhere")
             for node in self.world.nodes if homes else ():
                 self._call(node, name, id)
-        self.world.pass_time(PATIENCE_SECONDS)
+        self.world.pass_time(REST_SECONDS)
+        self.check_copies()
         for node in self.world.nodes:
             moves = peering_of(node).moves
             left = (moves.fences, moves._numbers, moves.arrivals, moves.handovers.prepared)
@@ -143,9 +218,6 @@ class NomadMeeting(Meeting):
     def _call(self, node: SimulatedNode, name: str, id: vista.Id) -> None:
         try:
             node.call(lambda: node.kernel.ref(id).describe())
-        except vista.PeerLost:
-            # A better way may be found in the calm still, and the call end with the earlier one.
-            self.broken += 1
         except vista.CallError as error:
             raise Failure(f"{node.name} does not reach {name}: {error!r}") from error
 

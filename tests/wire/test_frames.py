@@ -24,6 +24,7 @@ from vista.wire.frames import (
     Kind,
     Part,
 )
+from vista.wire.plain import SMALL_MAX, WIDTH_MAX
 
 FRAMES = Frames(Limits())
 NAME_MAX = Limits().name_characters_max
@@ -53,14 +54,41 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "round": st.integers(0, NUMBER_MAX),
     "words": st.text(max_size=10),
 }
+SERIES = {Kind.CALLS, Kind.POSTS, Kind.REPLIES}
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), NUMBER_MAX)
+    | st.floats(allow_nan=False)
+    | st.text(st.characters(max_codepoint=127), max_size=SMALL_MAX)
+    | st.binary(max_size=SMALL_MAX)
+)
 FOR_NEIGHBOURS = [Kind.ROUTED, Kind.ROUTES, Kind.SERVICES]
-INNER = [kind for kind in Kind if kind not in FOR_NEIGHBOURS]
+INNER = [kind for kind in Kind if kind not in (*FOR_NEIGHBOURS, *SERIES)]
+
+
+@st.composite
+def series(draw: st.DrawFn, kind: Kind) -> list[Any]:
+    """Any series: its columns fit together."""
+    count = draw(st.integers(1, 4))
+    width = 1 if kind is Kind.REPLIES else draw(st.integers(0, WIDTH_MAX))
+    numbers = draw(
+        st.lists(COLUMNS["number"], min_size=count, max_size=count, unique=True).map(sorted)
+    )
+    values = draw(st.lists(SCALARS, min_size=count * width, max_size=count * width))
+    if kind is Kind.REPLIES:
+        return [int(kind), draw(st.permutations(numbers)), values]
+    senders = draw(st.lists(OBJECT_IDS, min_size=count, max_size=count))
+    names = [draw(COLUMNS[name]) for name in ("target", "method", "user")]
+    return [int(kind), *names, numbers, senders, values]
 
 
 @st.composite
 def arrivals(draw: st.DrawFn, kinds: Any = tuple(Kind)) -> list[Any]:
     """Any row as it arrives: heads as tuples, payloads as lists of parts."""
     kind = draw(st.sampled_from(kinds))
+    if kind in SERIES:
+        return draw(series(kind))
     fields = [
         draw(arrivals(INNER)) if name == "inner" else draw(COLUMNS[name]) for name in FIELDS[kind]
     ]
@@ -103,6 +131,9 @@ SAMPLES: dict[str, Any] = {
     "start": bytes(CHAIN_LINK_BYTES),
     "round": 1,
     "words": "which waits for increment",
+    "numbers": [7, 9],
+    "senders": [SENDER, SENDER],
+    "values": [2, None],
 }
 
 
@@ -137,7 +168,7 @@ def test_every_kind_is_carried(kind: Kind) -> None:
 def test_every_kind_has_a_row_of_fields() -> None:
     assert set(FIELDS) == set(Kind)
     names = {name for fields in FIELDS.values() for name in fields}
-    assert names == {*COLUMNS, "inner"}
+    assert names == {*COLUMNS, "inner", "numbers", "senders", "values"}
 
 
 def test_a_row_may_begin_with_its_kind() -> None:
@@ -284,6 +315,25 @@ WRONG: list[tuple[Kind, str, Any]] = [
     (Kind.ROUTED, "hops", -1),
     (Kind.ROUTED, "hops", HOPS_MAX + 1),
     (Kind.ROUTED, "hops", True),
+    (Kind.CALLS, "target", b"short"),
+    (Kind.CALLS, "method", b"increment"),
+    (Kind.CALLS, "user", "u" * (NAME_MAX + 1)),
+    (Kind.CALLS, "numbers", []),
+    (Kind.CALLS, "numbers", [-1, 7]),
+    (Kind.CALLS, "numbers", [True, 7]),
+    (Kind.CALLS, "numbers", b"\x07\x09"),
+    (Kind.CALLS, "senders", [SENDER, b"short"]),
+    (Kind.CALLS, "senders", ["s" * 16, SENDER]),
+    (Kind.CALLS, "senders", None),
+    (Kind.CALLS, "values", ["t" * (SMALL_MAX + 1), 1]),
+    (Kind.CALLS, "values", ["\xe9", 1]),
+    (Kind.CALLS, "values", [bytes(SMALL_MAX + 1), 1]),
+    (Kind.POSTS, "values", [[1], 2]),
+    (Kind.POSTS, "values", None),
+    (Kind.POSTS, "numbers", ["7", "9"]),
+    (Kind.REPLIES, "numbers", [7.0, 9.0]),
+    (Kind.REPLIES, "values", [{}, 1]),
+    (Kind.REPLIES, "values", "ab"),
 ]
 WRONG_WORDS = [f"{kind.name} {name} {value!r:.20}" for kind, name, value in WRONG]
 
@@ -311,6 +361,28 @@ def test_a_wrong_field_inside_another_message_is_refused(kind: Kind, name: str, 
     row = changed(kind, name, value)
     with pytest.raises(RemoteProtocolError):
         FRAMES.decode_batch([msgpack.packb([[6, THERE, HERE, 3, row]])])
+
+
+UNEVEN: list[tuple[list[Any], str]] = [
+    ([13, TARGET, "m", "", [7, 9], [SENDER], [1, 2]], "a series of 2 messages with 1 senders"),
+    ([13, TARGET, "m", "", [7, 9], [SENDER, SENDER], [1, 2, 3]], "2 senders and 3 values"),
+    ([14, TARGET, "m", "", [7], [SENDER], [1] * (WIDTH_MAX + 1)], "1 senders and 5 values"),
+    ([13, TARGET, "m", "", [9, 7], [SENDER, SENDER], []], "whose numbers do not ascend"),
+    ([14, TARGET, "m", "", [7, 7], [SENDER, SENDER], []], "whose numbers do not ascend"),
+    ([15, [7, 9], [1]], "1 results of 2 calls"),
+]
+
+
+@pytest.mark.parametrize(("row", "words"), UNEVEN, ids=[words for _, words in UNEVEN])
+def test_a_series_whose_columns_do_not_fit_is_refused(row: list[Any], words: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=words):
+        FRAMES.decode_batch([msgpack.packb([row])])
+
+
+@pytest.mark.parametrize("kind", sorted(SERIES))
+def test_a_series_is_not_passed_on(kind: Kind) -> None:
+    with pytest.raises(RemoteProtocolError, match="none that is routed"):
+        FRAMES.decode_batch([msgpack.packb([[6, THERE, HERE, 3, correct(kind)]])])
 
 
 UNPACKABLE: list[tuple[Kind, str, Any]] = [

@@ -26,6 +26,7 @@ ClassSpecifier = str | type[Object] | Sequence[Any] | ClassName
 # A name and not an import: the kernel stands below vista.standard. Its table of class names is
 # data, read when a name is not found otherwise, so that no class is imported unasked.
 _STANDARD: Final = "vista.standard"
+_INSTALLED: Final = "vista.standard.installed"
 
 
 class ClassEntry:
@@ -163,6 +164,7 @@ class ClassTable:
         self.make_entry: Callable[[type[Object]], ClassEntry] = ClassEntry
         self._entries: dict[type[Object], ClassEntry] = {}
         self._classes: dict[tuple[str, str, int], type[Object]] = {}
+        self._installed: dict[str, str] | None = None
         self._named: set[type[Object]] = set()
         self.found: dict[Any, ClassEntry] = {}
         self._spread: dict[Any, ClassEntry] = {}
@@ -247,12 +249,18 @@ class ClassTable:
                 # Between name spaces of the same version a site's own class wins over Standard's.
                 newest = max(matching, key=lambda key: (key[2], key[0] == "Local"))
                 return self._entry_of(self._classes[newest])
-            if attempt or not self._import_standard(name):
+            if attempt or not self._import_installed(name):
                 break
         raise NoSuchClass(self._explain(namespace, name, version))
 
-    def _import_standard(self, name: str) -> bool:
+    def _import_installed(self, name: str) -> bool:
+        """Import the class of this name that Standard or an installed application has."""
         module = importlib.import_module(_STANDARD).CLASSES.get(name)
+        if module is None:
+            if self._installed is None:
+                # Kept, since it takes 25 ms and any peer may ask for names that nobody has.
+                self._installed = importlib.import_module(_INSTALLED).installed_classes()
+            module = self._installed.get(name)
         if module is None:
             return False
         self.add(getattr(importlib.import_module(module), name))

@@ -99,6 +99,7 @@ def _insert(kernel: Kernel, entry: ClassEntry) -> Record:
     record.state = record.idle = record.kernel = kernel
     record.queue = record.guard = record.successor = None
     record.services = ()
+    record.was_left = False
     record.key = key = table.node + serial.to_bytes(SERIAL_BYTES, "big")
     record.entry = entry
     entry.created += 1

@@ -12,9 +12,16 @@ if TYPE_CHECKING:
     from vista.ids import Id
     from vista.kernel.access import AccessControlList
     from vista.kernel.classes import ClassEntry
+    from vista.kernel.current import Context
+    from vista.kernel.futures import Future
+    from vista.kernel.keeping import Departure
     from vista.kernel.refs import Ref
     from vista.kernel.rows import PeerRow, ServiceRow
     from vista.kernel.table import Record
+
+
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+"""What a message is sent with, by place and by name."""
 
 
 class Elsewhere(Protocol):
@@ -45,8 +52,25 @@ class Elsewhere(Protocol):
     def forward(self, message: Any) -> None:
         """Pass on a message whose object went elsewhere; see `vista.kernel.invoke.Message`."""
 
+    def send_on(
+        self, context: Context, id: Id, name: str, given: Arguments, future: Future | None
+    ) -> None:
+        """Send a message on behalf of ``context``, for whoever waits for ``future``.
+
+        With None it is a post.
+        """
+
     def move(self, record: Record, creator: Ref, seconds: float) -> Ref:
         """Move an object to the node of ``creator``, as the thread active in it."""
+
+    def settle(self, id: Id, departure: Departure) -> bool:
+        """Return whether an object left that this node was about to hand over when it fell.
+
+        Waits, as a vista thread, until the other node says so.
+        """
+
+    def end_departure(self, id: Id, departure: Departure) -> None:
+        """Tell the other node of a departure that this one will never ask about it again."""
 
     def creators(self) -> list[Ref]:
         """Return the ObjectCreators of the other nodes that can be reached."""

@@ -89,9 +89,12 @@ class Future:
     def _end(self) -> None:
         self._done = True
         self.worker = None
+        if self._waiters is not None:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Tell who waits that the call has ended."""
         waiters, self._waiters = self._waiters, None
-        if waiters is None:
-            return
         if type(waiters) is list:
             for waiter in waiters:
                 waiter(self)

@@ -273,5 +273,7 @@ def _answer(invoker: Invoker, worker: Worker, message: Message) -> None:
     future.resolve(result)
     if record.queue is None:
         record.state = record.idle
+    elif record.guard is None and record.state is worker:
+        monitor.release(record)
     else:
         monitor.finish(record, message)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from fnmatch import translate
+from itertools import islice
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from vista.errors import BadValueError, NoSuchObject, ThreadKilled
 from vista.ids import Id, node_text
 from vista.kernel.current import METHOD, RECORD, Frame, current
 from vista.kernel.invoke import age_of
-from vista.kernel.rows import ClassRow, ObjectRow, ServiceRow, ThreadRow
+from vista.kernel.objects import Object
+from vista.kernel.rows import ClassRow, MethodRow, ObjectRow, ServiceRow, ThreadRow
 from vista.kernel.threads import RUNNING, WOKEN, Worker
 
 if TYPE_CHECKING:
+    from vista.kernel.classes import ClassEntry
     from vista.kernel.kernel import Kernel
     from vista.kernel.refs import Ref
+    from vista.kernel.table import Record
 
+Item = TypeVar("Item")
 
 _FORGET_MIN: Final = 64
 """As many Ids of threads that may have ended are kept before somebody looks."""
@@ -70,16 +78,33 @@ def _lives(worker: Worker, frame: Frame) -> bool:
     return any(known is frame for known in worker.frames())
 
 
-def thread_rows(kernel: Kernel) -> list[ThreadRow]:
-    """Return a row for each live thread: the innermost of each greenlet first."""
-    rows: list[ThreadRow] = []
+def thread_rows(
+    kernel: Kernel, object: Id | None = None, first: int = 0, most: int | None = None
+) -> list[ThreadRow]:
+    """Return a row for each live thread: the innermost of each greenlet first.
+
+    ``object`` leaves those of other objects out; ``first`` are passed over, then at most ``most``
+    are looked at.
+    """
     now = kernel.hub.time()
+    wanted = (found for found in _frames(kernel) if object in (None, found[1][RECORD].key))
+    return [_thread_row(kernel, *found, now) for found in _part(wanted, first, most)]
+
+
+def _frames(kernel: Kernel) -> Iterator[tuple[Worker, Frame, Frame | None]]:
+    """Yield each live thread: its greenlet, its invocation and that which is nested in it."""
     for worker in kernel.threads.live():
         inner: Frame | None = None
         for frame in worker.frames():
-            rows.append(_thread_row(kernel, worker, frame, inner, now))
+            yield worker, frame, inner
             inner = frame
-    return rows
+
+
+def _part(rows: Iterable[Item], first: int, most: int | None) -> list[Item]:
+    """Return ``most`` rows from number ``first`` on, all that follow with None."""
+    if first < 0 or (most is not None and most < 0):
+        raise BadValueError(f"rows are counted from 0, not first={first}, most={most}")
+    return list(islice(rows, first, None if most is None else first + most))
 
 
 def _thread_row(
@@ -143,26 +168,49 @@ def _walk_coroutine(coroutine: Any) -> Iterator[tuple[FrameType, int]]:
         coroutine = coroutine.cr_await
 
 
-def object_rows(kernel: Kernel) -> list[ObjectRow]:
-    """Return a row for each object of the node, in the order they were made."""
-    threads: dict[int, int] = {}
-    for worker in kernel.threads.live():
-        for frame in worker.frames():
-            threads[id(frame[RECORD])] = threads.get(id(frame[RECORD]), 0) + 1
-    return [
-        ObjectRow(
-            id=record.id,
-            class_name=record.entry.full_name,
-            services=tuple(record.services),
-            threads=threads.get(id(record), 0),
-            messages_queued=sum(type(item) is tuple for item in record.queue or ()),
-        )
-        for record in kernel.table.records.values()
-    ]
+def object_rows(
+    kernel: Kernel, pattern: str = "*", first: int = 0, most: int | None = None
+) -> list[ObjectRow]:
+    """Return a row for each object of the node, in the order they were made.
+
+    ``pattern`` is that of the names of their classes (`fnmatch`'s, with the name space); ``first``
+    are passed over, then at most ``most`` follow.
+    """
+    records: Iterable[Record] = kernel.table.records.values()
+    if pattern != "*":
+        fits = re.compile(translate(pattern)).match
+        entries = {entry for entry in kernel.classes.all_entries() if fits(entry.full_name)}
+        records = (record for record in records if record.entry in entries)
+    threads = _threads_in(kernel)
+    return [_object_row(record, threads) for record in _part(records, first, most)]
 
 
-def service_rows(kernel: Kernel) -> list[ServiceRow]:
-    """Return a row for each service name and each node that provides it, by name, nearest first."""
+def object_row(kernel: Kernel, id: Id) -> ObjectRow | None:
+    """Return the row of one object, None when it is not on this node."""
+    record = kernel.table.records.get(id)
+    return None if record is None else _object_row(record, _threads_in(kernel))
+
+
+def _threads_in(kernel: Kernel) -> Counter[int]:
+    """Return how many live threads are in each object that has some, by ``id`` of its record."""
+    return Counter(id(frame[RECORD]) for _, frame, _ in _frames(kernel))
+
+
+def _object_row(record: Record, threads: Counter[int]) -> ObjectRow:
+    return ObjectRow(
+        id=record.id,
+        class_name=record.entry.full_name,
+        services=tuple(record.services),
+        threads=threads[id(record)],
+        messages_queued=sum(type(item) is tuple for item in record.queue or ()),
+    )
+
+
+def service_rows(kernel: Kernel, first: int = 0, most: int | None = None) -> list[ServiceRow]:
+    """Return a row for each service name and each node that provides it, by name, nearest first.
+
+    ``first`` are passed over, then at most ``most`` follow.
+    """
     own = node_text(kernel.table.node)
     rows = [
         ServiceRow(name=name, object=ref._id, class_name=_class_of(ref), node=own)
@@ -171,7 +219,7 @@ def service_rows(kernel: Kernel) -> list[ServiceRow]:
     if kernel.elsewhere is not None:
         rows += kernel.elsewhere.service_rows()
         rows.sort(key=lambda row: row.name)
-    return rows
+    return _part(rows, first, most)
 
 
 def _class_of(ref: Ref) -> str:
@@ -193,6 +241,20 @@ def class_rows(kernel: Kernel) -> list[ClassRow]:
         )
         for entry in kernel.classes.entries()
     ]
+
+
+def class_description(entry: ClassEntry) -> dict[str, Any]:
+    """Return what a class is, as a dict; see `ObjectCreator.describe_class`."""
+    return {
+        "class": entry.class_name,
+        "doc": entry.doc,
+        "bases": [base.__name__ for base in entry.cls.__mro__[1:] if issubclass(base, Object)],
+        "signature": str(entry.signature),
+        "methods": {
+            name: MethodRow(name, str(method.signature), method.doc, method.flags)
+            for name, method in sorted(entry.methods.items())
+        },
+    }
 
 
 def kill_thread(kernel: Kernel, id: Id | str) -> None:

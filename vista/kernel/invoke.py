@@ -29,10 +29,11 @@ from vista.kernel.encoding import encode_record
 from vista.kernel.futures import Future, wait_parked
 from vista.kernel.hot import ATOMS, RefMethod, SpecialMethod
 from vista.kernel.keeping import await_kept, reply
+from vista.kernel.killing import KillThread
 from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import Ref
 from vista.kernel.table import ARRIVED, DEPARTING, GONE, PASSING, QUEUED, Record
-from vista.kernel.threads import KillThread, Worker
+from vista.kernel.threads import Worker
 from vista.values import copy_arguments, copy_exception, copy_value
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Invoker:
         while True:
             if worker.owed is not None:
                 monitor.settle_owed(worker)
-            worker.frame = worker.root = None
+            worker.frame = worker.root = worker.sending = None
             if not threads.pool.take(worker):
                 return None
             threads.rest(worker)

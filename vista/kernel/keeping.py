@@ -11,7 +11,7 @@ changed, and does not wait.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from vista.kernel.deletion import remove
 from vista.kernel.futures import Future, wait_parked
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from vista.kernel.refs import Ref
     from vista.kernel.table import Record
     from vista.kernel.threads import Worker
+
+
+class Departure(NamedTuple):
+    """Where an object is about to go: what its new home is asked by whether it arrived.
+
+    ``node`` is the new home and ``run`` its run that was prepared; ``token`` is the move's own.
+    """
+
+    node: bytes
+    token: bytes
+    run: bytes
 
 
 class Keeper(Protocol):
@@ -37,6 +48,22 @@ class Keeper(Protocol):
 
     def forget(self, record: Record) -> None:
         """Keep the object no more: it was deleted."""
+
+    def leave(self, record: Record, departure: Departure) -> None:
+        """Note safely that the object may live elsewhere from this moment on, as a thread.
+
+        Who restores it asks the other node first. Raises `StoreError` when that is not noted.
+        """
+
+    def stay(self, record: Record) -> None:
+        """Undo `leave`: the object stays."""
+
+    def depart(self, record: Record) -> Future | None:
+        """Keep an object no more that lives elsewhere.
+
+        Returns a future that ends when that is safe, and fails when it may not be; None when there
+        is nothing to wait for.
+        """
 
 
 class Pager(Protocol):

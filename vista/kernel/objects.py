@@ -11,6 +11,7 @@ from vista.kernel.copying import copy_record
 from vista.kernel.encoding import encode_record, variables_of
 from vista.kernel.guard import administer, described
 from vista.kernel.methods import functions_of, preemptable
+from vista.kernel.outlines import outline
 from vista.kernel.rows import MethodRow
 from vista.records import record
 from vista.values import Referable, Reference, copy_value
@@ -241,10 +242,14 @@ class Object(Referable):
         return {name: type(value).__name__ for name, value in variables_of(self).items()}
 
     @preemptable
-    def extract_instance_variables(self, *names: str) -> dict[str, Any]:
+    def extract_instance_variables(
+        self, *names: str, outline_characters_max: int | None = None
+    ) -> dict[str, Any]:
         """Return instance variables by name, all of them when none is named.
 
-        One that is no value stands as its text. Raises `BadValueError` for a name unknown.
+        One that is no value stands as its text. With ``outline_characters_max`` each stands as a
+        text of at most so many characters, for people to look at, however much it holds. Raises
+        `BadValueError` for a name unknown.
         """
         variables = variables_of(self)
         unknown = [name for name in names if name not in variables]
@@ -252,6 +257,9 @@ class Object(Referable):
             raise BadValueError(
                 f"no instance variable {unknown[0]!r}; there are {', '.join(variables) or 'none'}"
             )
+        if outline_characters_max is not None:
+            most = outline_characters_max
+            return {name: outline(variables[name], most) for name in names or variables}
         return {name: _as_value(variables[name]) for name in names or variables}
 
     def encode_object(self) -> bytes:

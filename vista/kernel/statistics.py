@@ -3,18 +3,40 @@
 Every invocation adds one to its method's ``calls``: 12 ns. The clock (45 ns a reading) is read for
 about one nested call in 64 and for one in 16 of the messages that idle workers take up, so
 ``timed_seconds / timed_calls`` is a sample and ``longest_seconds`` the longest of the sample; a
-method that holds the loop long is found by the watchdog whatever the sample. Everything else is
-counted off the hot path or computed when it is asked for.
+method that holds the loop long is found by the watchdog whatever the sample. A time that was read
+is counted by its step, a quarter of its doubling, from which p50 and p99 are told: 0.2 us for each.
+Everything else is counted off the hot path or computed when it is asked for.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from vista.kernel.methods import end_of_step
 
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
     from vista.kernel.methods import MethodEntry
+
+
+_PARTS = MappingProxyType({"p50_seconds": 0.5, "p99_seconds": 0.99})
+"""What is told of how the times of a method are spread: within which time a part of them ended."""
+
+
+def seconds_within(spread: Mapping[int, int], part: float) -> float:
+    """Return within how many seconds ``part`` of the invocations ended, at most a quarter too high.
+
+    ``spread`` counts them by `step_of` their seconds; ``part`` lies in 0..1. None counted gives 0.
+    """
+    wanted = part * sum(spread.values())
+    for step in sorted(spread):
+        wanted -= spread[step]
+        if wanted <= 0:
+            return end_of_step(step)
+    return 0.0
 
 
 class Counters(Counter[str]):
@@ -34,6 +56,8 @@ class Counters(Counter[str]):
         self.slow_methods = 0
         self.loop_lag_seconds = 0.0
         self.loop_lag_longest_seconds = 0.0
+        # Those of apps. Adding to a Counter takes 220 ns, to this one 40.
+        self.own: defaultdict[str, float] = defaultdict(int)
 
     def note_lag(self, seconds: float) -> None:
         """Count how late the loop took a turn; the mean is over the last sixteen or so."""
@@ -46,6 +70,7 @@ def statistics_of(kernel: Kernel) -> dict[str, Any]:
     """Return the statistics of a node as a value; see `vista.statistics` for the keys."""
     counters, threads = kernel.counters, kernel.threads
     methods: dict[str, dict[str, Any]] = {}
+    spreads: dict[str, Counter[int]] = {}
     classes: dict[str, int] = {}
     records = list(kernel.table.records.values())
     calls = 0
@@ -58,6 +83,11 @@ def statistics_of(kernel: Kernel) -> dict[str, Any]:
             if method.calls:
                 name = f"{entry.full_name}/{entry.version}.{method.name}"
                 methods[name] = _added(methods.get(name), method)
+                spreads.setdefault(name, Counter()).update(method.spread)
+    for name, figures in methods.items():
+        for key, part in _PARTS.items():
+            longest = figures["longest_seconds"]
+            figures[key] = min(longest, seconds_within(spreads[name], part))
     return {
         "uptime_seconds": kernel.hub.time() - kernel.started,
         "turns": threads.turns,
@@ -81,6 +111,7 @@ def statistics_of(kernel: Kernel) -> dict[str, Any]:
         "loop_lag_seconds": counters.loop_lag_seconds,
         "loop_lag_longest_seconds": counters.loop_lag_longest_seconds,
         **counters,
+        **counters.own,
     }
 
 

@@ -78,6 +78,7 @@ class Record:
         "services",
         "state",
         "successor",
+        "was_left",
     )
 
     def __init__(self, kernel: Kernel, key: bytes, entry: ClassEntry, instance: Object) -> None:
@@ -94,6 +95,8 @@ class Record:
         # have none.
         self.services: tuple[str, ...] | dict[str, None] = ()
         self.successor: Record | None = None
+        # Whether a thread that was in it has left for the loop, since somebody last looked.
+        self.was_left = False
 
     @property
     def id(self) -> Id:
@@ -131,7 +134,8 @@ class Table:
     """The objects of one node by Id.
 
     ``node`` is the node's identity (10 bytes); `new_id` counts its serial numbers, which
-    ``take_block`` gives in blocks where the identity outlives the process.
+    ``take_block`` gives in blocks where the identity outlives the process. Those below
+    ``run_start`` were given by earlier runs.
     """
 
     __slots__ = (
@@ -142,6 +146,7 @@ class Table:
         "_take_block",
         "node",
         "records",
+        "run_start",
     )
 
     def __init__(self, node: bytes, take_block: Callable[[], range] | None = None) -> None:
@@ -150,6 +155,7 @@ class Table:
         self.records: dict[bytes, Record] = {}
         self._take_block = take_block
         block = range(1, SERIAL_MAX) if take_block is None else take_block()
+        self.run_start = block.start
         self._serial = block.start - 1
         self._block_end = self._checked_from = block.stop
         self._reserved: set[int] = set()

@@ -23,6 +23,7 @@ from vista.errors import CallTimeout, ThreadKilled, VistaError
 from vista.kernel import deadlock, monitor
 from vista.kernel.current import METHOD, PARENT, RECORD, STARTED, Context, Frame, enter
 from vista.kernel.gathering import Gathering
+from vista.kernel.killing import KillThread, enter_for_end, outer_kill
 from vista.kernel.pool import Pool
 from vista.kernel.timers import Timer
 
@@ -41,19 +42,6 @@ STANDING: Final = "stands by"
 """Nothing: it waits for its turn in an object or in the ready queue."""
 KEEPING: Final = "keeps the innermost object"
 RELEASING: Final = "releases its objects"
-
-
-class KillThread(BaseException):
-    """Thrown into a greenlet to end the thread ``frame`` and all that is nested in it.
-
-    Where the frame was called, ``outcome`` is raised instead. Not an `Exception`: methods that
-    catch everything must not survive being killed.
-    """
-
-    def __init__(self, frame: Frame, outcome: VistaError) -> None:
-        super().__init__(str(outcome))
-        self.frame = frame
-        self.outcome = outcome
 
 
 class Worker(Context):
@@ -78,6 +66,7 @@ class Worker(Context):
         "parking",
         "root",
         "scopes",
+        "sending",
         "timer",
         "wants",
         "why",
@@ -96,6 +85,8 @@ class Worker(Context):
         self.leaving = STAYING
         self.timer: Timer | None = None
         self.owed: Any = None
+        # What `vista.peering` found out of the frame that sends: it is asked for at each call.
+        self.sending: Any = None
         self.why: Any = ""
         self.wants: Sequence[Future] = ()
         self.coroutine: Any = None
@@ -122,26 +113,15 @@ class Worker(Context):
         waits for, if it does. Objects of the greenlet's frames are released, the innermost one only
         unless ``keep``. The earliest bound on a call of the chain is watched meanwhile.
         """
+        threads = self.home.threads  # type: ignore[union-attr]
         self.parking += 1
         self.wants = wants
-        self._leave(PARKED, why, KEEPING if keep else RELEASING)
-        value, error = self._value, self._error
-        self._value = self._error = None
-        if error is not None:
-            raise error
-        return value
-
-    def _leave(self, condition: str, why: Any, leaving: str) -> None:
-        """Let the loop run until it comes back here; `settle` does there what is to be done.
-
-        Methods that recurse without end come here too. So this takes one frame and sets words, and
-        when not even that is left, nothing has happened.
-        """
-        threads = self.home.threads  # type: ignore[union-attr]
-        self.condition = condition
+        self.condition = PARKED
         self.why = why
-        self.leaving = leaving
+        self.leaving = KEEPING if keep else RELEASING
         threads.parked[self] = None
+        # Methods that recurse without end come here too. When not one frame is left, nothing has
+        # happened that is not undone below.
         try:
             threads.loop_greenlet.switch()
         finally:
@@ -149,10 +129,30 @@ class Worker(Context):
             self.leaving = STAYING
             self.wants = ()
             del threads.parked[self]
+        value, error = self._value, self._error
+        self._value = self._error = None
+        if error is not None:
+            raise error
+        return value
 
     def settle(self) -> None:
         """On the loop, when the greenlet has left: release its objects and watch its bounds."""
         leaving, self.leaving = self.leaving, STAYING
+        frame = self.frame
+        record, method = frame[RECORD], frame[METHOD]
+        if (
+            record.queue is None
+            and record.state is self
+            and frame is self.root
+            and leaving is RELEASING
+            and not (method.exclusive or method.preemptable or self.scopes or self.owed)
+        ):
+            # What most threads do: nothing nested, nobody waits, and no bound to watch.
+            record.state = record.idle
+            record.was_left = True
+            return
+        for frame in self.frames():
+            frame[RECORD].was_left = True
         if leaving is not STANDING:
             monitor.release_chain(self, self.frame, keep=leaving is KEEPING)
             monitor.release_owed(self)
@@ -165,8 +165,17 @@ class Worker(Context):
         self.condition = WOKEN
         self._value = value
         self._error = error
+        frame, home = self.frame, self.home
+        record = frame[RECORD]
         if self.frozen:
             self._hold_back()
+        elif record.state is home and not frame[METHOD].preemptable:
+            # Idle, and nothing is to be asked of it: what `_enter` does.
+            record.state = self
+            threads = home.threads
+            threads.ready.append(self)
+            if not threads.is_awaited and threads.running is None:
+                threads.schedule()
         else:
             self._enter()
         return True
@@ -205,7 +214,17 @@ class Worker(Context):
 
     def _stand_by(self, why: str, leaving: str) -> None:
         """Let the loop run; whoever takes this worker from a queue resumes it."""
-        self._leave(WOKEN, why, leaving)
+        threads = self.home.threads  # type: ignore[union-attr]
+        self.condition = WOKEN
+        self.why = why
+        self.leaving = leaving
+        threads.parked[self] = None
+        try:
+            threads.loop_greenlet.switch()
+        finally:
+            self.condition = RUNNING
+            self.leaving = STAYING
+            del threads.parked[self]
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -285,16 +304,16 @@ class Worker(Context):
         if self.condition is RUNNING:
             raise error
         if self.in_kernel_thread:
-            self._killed = self._outer_kill(self._killed, error)
+            self._killed = outer_kill(self, self._killed, error)
             # A killed caller cancels what it calls. Then the kernel thread can end soon as well.
             for wanted in list(self.wants):
                 wanted.abandon()
             return
         standing = self.condition is WOKEN and self.held_back is None and not self._leave_line()
-        self._error = self._outer_kill(self._error, error)
+        self._error = outer_kill(self, self._error, error)
         self.frozen = False
         self.held_back = None
-        self._enter_for_end(error.frame)
+        enter_for_end(self, error.frame)
         if not standing:
             # It does not wait for its turn: a kill must not hang on an object others keep.
             self.condition = WOKEN
@@ -317,30 +336,6 @@ class Worker(Context):
             return False
         queue.remove(self)
         return True
-
-    def _outer_kill(self, known: BaseException | None, error: KillThread) -> KillThread:
-        """Return which of two kills ends more of the greenlet."""
-        if type(known) is KillThread:
-            for frame in self.frames():
-                if frame is known.frame:
-                    return error
-                if frame is error.frame:
-                    return known
-        return error
-
-    def _enter_for_end(self, last: Frame) -> None:
-        """Take what is free of the objects whose threads end, up to ``last``.
-
-        In the others it runs its ``finally`` blocks beside whoever is there, and a method that
-        swallows its end may even return. It must not let go then what others hold: a guard takes
-        the object off the hot path, where nobody looks.
-        """
-        for frame in self.frames():
-            record = frame[RECORD]
-            if not frame[METHOD].preemptable and not monitor.try_enter(record, self):
-                record.kernel.guard_of(record)
-            if frame is last:
-                return
 
     def kill(self, frame: Frame, outcome: VistaError) -> None:
         """End the thread ``frame`` of this greenlet; its caller gets ``outcome``."""
@@ -400,20 +395,20 @@ class Threads:
         self.checks_left = 0
         self.loop_greenlet = greenlet.getcurrent()
         self._scheduled = 0.0
-        self._waiting_for_turn = False
+        self.is_awaited = False
         self.gathering = Gathering(self)
-        self.stopped = False
+        self.stopped = self.ending = False
 
     def make_ready(self, item: Any) -> None:
         """Append to the ready queue and see to it that the loop takes a turn."""
         self.ready.append(item)
-        if not self._waiting_for_turn and self.running is None:
+        if not self.is_awaited and self.running is None:
             self.schedule()
 
     def schedule(self) -> None:
         """Ask the loop for a turn."""
-        if not self._waiting_for_turn:
-            self._waiting_for_turn = True
+        if not self.is_awaited:
+            self.is_awaited = True
             hub = self.kernel.hub
             self._scheduled = hub.time()
             if self.gathering.is_reading:
@@ -424,7 +419,7 @@ class Threads:
     def turn(self) -> None:
         """Run what is ready, for a bounded time, then let the loop see to timers and I/O."""
         kernel, ready = self.kernel, self.ready
-        self._waiting_for_turn = False
+        self.is_awaited = False
         self.loop_greenlet = greenlet.getcurrent()
         time = kernel.hub.time
         kernel.now = now = time()
@@ -462,8 +457,8 @@ class Threads:
             worker.greenlet.switch()
             if worker.leaving:
                 worker.settle()
-            self.checks_left -= 1
-            if self.checks_left <= 0 or time() >= self.turn_end:
+            self.checks_left = left = self.checks_left - 1
+            if left <= 0 or time() >= self.turn_end:
                 return
 
     def turn_is_over(self) -> bool:
@@ -484,6 +479,7 @@ class Threads:
 
     def kill_all(self) -> None:
         """End every thread: the node stops."""
+        self.ending = True
         for worker in list(self.parked):
             frames = worker.frames()
             if frames:

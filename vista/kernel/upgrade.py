@@ -84,11 +84,20 @@ def _refuse_own_chain(record: Record, what: str) -> None:
 
 def _others(kernel: Kernel, record: Record, what: str) -> list[str]:
     """Name the threads in the object that do not ``what`` nor are on their way to a meta object."""
-    return [
-        frame[METHOD].name
+    if not record.was_left:
+        # Else a thousand threads that each move an object would look at a thousand each.
+        return []
+    frames = [
+        frame
         for worker in kernel.threads.live()
         for frame in worker.frames()
-        if frame[RECORD] is record and frame[METHOD].name != what and not frame[METHOD].forwards
+        if frame[RECORD] is record and worker is not kernel.threads.running
+    ]
+    record.was_left = bool(frames)
+    return [
+        frame[METHOD].name
+        for frame in frames
+        if frame[METHOD].name != what and not frame[METHOD].forwards
     ]
 
 

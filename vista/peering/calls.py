@@ -31,9 +31,10 @@ from vista.kernel.methods import MethodEntry, message_name
 from vista.kernel.refs import Ref, keep_call
 from vista.kernel.table import QUEUED
 from vista.peering.expiry import Expiry
-from vista.peering.remote import CALLER, CHAIN, Caller, RemoteFuture, RemoteMethod, Served
+from vista.peering.hot import Hot
+from vista.peering.remote import CALLER, Caller, RemoteFuture, RemoteMethod, Served, chain_of
 from vista.peering.rings import Rings
-from vista.peering.voids import Voids
+from vista.peering.voids import START_BYTES, Voids, first_number
 from vista.values import copy_exception
 from vista.wire.frames import (
     CALL,
@@ -50,8 +51,8 @@ from vista.wire.frames import (
 )
 
 if TYPE_CHECKING:
+    from vista.kernel.elsewhere import Arguments
     from vista.kernel.invoke import Message
-    from vista.kernel.kernel import Kernel
     from vista.peering.peering import Peering
 
 
@@ -59,7 +60,8 @@ class Calls:
     """The calls of one node to and from others.
 
     ``pending`` are those of this node that wait for an answer, by number; ``served`` those of
-    others that run here, by (node, number).
+    others that run here, by (node, number). ``last_number`` is that of the latest call or post
+    of this node. ``hot`` does what is simple.
     """
 
     def __init__(self, peering: Peering) -> None:
@@ -68,11 +70,12 @@ class Calls:
         self.served: dict[tuple[bytes, int], Served] = {}
         self._peering = peering
         self.rings = Rings(peering)
-        # By chance: an answer to an earlier run of this node must fit no call of this one.
-        self._number = int.from_bytes(peering.kernel.hub.entropy(7), "big")
+        chance = peering.kernel.hub.entropy(START_BYTES)
+        self.last_number = first_number(peering.session_config.epoch, chance)
         self.voids = Voids(peering.kernel.limits.nodes_max)
         self._codec = peering.kernel.codec
         self.expiry = Expiry(peering.kernel, self.pending)
+        self.hot = Hot(peering, self)
         self._chain_bytes_max = peering.kernel.limits.remote_calls_max * CHAIN_LINK_BYTES
 
     # --- to other nodes --------------------------------------------------------------------
@@ -100,20 +103,20 @@ class Calls:
 
     def _start(self, context: Context, id: Id, method: str, parts: Sequence[Part]) -> RemoteFuture:
         peering, kernel, frame = self._peering, self.kernel, context.frame
-        chain = self._chain_of(frame)
-        number = self._number = (self._number + 1) & NUMBER_MAX
+        chain = self.chain_of(frame)
+        number = self.last_number = (self.last_number + 1) & NUMBER_MAX
         moves = peering.moves
         node = moves.places.get(id) or id[:NODE_BYTES]
         future = RemoteFuture(self, number, node, id, method, frame)
         self.pending[number] = future
         if not self.rings.is_watching:
             self.rings.watch()
-        head = HEAD.pack(number, len(parts) - 1, id, _sender(frame, kernel))
+        head = HEAD.pack(number, len(parts) - 1, id, self.sender_of(frame))
         user = context.user or kernel.user
         row = (CALL, head, method, user, chain, parts[0])
-        if moves.fences and moves.hold(id, row, parts[1:], user):
-            return future
         try:
+            if moves.fences and moves.hold(id, row, parts[1:], user):
+                return future
             peering.send(node, row, parts[1:], user)
         except CallError as error:
             if not self._search(id, error, row, parts[1:], user):
@@ -140,8 +143,8 @@ class Calls:
 
     def _post(self, context: Context, id: Id, method: str, parts: Sequence[Part]) -> None:
         peering = self._peering
-        number = self._number = (self._number + 1) & NUMBER_MAX
-        head = HEAD.pack(number, len(parts) - 1, id, _sender(context.frame, self.kernel))
+        number = self.last_number = (self.last_number + 1) & NUMBER_MAX
+        head = HEAD.pack(number, len(parts) - 1, id, self.sender_of(context.frame))
         user = context.user or self.kernel.user
         row = (POST, head, method, user, parts[0])
         moves = peering.moves
@@ -186,7 +189,7 @@ class Calls:
 
     def renumbered(self, row: Row, future: RemoteFuture | None = None) -> Row:
         """Count a message as the latest one: its node may know that earlier ones are void."""
-        number = self._number = (self._number + 1) & NUMBER_MAX
+        number = self.last_number = (self.last_number + 1) & NUMBER_MAX
         if future is not None:
             del self.pending[future.number]
             future.number = number
@@ -196,17 +199,23 @@ class Calls:
     def forward(self, message: Message) -> None:
         """Pass on a message whose object went elsewhere; its end comes back through here."""
         record, method, parent, _, args, kwargs, future, user, _ = message
-        id = Id(record.key)
-        context = Context(self.kernel, parent, user)
-        if future is None:
-            self.post(context, id, method.name, args, kwargs)
-            return
+        sender = Context(self.kernel, parent, user)
+        self.send_on(sender, Id(record.key), method.name, (args, kwargs), future)
+
+    def send_on(
+        self, context: Context, id: Id, name: str, given: Arguments, future: Future | None
+    ) -> None:
+        """Call an object elsewhere for whoever waits for ``future``; with None post to it."""
         try:
-            passed = self.start(context, id, method.name, args, kwargs)
+            if future is None:
+                self.post(context, id, name, *given)
+            else:
+                _chain(self.start(context, id, name, *given), future)
         except VistaError as error:
-            future.fail(error)
-            return
-        _chain(passed, future)
+            if future is None:
+                self.kernel.note_lost_post(str(error))
+            else:
+                future.fail(error)
 
     def cancel(self, future: RemoteFuture) -> None:
         """Tell the other node that nobody waits for a call any longer."""
@@ -216,7 +225,17 @@ class Calls:
             # Then the other node has lost this one, and cancels by itself.
             return
 
-    def _chain_of(self, frame: Frame | None) -> bytes:
+    def sender_of(self, frame: Frame | None) -> bytes:
+        """Return the Id of the object that sends by ``frame``, `NOBODY` when none does."""
+        kernel = self.kernel
+        if frame is not None and frame[METHOD] is kernel.outside:
+            frame = acting(frame)
+        if frame is None or frame[RECORD] is kernel.program:
+            return NOBODY
+        key: bytes = frame[RECORD].key
+        return key
+
+    def chain_of(self, frame: Frame | None) -> bytes:
         """Return the chain of calls that wait for what ``frame`` sends.
 
         Raises `Overloaded` when it is too long.
@@ -225,7 +244,7 @@ class Calls:
             frame = frame[PARENT]
         if frame is None:
             return b""
-        chain: bytes = frame[CHAIN]
+        chain = chain_of(frame)
         if len(chain) >= self._chain_bytes_max:
             count = len(chain) // CHAIN_LINK_BYTES
             raise Overloaded(f"a chain of {count} calls between nodes (limit remote_calls_max)")
@@ -269,14 +288,9 @@ class Calls:
             if served is not None:
                 served.abandon(PeerLost(f"{served.words}: {reason}"))
 
-    @property
-    def last_number(self) -> int:
-        """The number of the latest call of this node."""
-        return self._number
-
     def expect(self, node: bytes, name: str) -> RemoteFuture:
         """Return the future of a call that is about to be sent to a node."""
-        number = self._number = (self._number + 1) & NUMBER_MAX
+        number = self.last_number = (self.last_number + 1) & NUMBER_MAX
         future = RemoteFuture(self, number, node, Id(NOBODY), name, None)
         self.pending[number] = future
         return future
@@ -287,33 +301,33 @@ class Calls:
 
     # --- from other nodes ------------------------------------------------------------------
 
-    def serve(self, origin: bytes, row: Sequence[Any], user: str, *, brought: bool = False) -> None:
-        """Run a CALL of node ``origin`` in the name of ``user``.
-
-        One that waited until its object was ``brought`` came in its turn.
-        """
-        _, (number, _, target, sender), name, _, chain, parts = row
-        kernel = self.kernel
-        in_turn = brought or self.voids.admits(origin, number)
-        record = kernel.table.records.get(target)
+    def serve(self, origin: bytes, row: Sequence[Any], user: str) -> None:
+        """Run a CALL of node ``origin`` in the name of ``user``."""
+        _, (number, _, target, sender), name, _, chain, _ = row
+        in_turn = self.voids.admits(origin, number)
+        record = self.kernel.table.records.get(target)
         if record is None and target == NOBODY:
             self._peering.ways.answer_fence(origin, number)
             return
-        if record is None and in_turn and (pager := kernel.pager_of(target)) is not None:
-            pager.bring(Id(target), lambda error: self._serve_brought(origin, row, user, error))
-            return
-        served = Served(self, origin, number, record, name)
+        served = Served(self, origin, number, record, name, sender, chain)
         if self.served.setdefault((origin, number), served) is not served:
             return
         if not in_turn:
             served.fail(PeerLost(f"{served.words}: it came late, over a way that broke"))
-            return
+        elif record is None and (pager := self.kernel.pager_of(target)) is not None:
+            pager.bring(Id(target), lambda error: self._serve_brought(served, row, user, error))
+        else:
+            self._serve(served, row, user)
+
+    def _serve(self, served: Served, row: Sequence[Any], user: str) -> None:
+        _, (_, _, target, sender), name, _, _, parts = row
+        kernel, origin, record = self.kernel, served.origin, served.record
         try:
             if record is None and self._peering.moves.has_moved(target):
                 self._pass_on(served, origin, row, user)
                 return
             found, method, args, kwargs = self._find(record, target, name, parts)
-            parent = self._caller(sender, chain, origin + number.to_bytes(8, "big"))
+            parent = self._caller(sender, served)
             if parent[PARENT] is not None and not method.preemptable:
                 deadlock.refuse_own(parent, found, method.name)
             run = run_of(found, method)
@@ -323,35 +337,41 @@ class Calls:
                 kernel.threads.make_ready(message)
                 found.state = QUEUED
             else:
-                self._deliver(target, message)
+                self._deliver(target, message, origin)
         except VistaError as error:
             served.fail(error)
 
     def _serve_brought(
-        self, origin: bytes, row: Sequence[Any], user: str, error: BaseException | None
+        self, served: Served, row: Sequence[Any], user: str, error: BaseException | None
     ) -> None:
         """Run a CALL whose object was not here and has been brought, or could not be."""
         if error is None:
-            self.serve(origin, row, user, brought=True)
+            served.record = self.kernel.table.records.get(row[1][2])
+            self._serve(served, row, user)
         else:
-            served = Served(self, origin, row[1][0], None, row[2])
-            if self.served.setdefault((origin, served.number), served) is served:
-                served.fail(error)
+            served.fail(error)
 
     def _pass_on(self, served: Served, origin: bytes, row: Sequence[Any], user: str) -> None:
         """Call an object in its new home for a node that thought it here."""
-        _, (number, _, target, sender), name, _, chain, parts = row
+        _, (_, _, target, sender), name, _, _, parts = row
         id = Id(target)
         self._peering.moves.tell(id, origin)
-        caller = self._caller(sender, chain, origin + number.to_bytes(8, "big"))
-        served.passed = self._start(Context(self.kernel, caller, user), id, name, parts)
+        caller = self._caller(sender, served)
+        context = Context(self.kernel, caller, user)
+        served.passed = self._start(context, id, name, self._sealed(parts))
         _chain(served.passed, served)
 
-    def _deliver(self, target: bytes, message: Message, sender: Frame | None = None) -> None:
+    def _sealed(self, parts: Sequence[Any]) -> Sequence[Part]:
+        """Return the parts of a payload that goes on; those of a series came open."""
+        return self._codec.encode_arguments(parts[0], {}) if type(parts[0]) is tuple else parts
+
+    def _deliver(
+        self, target: bytes, message: Message, origin: bytes, sender: Frame | None = None
+    ) -> None:
         """Queue a message that came from a node, or have it wait with its object's arrival."""
         arrivals = self._peering.moves.arrival(target)
         if arrivals is not None:
-            arrivals.append(message)
+            arrivals.append(message, origin)
         else:
             self.kernel.invoker.deliver(message, sender)
 
@@ -370,7 +390,7 @@ class Calls:
         _, (number, _, target, sender), name, _, parts = row
         kernel = self.kernel
         if target == NOBODY:
-            self._peering.ways.take_word(origin, name, parts)
+            self._peering.ways.take_word(origin, name, self._sealed(parts))
             return
         if not brought and not self.voids.admits(origin, number):
             # It would come after what was sent later.
@@ -380,22 +400,22 @@ class Calls:
         if record is None and (pager := kernel.pager_of(target)) is not None:
             pager.bring(Id(target), lambda error: self._take_brought(origin, row, user, error))
             return
+        caller = self._caller(sender, Caller(kernel, sender))
         try:
             if record is None and self._peering.moves.has_moved(target):
                 self._peering.moves.tell(Id(target), origin)
-                context = Context(kernel, self._caller(sender, b"", b""), user)
-                self._post(context, Id(target), name, parts)
+                self._post(Context(kernel, caller, user), Id(target), name, self._sealed(parts))
                 return
             found, method, args, kwargs = self._find(record, target, name, parts)
             run = run_of(found, method)
             message = (found, method, None, kernel.now, args, kwargs, None, user, run)
             guarded = found.guard is not None
-            self._deliver(target, message, self._caller(sender, b"", b"") if guarded else None)
+            self._deliver(target, message, origin, caller if guarded else None)
         except VistaError as error:
             kernel.note_lost_post(str(error))
 
     def _find(
-        self, record: Any, target: bytes, name: str, parts: Sequence[Part]
+        self, record: Any, target: bytes, name: str, parts: Sequence[Any]
     ) -> tuple[Any, MethodEntry, tuple[Any, ...], dict[str, Any]]:
         if record is None:
             raise self.kernel.absent(self.kernel.ref(Id(target)))
@@ -407,18 +427,21 @@ class Calls:
             method = self.kernel.method_for(record, message)
             if method is None:
                 raise NoSuchMethod(record.entry.explain(message))
+        if type(parts[0]) is tuple:
+            # Of a series.
+            return record, method, parts[0], {}
         args, kwargs = self._codec.decode_arguments(parts)
         return record, method, args, kwargs
 
-    def _caller(self, sender: bytes, chain: bytes, call: bytes) -> Frame:
+    def _caller(self, sender: bytes, call: Served | Caller) -> Frame:
         """Return the frame that stands for the caller elsewhere.
 
         Outside of it stands the frame of this node that waits for the chain, if one does.
         """
         kernel = self.kernel
-        caller = kernel.program if sender == NOBODY else Caller(kernel, sender)
-        waiting = self._waiting_in(chain) if chain else None
-        return (caller, CALLER, waiting, kernel.now, chain + call)
+        caller = kernel.program if sender == NOBODY else call
+        waiting = self._waiting_in(call.before) if type(call) is Served and call.before else None
+        return (caller, CALLER, waiting, kernel.now, call)
 
     def _waiting_in(self, chain: bytes) -> Frame | None:
         """Return the innermost frame of this node that waits for one of the chain's calls."""
@@ -457,7 +480,7 @@ class Calls:
         """Answer a CALL that may not run; a POST is counted."""
         self.kernel.counters.access_denied += 1
         if row[0] == CALL:
-            served = Served(self, origin, row[1][0], None, row[2])
+            served = Served(self, origin, row[1][0], None, row[2], NOBODY)
             self.served[origin, served.number] = served
             served.fail(error)
         else:
@@ -475,12 +498,3 @@ def _chain(passed: Future, future: Future) -> None:
 
     passed.on_done(hand_on)
     future.on_done(lambda _: passed.abandon())
-
-
-def _sender(frame: Frame | None, kernel: Kernel) -> bytes:
-    if frame is not None and frame[METHOD] is kernel.outside:
-        frame = acting(frame)
-    if frame is None or frame[RECORD] is kernel.program:
-        return NOBODY
-    key: bytes = frame[RECORD].key
-    return key

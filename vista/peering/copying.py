@@ -29,10 +29,9 @@ def take_copy(kernel: Kernel, data: bytes, acl: AccessControlList | None) -> Ref
     """
     acl, moves = checked_acl(acl), moves_of(kernel)
     entry, id, state = with_class_of(kernel, data, lambda: read_encoding(kernel, data))
-    if id in kernel.table.records or moves.is_coming(id):
-        raise BadValueError(
-            f"object {id} or a copy of it is here already; delete it before another one comes"
-        )
+    moves.check_free(id)
+    if moves.is_coming(id):
+        raise BadValueError(f"object {id} is here already or about to come, so no copy of it is")
     record = revive(kernel, entry, id, state)
     if acl is not None:
         kernel.guard_of(record).acl = acl

@@ -1,7 +1,7 @@
 """The bound on calls to other nodes: one timer for all that threads are parked for.
 
 A timer for each would cost a tenth of a call. All calls have the same bound, so they are late in
-the order in which they began, which is that of the table.
+the order in which they began.
 """
 
 from __future__ import annotations
@@ -22,25 +22,27 @@ _EARLY: Final = 1e-6
 class Expiry:
     """Ends the calls of a node that threads are parked for when ``limits.call_seconds`` are over.
 
-    ``pending`` are the calls under way, the earliest first.
+    ``pending`` are the calls under way; ``timer`` is there while one of them is watched.
     """
 
     def __init__(self, kernel: Kernel, pending: dict[int, RemoteFuture]) -> None:
         self._kernel = kernel
         self._pending = pending
         self._seconds = kernel.limits.call_seconds
-        self._timer: Timer | None = None
+        self.timer: Timer | None = None
 
     def watch(self, future: RemoteFuture) -> None:
         """See to it that a call for which a thread parks ends in time."""
-        if self._timer is None:
+        if self.timer is None:
             due = future.created + self._seconds
-            self._timer = self._kernel.timers.call_at(due, self._end_late)
+            self.timer = self._kernel.timers.call_at(due, self._end_late)
 
     def _end_late(self) -> None:
-        self._timer = None
+        self.timer = None
         now = self._kernel.hub.time() + _EARLY
-        for future in [one for one in self._pending.values() if one.parked is not None]:
+        parked = [one for one in self._pending.values() if one.parked is not None]
+        # One that was held back, and so has another number, stands behind younger ones.
+        for future in sorted(parked, key=lambda one: one.created):
             if future.created + self._seconds > now:
                 self.watch(future)
                 return

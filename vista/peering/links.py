@@ -1,9 +1,8 @@
 """Links: what joins a channel, its session and the messages that cross it.
 
-Messages sent in one turn of the loop leave as one batch, or several where they are large. Three
-rules. What waits to leave is bounded: past ``limits.link_messages_max`` or ``link_bytes_max`` a
-message is refused with `Overloaded`, and from a quarter of that on calls wait before they are sent.
-What a session calls for is carried out in order. A link ends once, and says why.
+Messages sent in one turn of the loop leave as one batch, or several where they are large; see
+`vista.peering.outgoing`. Two rules. What a session calls for is carried out in order. A link ends
+once, and says why.
 """
 
 from __future__ import annotations
@@ -15,12 +14,21 @@ from contextvars import Context
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from vista.errors import CallTimeout, Overloaded, PeerLost, RemoteProtocolError
+from vista.errors import CallTimeout, PeerLost, RemoteProtocolError
+from vista.peering.outgoing import Outgoing
 from vista.peering.transport import Channel
 from vista.peering.trust import Grant
-from vista.wire.codec import pack_plain
-from vista.wire.credit import PART_COST
-from vista.wire.frames import CALL, FAILURE, POST, REPLY, ROUTED, ROUTES, SERVICES, Part, Row
+from vista.wire.frames import (
+    CALL,
+    CALLS,
+    POST,
+    POSTS,
+    REPLIES,
+    REPLY,
+    Part,
+    Row,
+)
+from vista.wire.plain import in_rows
 from vista.wire.session import (
     Admit,
     Close,
@@ -40,20 +48,15 @@ from vista.wire.session import (
     Transmit,
     WindowOpen,
 )
+from vista.wire.session_states import Kind
 
 if TYPE_CHECKING:
     from vista.kernel.timers import Timer
     from vista.peering.peering import Peering
 
-ROW_BYTES: Final = 128
-"""Bytes a message is counted for besides its payload: its head, names and places in lists."""
+_CREDIT: Final = int(Kind.CREDIT)
 
-BATCH_BYTES: Final = 256 * 1024
-"""Bytes of messages after which a batch is closed and another one begun: large enough that headers
-do not count, small enough that the other side starts to work while the rest is packed."""
-
-NAMES_BYTES_MAX: Final = 2048
-"""Bytes that a message takes at most beyond what it is counted for: its names in UTF-8."""
+_WORDS: Final = frozenset({_CREDIT, int(Kind.PING), int(Kind.PONG)})
 
 _log = logging.getLogger("vista.peering")
 
@@ -61,19 +64,6 @@ _log = logging.getLogger("vista.peering")
 def _as_nobody(function: Callable[..., None], *args: Any) -> None:
     """Call what the loop calls in the name of no thread, not of the one that opened the channel."""
     Context().run(function, *args)
-
-
-def size_of(row: Row) -> int:
-    """Return for how many bytes a message is counted, without its large buffers."""
-    kind = row[0]
-    if kind == ROUTED:
-        row = row[4]
-        kind = row[0]
-    if kind == CALL:
-        return ROW_BYTES + len(row[4]) + len(row[5])
-    if kind in (ROUTES, SERVICES):
-        return ROW_BYTES + len(pack_plain(row[1]))
-    return ROW_BYTES + len(row[-1]) if kind in (POST, REPLY, FAILURE) else ROW_BYTES
 
 
 class Link:
@@ -101,26 +91,19 @@ class Link:
         self.on_end: list[Callable[[str], None]] = []
         self._peering = peering
         self._kernel = peering.kernel
-        limits = self._kernel.limits
-        self._messages_max, self._bytes_max = limits.link_messages_max, limits.link_bytes_max
-        self._much_bytes, self._many_messages = self._bytes_max // 4, self._messages_max // 4
-        self._bound_messages(limits.frame_bytes_max)
-        self._rows: deque[tuple[Row, Sequence[Part], int]] = deque()
-        self._bytes = 0
+        self._messages_max = peering.kernel.limits.link_messages_max
+        self.outgoing = Outgoing(
+            peering.kernel, peering.frames, self._flush_soon, lambda: self.words
+        )
         self._batch: list[Part] | None = None
         self._unsent: deque[list[Part]] = deque()
-        self._flush_due = False
+        # Words of the session for which there was no room, by kind. Of each the last one is enough.
+        self._words: dict[int, list[Part]] = {}
         self._timer: Timer | None = None
         self._waiting: list[Callable[[], None]] = []
         channel.receive = partial(_as_nobody, self._receive)
         channel.lost = partial(_as_nobody, self._lost)
         channel.writable = partial(_as_nobody, self._writable)
-
-    def _bound_messages(self, frame_bytes_max: int) -> None:
-        """Send nothing that is more than a frame of this node or a batch of the peer may be."""
-        most = min(frame_bytes_max, self._kernel.limits.frame_bytes_max)
-        self._batch_bytes = min(BATCH_BYTES, most // 16)
-        self._message_bytes_max = most - NAMES_BYTES_MAX
 
     def open(self) -> None:
         """Begin the handshake."""
@@ -144,7 +127,17 @@ class Link:
     @property
     def waiting_messages(self) -> int:
         """How many messages wait to leave."""
-        return len(self._rows)
+        return self.outgoing.waiting_messages
+
+    @property
+    def waiting_bytes(self) -> int:
+        """For how many bytes they are counted."""
+        return self.outgoing.waiting_bytes
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether so much waits to leave that calls should wait before they are sent."""
+        return self.outgoing.is_congested
 
     def close(self, reason: str) -> None:
         """End the link; the peer is told the reason."""
@@ -159,36 +152,10 @@ class Link:
         """
         if self.ended is not None:
             raise PeerLost(f"the link to {self.words} is lost: {self.ended}")
-        kind = row[0]
-        if kind == CALL:
-            size = ROW_BYTES + len(row[4]) + len(row[5])
-        else:
-            size = ROW_BYTES + len(row[-1]) if kind in (POST, REPLY) else size_of(row)
-        if buffers:
-            size += sum(map(len, buffers)) + PART_COST * len(buffers)
-        if size > self._message_bytes_max:
-            raise Overloaded(
-                f"a message of {size} bytes is more than a frame to {self.words} takes "
-                "(limit frame_bytes_max)"
-            )
-        if not force and (
-            len(self._rows) >= self._messages_max or self._bytes + size > self._bytes_max
-        ):
-            self._kernel.counters.overloads += 1
-            raise Overloaded(
-                f"{len(self._rows)} messages of {self._bytes} bytes wait for the link to "
-                f"{self.words} (limits link_messages_max, link_bytes_max)"
-            )
-        self._rows.append((row, buffers, size))
-        self._bytes += size
-        if not self._flush_due:
-            self._flush_due = True
-            self._kernel.threads.gathering.at_end(self._flush)
+        self.outgoing.append(row, buffers, force=force)
 
-    @property
-    def is_congested(self) -> bool:
-        """Whether so much waits to leave that calls should wait before they are sent."""
-        return self._bytes > self._much_bytes or len(self._rows) > self._many_messages
+    def _flush_soon(self) -> None:
+        self._kernel.threads.gathering.at_end(self._flush)
 
     def await_room(self, worker: Any, due: float) -> None:
         """Park a thread until the link is less congested or has ended, at most until ``due``.
@@ -209,18 +176,21 @@ class Link:
                     self._waiting.remove(wake)
 
     def _flush(self) -> None:
-        self._flush_due = False
+        outgoing = self.outgoing
+        outgoing.is_flush_due = False
         if not self.is_established:
             return
-        while (self._rows or self._batch) and not self._unsent:
-            batch = self._batch or self._join()
-            self._batch = None
-            if not batch:
-                continue
+        while (outgoing or self._batch) and not self._unsent:
+            batch, self._batch = self._batch, None
+            if batch is None:
+                batch, count = outgoing.take()
+                self.messages_sent += count
             if not self.session.fits(batch):
                 self._batch = batch
                 break
             parts = self.session.send(batch, self._kernel.hub.time())
+            # The batch says it, and what it says later must not be followed by less.
+            self._words.pop(_CREDIT, None)
             self._transmit(parts)
         self._arm()
         if self._waiting and not self.is_congested:
@@ -228,29 +198,15 @@ class Link:
             for wake in waiting:
                 wake()
 
-    def _join(self) -> list[Part]:
-        """Take messages of a batch from the queue and pack them."""
-        rows: list[Row] = []
-        buffers: list[Part] = []
-        total = 0
-        queue = self._rows
-        while queue and total < self._batch_bytes:
-            row, own, size = queue[0]
-            if rows and total + size + NAMES_BYTES_MAX * len(rows) > self._message_bytes_max:
-                break
-            queue.popleft()
-            total += size
-            rows.append(row)
-            if own:
-                buffers += own
-        self._bytes -= total
-        self.messages_sent += len(rows)
-        return self._peering.frames.encode_batch(rows, buffers)
-
     def _transmit(self, parts: list[Part]) -> None:
         if not parts:
             return
-        if self._unsent or not self.channel.send(parts):
+        kind = parts[0][0]
+        if self._unsent or kind in self._words or not self.channel.send(parts):
+            if kind in _WORDS:
+                # Else a channel that carries little would carry nothing but them.
+                self._words[kind] = parts
+                return
             if len(self._unsent) >= self._messages_max:
                 self._end(f"{len(self._unsent)} messages of the session wait to leave", tell=False)
                 return
@@ -262,6 +218,11 @@ class Link:
                 return
             self._unsent.popleft()
         self._flush()
+        while self._words and not self._unsent:
+            kind, parts = next(iter(self._words.items()))
+            if not self.channel.send(parts):
+                return
+            del self._words[kind]
 
     # --- the session -----------------------------------------------------------------------
 
@@ -312,7 +273,7 @@ class Link:
                     self._introduce(hello)
                 case Established(_, user, rights):
                     self.acting_user, self.acting_rights = user, rights
-                    self._bound_messages(self.session.batch_bytes_max)
+                    self.outgoing.bound(self.session.batch_bytes_max)
                     self._peering.link_up(self)
                     self._flush()
                     self.on_up()
@@ -324,12 +285,19 @@ class Link:
             peering = self._peering
             rows = peering.frames.decode_batch(parts)
             self.messages_received += len(rows)
-            calls, node = peering.calls, self.node
+            calls, hot, node = peering.calls, peering.calls.hot, self.node
             user = "" if self.grant is None or not self.grant.kin else self.grant.user
             for row in rows:
                 kind = row[0]
-                # The two that are frequent and need no rights, without three functions between.
-                if kind == REPLY:
+                # Those that are frequent and need no rights, without three functions between.
+                if kind == REPLIES:
+                    self.messages_received += len(row[1]) - 1
+                    hot.take_replies(node, row)
+                elif kind in (CALLS, POSTS):
+                    self.messages_received += len(row[4]) - 1
+                    if not (user and hot.take_series(node, row, row[3] or user)):
+                        self._take_apart(row)
+                elif kind == REPLY:
                     calls.take_answer(node, row)
                 elif kind == CALL and user:
                     calls.serve(node, row, row[3] or user)
@@ -343,6 +311,20 @@ class Link:
             return
         if self.ended is None:
             self._perform(self.session.handle(Consumed(cost), self._kernel.hub.time()))
+
+    def _take_apart(self, series: Sequence[Any]) -> None:
+        """Take the messages of a series one by one."""
+        kind, target, name, user, numbers, senders, values = series
+        for number, sender, args in zip(
+            numbers, senders, in_rows(values, len(numbers)), strict=True
+        ):
+            head, payload = (number, 0, target, sender), [args]
+            if self.ended is not None:
+                return
+            if kind == CALLS:
+                self._peering.take(self, [CALL, head, name, user, b"", payload])
+            else:
+                self._peering.take(self, [POST, head, name, user, payload])
 
     def accuse(self, error: RemoteProtocolError) -> None:
         """End the link because of what the peer sent."""
@@ -371,10 +353,10 @@ class Link:
             while self._unsent and self.channel.send(self._unsent[0]):
                 self._unsent.popleft()
         self.channel.close()
-        self._rows.clear()
+        self.outgoing.end()
         self._unsent.clear()
+        self._words.clear()
         self._batch = None
-        self._bytes = 0
         self._arm()
         self._peering.link_down(self, reason)
         for wake in self._waiting:

@@ -15,26 +15,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from vista.errors import (
-    BadValueError,
-    CallError,
-    ObjectDeleted,
-    VistaError,
-)
+from vista.errors import BadValueError, CallError, Overloaded
 from vista.ids import NODE_BYTES, Id
 from vista.kernel import encoding, monitor
 from vista.kernel.access import AccessControlList, checked_acl
 from vista.kernel.current import METHOD, PARENT, current
-from vista.kernel.futures import Future
-from vista.kernel.inspection import own_thread_id
 from vista.kernel.kernel import Kernel, creator_id
-from vista.kernel.refs import Ref, point
-from vista.kernel.table import ARRIVED, DEPARTING, GONE, Absent, Record
-from vista.kernel.upgrade import quiesce
+from vista.kernel.refs import Ref
+from vista.kernel.table import ARRIVED, Record
 from vista.peering.handovers import HandOvers
-from vista.peering.remote import CALLER, CHAIN
+from vista.peering.remote import CALLER, chain_of
 from vista.peering.searches import Searches
 from vista.peering.waiting import Arrivals, Fence, is_preemptable
 from vista.wire.frames import CHAIN_LINK_BYTES, FENCE, FENCED, MOVED, Part, Row
@@ -42,136 +34,33 @@ from vista.wire.frames import CHAIN_LINK_BYTES, FENCE, FENCED, MOVED, Part, Row
 if TYPE_CHECKING:
     from vista.peering.peering import Peering
 
-_LOOK_AGAIN_SECONDS = 1.0
 _TELL_AGAIN_SECONDS = 1.0
-_IN_DOUBT: Final = (
-    "has %s moved to %s? %s (%s). Until that is known nobody gets into it here; if that node is "
-    "gone for good, vista.kill(%r) lets it stay"
-)
-
 _log = logging.getLogger("vista.peering")
 
 
 class Moves:
     """Where the objects are that are not at their birth node, as one node knows it.
 
-    ``places`` says of objects that are elsewhere where they went; ``fences`` are what waits, by the
-    object's Id. ``doubts`` are the threads that ask whether an object left, by its Id.
+    ``places`` says of objects that are elsewhere where they went, and ``has_forgotten`` whether
+    there were more than it holds; ``fences`` are what waits, by the
+    object's Id. ``departing`` holds the fences that wait until it is known whether an object left.
     """
 
     def __init__(self, peering: Peering) -> None:
         self.places: dict[bytes, bytes] = {}
+        self.has_forgotten = False
         self.fences: dict[bytes, Fence] = {}
         self._peering = peering
         self._kernel = peering.kernel
         self._numbers: dict[int, Fence] = {}
         self._number = 0
         self.handovers = HandOvers(peering.kernel)
-        # Of this run of the node; a token is one of its moves.
         self._run = peering.session_config.epoch
-        self._tokens = 0
-        self._departing: dict[bytes, list[tuple[bytes, int]]] = {}
+        self.departing: dict[bytes, list[tuple[bytes, int]]] = {}
         self.arrivals: dict[bytes, Arrivals] = {}
-        self.doubts: dict[bytes, Id] = {}
         self.searches = Searches(peering, self)
         self._told: dict[tuple[bytes, bytes], float] = {}
         peering.watchers.append(self._note_node)
-
-    # --- leaving ---------------------------------------------------------------------------
-
-    def move(self, record: Record, creator: Ref, seconds: float) -> Ref:
-        """Move an object to the node of ``creator``, as the thread active in it.
-
-        Raises `ObjectBusy` when threads in it do not end within ``seconds``, whatever the other
-        node raises, and `PeerLost` when it cannot be reached; then nothing has changed.
-        """
-        kernel, id = self._kernel, record.id
-        ref = kernel.ref_to(record)
-        node = creator._id.node
-        if node == self._peering.node:
-            return ref
-        if record is kernel.program or record.key == creator_id(self._peering.node):
-            raise BadValueError(f"{record} stands for its node and stays there")
-        if self._peering.link_to(node) is None:
-            raise self._peering.unreachable(node)
-        quiesce(kernel, record, seconds, "move_to")
-        if record.idle is GONE:
-            raise ObjectDeleted(f"{record} was deleted or moved meanwhile")
-        record.state = DEPARTING
-        if record.queue is None:
-            record.queue = monitor.new_queue()
-        # In a thread of its own: should this one be ended, it still comes out where the object is.
-        over = Future(kernel, None, "move_to")
-        handing = kernel.spawn(lambda: self._hand_over(record, id, creator), kernel.context_user())
-        handing.on_done(lambda ended: _hand_on(ended, over))
-        over.result()
-        return ref
-
-    def _hand_over(self, record: Record, id: Id, creator: Ref) -> None:
-        guard = record.guard
-        acl = None if guard is None else guard.acl
-        watchers = [] if guard is None else list(guard.watchers)
-        self._departing[id] = []
-        self._tokens += 1
-        token = self._run + self._tokens.to_bytes(8, "big")
-        try:
-            data = encoding.encode_record(record)
-            run = creator.prepare_object(data, acl, list(record.services), watchers, token)
-            try:
-                creator.commit_object(id, token)
-            except VistaError as doubt:
-                self._resolve(creator, id, token, run, doubt)
-            self._depart(record, id, creator._id.node)
-        except BaseException:
-            waiting, record.queue = record.queue or (), monitor.new_queue()
-            self._let_in(record, waiting)
-            raise
-        finally:
-            if self._peering.link_to(creator._id.node) is not None:
-                # It need not remember this move any longer, however it ended.
-                self._kernel.post_quietly(creator, "discard_object", id, token)
-            self.doubts.pop(id, None)
-            for origin, number in self._departing.pop(id):
-                self.take_fence(origin, number, id)
-
-    def _resolve(self, creator: Ref, id: Id, token: bytes, run: bytes, doubt: VistaError) -> None:
-        """Find out whether a commit arrived; until then nobody gets into the object.
-
-        Raises ``doubt`` when it did not, so that the object stays.
-        """
-        while True:
-            try:
-                # Not whether the object is there: it may have moved on meanwhile, or be deleted.
-                arrived = creator.took_object(id, token, run)
-            except CallError as error:
-                if id not in self.doubts:
-                    self.doubts[id] = thread = own_thread_id(self._kernel)
-                    _log.warning(_IN_DOUBT, id, creator, doubt, error, thread)
-                self._kernel.sleep(_LOOK_AGAIN_SECONDS)
-                continue
-            if arrived:
-                return
-            raise doubt
-
-    def _depart(self, record: Record, id: Id, node: bytes) -> None:
-        """Let go of an object that lives elsewhere from now on."""
-        kernel = self._kernel
-        self.places[id] = node
-        kernel.table.records.pop(record.key, None)
-        record.entry.deleted += 1
-        kernel.services.forget(record)
-        record.state = record.idle = GONE
-        if record.guard is not None and record.guard.keeper is not None:
-            # Else it would be restored here while it lives there.
-            record.guard.keeper.forget(record)
-        record.guard = None
-        queue, record.queue = record.queue, None
-        point(kernel.ref_to(record), Absent(kernel, id))
-        for item in queue or ():
-            if type(item) is tuple:
-                self._peering.calls.forward(item)
-            else:
-                item.admitted()
 
     # --- arriving --------------------------------------------------------------------------
 
@@ -190,13 +79,15 @@ class Moves:
         `vista.import_object` does, and that a service name is taken is found out at the commit.
         """
         entry, id, state = encoding.read_encoding(self._kernel, data)
-        self._check_free(id)
+        self.check_free(id)
         package = (entry, state, checked_acl(acl), tuple(services), tuple(watchers))
         self.handovers.prepare(id, token, origin, package)
         return self._run
 
-    def _check_free(self, id: Id) -> None:
-        if id in self._kernel.table.records:
+    def check_free(self, id: Id) -> None:
+        """Raise `BadValueError` when an object with an Id is here."""
+        # Also one that waits in a store: it comes back with the next message.
+        if self.is_kept(id):
             raise BadValueError(
                 f"object {id} or a copy of it is here already; delete it before another one comes"
             )
@@ -209,6 +100,13 @@ class Moves:
         """Forget a move: the object's old home knows how it ended."""
         self.handovers.forget(id, token)
 
+    def is_kept(self, id: bytes) -> bool:
+        """Whether an object is here or in a store of this node."""
+        kernel = self._kernel
+        return id in kernel.table.records or any(
+            id in pager for pager in kernel.pagers if pager is not self.searches
+        )
+
     def took(self, id: Id, token: bytes, run: bytes) -> bool:
         """Return whether a move was committed that ``run`` of this node prepared.
 
@@ -216,8 +114,7 @@ class Moves:
         """
         if run != self._run:
             # An earlier run's, of which there is what it kept.
-            kernel = self._kernel
-            return id in kernel.table.records or kernel.pager_of(id) is not None
+            return self.is_kept(id)
         return self.handovers.took(id, token)
 
     def commit(self, id: Id, token: bytes) -> None:
@@ -226,7 +123,7 @@ class Moves:
         Its own node's messages for it wait until those of its old home have come.
         """
         kernel = self._kernel
-        self._check_free(id)
+        self.check_free(id)
         origin, package = self.handovers.commit(id, token)
         entry, state, acl, services, watchers = package
         try:
@@ -265,11 +162,6 @@ class Moves:
         """Return where messages from other nodes wait for an object that has just arrived."""
         return self.arrivals.get(id)
 
-    def note_origin(self, node: bytes) -> None:
-        """Take note that the posts which are taken next are of a node."""
-        for arrivals in self.arrivals.values():
-            arrivals.origin = node
-
     def _open(self, id: Id) -> None:
         """Let an object that arrived begin: first what came by its old home, then the rest."""
         arrivals = self.arrivals.pop(id, None)
@@ -277,9 +169,9 @@ class Moves:
         if record is None or arrivals is None or record.state is not ARRIVED:
             return
         waiting, record.queue = arrivals.in_order(), monitor.new_queue()
-        self._let_in(record, waiting)
+        self.let_in(record, waiting)
 
-    def _let_in(self, record: Record, waiting: Iterable[Any]) -> None:
+    def let_in(self, record: Record, waiting: Iterable[Any]) -> None:
         """Let go of an object that nobody got into, in the order of those who waited."""
         for item in waiting:
             if is_preemptable(item):
@@ -298,11 +190,19 @@ class Moves:
         """Whether an object that is not here went elsewhere."""
         return id in self.places
 
+    def note_place(self, id: Id, node: bytes) -> None:
+        """Remember that an object is at another node."""
+        if id not in self.places and len(self.places) >= self._kernel.limits.moved_objects_max:
+            # Its own node knows as well. If that is this one, the peers are asked from here on.
+            del self.places[next(iter(self.places))]
+            self.has_forgotten = True
+        self.places[id] = node
+
     def note_copy(self, id: Id) -> None:
         """Remember where the original is of which a copy is here, for when the copy goes."""
         node = self.node_of(id)
         if node != self._peering.node:
-            self.places[id] = node
+            self.note_place(id, node)
 
     def tell(self, id: Id, origin: bytes) -> None:
         """Tell a node that sends to an object through this one where the object went."""
@@ -323,10 +223,16 @@ class Moves:
         self._send_fence(Fence(id, origin, node))
 
     def hold(self, id: Id, row: Row, parts: Sequence[Part], user: str) -> bool:
-        """Keep a message back while a fence is out for its object; whether it was."""
+        """Keep a message back while a fence is out for its object; whether it was.
+
+        Raises `Overloaded` when too many wait.
+        """
         fence = self.fences.get(id)
         if fence is None:
             return False
+        if len(fence.held) >= self._kernel.messages_max:
+            self._kernel.counters.overloads += 1
+            raise Overloaded(f"{len(fence.held)} messages wait to be sent to object {id}")
         fence.held.append(lambda: self._peering.calls.resend(id, row, parts, user))
         return True
 
@@ -363,8 +269,8 @@ class Moves:
 
     def take_fence(self, origin: bytes, number: int, id: Id) -> None:
         """Answer a fence, behind everything its sender sent to the object by this way."""
-        if id in self._departing:
-            self._departing[id].append((origin, number))
+        if id in self.departing:
+            self.departing[id].append((origin, number))
             return
         own = self.fences.get(id)
         if id in self._kernel.table.records and not self._leads_on(id):
@@ -410,7 +316,7 @@ class Moves:
         fence.cancel_timer()
         del self.fences[fence.id]
         if fence.new != self._peering.node:
-            self.places[fence.id] = fence.new
+            self.note_place(fence.id, fence.new)
         for send in fence.held:
             send()
         self._open(fence.id)
@@ -443,14 +349,6 @@ class Moves:
             del self._told[key]
 
 
-def _hand_on(ended: Future, over: Future) -> None:
-    error = ended.exception()
-    if error is None:
-        over.resolve(None)
-    else:
-        over.fail(error)
-
-
 def moves_of(kernel: Kernel) -> Moves:
     """Return the moves of a node. Raises `BadValueError` when it has no links."""
     moves = getattr(kernel.elsewhere, "moves", None)
@@ -466,5 +364,4 @@ def sender_node(kernel: Kernel) -> bytes:
         frame = frame[PARENT]
     if frame is None:
         return kernel.table.node
-    chain: bytes = frame[CHAIN]
-    return chain[-CHAIN_LINK_BYTES:][:NODE_BYTES]
+    return chain_of(frame)[-CHAIN_LINK_BYTES:][:NODE_BYTES]

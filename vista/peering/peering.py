@@ -31,6 +31,8 @@ from vista.peering import announcements as services
 from vista.peering import placement, routing, rows
 from vista.peering.announcements import Announcements
 from vista.peering.calls import Calls
+from vista.peering.creations import Creations
+from vista.peering.departures import Departures
 from vista.peering.links import Link
 from vista.peering.mesh import Mesh
 from vista.peering.met import Met
@@ -114,11 +116,15 @@ class Peering:
         self.near: dict[bytes, Link] = {}
         self.listeners: list[Listener] = []
         self.rivals = Rivals(self)
-        self.calls = Calls(self)
         self.ways = Ways(self)
         self.watchers: list[Watcher] = []
         self.mesh = Mesh(self.node)
         self.moves = Moves(self)
+        self.calls = Calls(self)
+        self.departures = Departures(self, self.moves)
+        self.settle, self.end_departure = self.departures.settle, self.departures.end
+        self.send_on = self.calls.send_on
+        self.creations = Creations(kernel)
         self.routing = Routing(self.node, routing_bounds(limits))
         self.announcements = Announcements(self.node, epoch, announcement_bounds(limits))
         self._patterns: tuple[str, ...] | None = None
@@ -240,7 +246,7 @@ class Peering:
 
     def move(self, record: Record, creator: Ref, seconds: float) -> Ref:
         """Move an object to the node of ``creator``, as the thread active in it."""
-        return self.moves.move(record, creator, seconds)
+        return self.departures.move(record, creator, seconds)
 
     def link_to(self, node: bytes) -> Link | None:
         """Return the link that leads to a node, None when it cannot be reached."""
@@ -311,7 +317,6 @@ class Peering:
             self.calls.serve(self.node, taken, user)
         elif row[0] == POST:
             taken[1] = HEAD.unpack(row[1])
-            self.moves.note_origin(self.node)
             self.calls.take_post(self.node, taken, user)
         elif row[0] in (REPLY, FAILURE):
             self.calls.take_answer(self.node, taken)
@@ -359,8 +364,6 @@ class Peering:
             if kind == CALL:
                 self.calls.serve(origin, row, user)
             else:
-                if self.moves.arrivals:
-                    self.moves.note_origin(origin)
                 self.calls.take_post(origin, row, user)
 
     def _take_routed(self, link: Link, row: list[Any]) -> None:

@@ -12,9 +12,9 @@ from vista.errors import (
     CallError,
     ThreadKilled,
 )
-from vista.ids import Id
+from vista.ids import NODE_BYTES, Id
 from vista.kernel import monitor
-from vista.kernel.current import PARENT, Context, current
+from vista.kernel.current import PARENT, Context, Frame, current
 from vista.kernel.futures import Future, wait_parked
 from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import Ref
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
     from vista.peering.calls import Calls
 
-CHAIN: Final = 4
-"""Index in the frame of a caller elsewhere: the chain of calls that wait, as in a CALL."""
+_CALL: Final = 4
+"""Index in the frame of a caller elsewhere: what has the chain of calls that wait."""
 
 
 def _run_nothing(instance: Any) -> None:
@@ -42,6 +42,8 @@ class Caller:
 
     __slots__ = ("kernel", "key")
 
+    chain: Final = b""
+    """Nobody waits for a post."""
     idle: Final = None
     state: Final = None
     successor: Final = None
@@ -66,16 +68,17 @@ class RemoteFuture(Future):
 
     __slots__ = ("calls", "frame", "node", "number", "parked", "parking", "target")
 
+    # Who runs it is on another node.
+    record = None
+    worker = None
+
     def __init__(
         self, calls: Calls, number: int, node: bytes, target: Id, name: str, frame: Any
     ) -> None:
-        # What `Future` does, written out: it is done a hundred thousand times a second.
-        kernel = calls.kernel
-        self.kernel = kernel
-        self.record = None
+        # `vista.peering.hot` sets the same.
+        self.kernel = kernel = calls.kernel
         self.name = name
         self.created = kernel.now
-        self.worker = None
         self._done = False
         self._value = self._error = self._waiters = None
         self.calls = calls
@@ -84,6 +87,7 @@ class RemoteFuture(Future):
         self.target = target
         self.frame = frame
         self.parked: Any = None
+        self.parking = 0
 
     @property
     def words(self) -> str:
@@ -97,7 +101,7 @@ class RemoteFuture(Future):
         if self.parked is not None:
             self.parked.wake(self.parking)
         if self._waiters is not None:
-            super()._end()
+            self._tell()
 
     def wait(self, worker: Any) -> None:
         """Park a vista thread until the call ends, as `wait_parked` does, with less to set up.
@@ -140,15 +144,28 @@ class Served(Future):
     """A call from another node that runs here; its end is sent back.
 
     ``origin`` is the caller's node and ``number`` that of the call there; ``passed`` is the call by
-    which it was passed on to where its object is.
+    which it was passed on to where its object is. In the frame of the caller it stands as record,
+    as a `Caller` does: ``key`` is that of the object that called.
     """
 
-    __slots__ = ("calls", "number", "origin", "passed")
+    __slots__ = ("before", "calls", "key", "number", "origin", "passed")
 
-    def __init__(self, calls: Calls, origin: bytes, number: int, record: Any, name: str) -> None:
-        # What `Future` does, written out: it is done a hundred thousand times a second.
-        kernel = calls.kernel
-        self.kernel = kernel
+    idle: Final = None
+    state: Final = None
+    successor: Final = None
+
+    def __init__(
+        self,
+        calls: Calls,
+        origin: bytes,
+        number: int,
+        record: Any,
+        name: str,
+        key: bytes,
+        before: bytes = b"",
+    ) -> None:
+        # `vista.peering.hot` sets the same.
+        self.kernel = kernel = calls.kernel
         self.record = record
         self.name = name
         self.created = kernel.now
@@ -158,15 +175,52 @@ class Served(Future):
         self.calls = calls
         self.origin = origin
         self.number = number
+        self.key = key
+        self.before = before
         self.passed: RemoteFuture | None = None
+
+    @property
+    def chain(self) -> bytes:
+        """The chain of calls that wait for what runs here, this one at its end."""
+        return self.before + self.origin + self.number.to_bytes(8, "big")
+
+    @property
+    def entry(self) -> ClassEntry:
+        """The class of code outside: that of the caller is not known here."""
+        return self.kernel.program.entry
+
+    @property
+    def ref(self) -> Ref:
+        """The caller's Ref, made when somebody asks who called."""
+        return self.kernel.ref(Id(self.key))
+
+    def resolve(self, value: Any) -> None:
+        """End the call with a result; does nothing when it has ended."""
+        if self._done:
+            return
+        self._value = value
+        self._done = True
+        self.worker = None
+        if self._waiters is not None:
+            self._tell()
+        calls = self.calls
+        if calls.served.pop((self.origin, self.number), None) is self:
+            if not calls.hot.answer(self, value):
+                calls.answer(self)
 
     def _end(self) -> None:
         self._done = True
         self.worker = None
         if self._waiters is not None:
-            super()._end()
+            self._tell()
         if self.calls.served.pop((self.origin, self.number), None) is self:
             self.calls.answer(self)
+
+
+def chain_of(frame: Frame) -> bytes:
+    """Return the chain of calls that wait, up to the one of a caller elsewhere."""
+    chain: bytes = frame[_CALL].chain
+    return chain
 
 
 class RemoteMethod:
@@ -176,12 +230,13 @@ class RemoteMethod:
     a `Future` of the result. The Ref keeps it for its next use.
     """
 
-    __slots__ = ("_calls", "_id", "_method")
+    __slots__ = ("_calls", "id", "name", "node")
 
-    def __init__(self, calls: Calls, id: Id, method: str) -> None:
+    def __init__(self, calls: Calls, id: Id, name: str) -> None:
         self._calls = calls
-        self._id = id
-        self._method = method
+        self.id = id
+        self.name = name
+        self.node = bytes(id[:NODE_BYTES])
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         calls = self._calls
@@ -189,29 +244,29 @@ class RemoteMethod:
         worker: Any = current()
         if worker.kernel is not kernel:
             return kernel.from_outside(worker, self.__call__, args, kwargs)
-        id = self._id
-        if id in kernel.table.records:
+        if self.id in kernel.table.records:
             return self._here()(*args, **kwargs)
-        calls.await_room(worker, id)
-        future = calls.start(worker, id, self._method, args, kwargs)
-        if not future._done:
-            future.wait(worker)
+        future = None if kwargs else calls.hot.call(worker, self, args)
+        if future is None:
+            calls.await_room(worker, self.id)
+            future = calls.start(worker, self.id, self.name, args, kwargs)
+            if not future._done:
+                future.wait(worker)
         if future._error is not None:
             raise future._error
         return future._value
 
     def post(self, /, *args: Any, **kwargs: Any) -> None:
         """Send the message one way; see `vista.post`."""
-        kernel = self._calls.kernel
+        calls = self._calls
+        kernel = calls.kernel
         worker = current()
-        if not _may_send(worker, kernel):
+        if worker.kernel is not kernel and not _may_send(worker, kernel):
             kernel.from_outside(worker, self.post, args, kwargs)
-            return
-        here = self._here()
-        if here is not None:
-            here.post(*args, **kwargs)
-        else:
-            self._calls.post(worker, self._id, self._method, args, kwargs)
+        elif self.id in kernel.table.records:
+            self._here().post(*args, **kwargs)
+        elif kwargs or worker.kernel is not kernel or not calls.hot.post(worker, self, args):
+            calls.post(worker, self.id, self.name, args, kwargs)
 
     def future(self, /, *args: Any, **kwargs: Any) -> Future:
         """Send the message and return a `Future` of its result at once; see `vista.future`."""
@@ -224,7 +279,7 @@ class RemoteMethod:
         if here is not None:
             made = here.future(*args, **kwargs)
             return made
-        pending = self._calls.start(worker, self._id, self._method, args, kwargs)
+        pending = self._calls.start(worker, self.id, self.name, args, kwargs)
         if worker.kernel is not kernel:
             pending.created = kernel.hub.time()
         return pending
@@ -232,15 +287,15 @@ class RemoteMethod:
     def _here(self) -> Any:
         """Return the method of the object itself if it has come to this node."""
         kernel = self._calls.kernel
-        record = kernel.table.records.get(self._id)
-        return None if record is None else kernel.method_of(kernel.ref_to(record), self._method)
+        record = kernel.table.records.get(self.id)
+        return None if record is None else kernel.method_of(kernel.ref_to(record), self.name)
 
     @property
     def __name__(self) -> str:
-        return self._method
+        return self.name
 
     def __repr__(self) -> str:
-        return f"<{self._method} of {self._id}>"
+        return f"<{self.name} of {self.id}>"
 
 
 def _may_send(context: Context, kernel: Kernel) -> bool:

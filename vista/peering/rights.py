@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from vista.errors import AccessDenied
 from vista.kernel.methods import message_name
 from vista.peering.bringing import BRINGING, CODE, denial
-from vista.wire.frames import CALL
 
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
@@ -17,6 +16,7 @@ CREATING: Final = frozenset(
     {
         "commit_object",
         "create_object",
+        "create_object_once",
         "create_temporary_object",
         "discard_object",
         "import_object",
@@ -40,8 +40,7 @@ def refusal_of(kernel: Kernel, link: Link, row: list[Any]) -> AccessDenied | Non
     assert grant is not None, "it was admitted before"
     if "call" not in grant.rights:
         return AccessDenied(f"the peer of user {grant.user!r} has no right to call")
-    target = row[1][2] if row[0] == CALL else row[1][1]
-    record = kernel.table.records.get(target)
+    record = kernel.table.records.get(row[1][2])
     judged = record is not None and record.entry.name in _JUDGED
     message = message_name(row[2]) if judged else ""
     if message in CREATING and "create" not in grant.rights:

@@ -16,8 +16,13 @@ times n, needs an order (Mitchell and Merritt, PODC 1984): calls are compared by
 probe goes on only over lesser calls. At a greater one it ends, and that one sends one of its own.
 
 A long wait is probed when its age passes `ring_seconds` and each time that has doubled, and soon
-after another wait was found to lead to it, which may have closed a ring. Probes cross only links
-between nodes of one key: no other peer is told who waits here for whom.
+after another wait was found to lead to it, which may have closed a ring, or the way to its node has
+changed. Probes cross only links between nodes of one key: no other peer is told who waits here for
+whom.
+
+Who is asked for a call that it does not serve says so, and the call ends with `PeerLost`: it was
+lost on a way that broke, or its answer was, and the word of that as well. Calls and answers, probes
+and what is said to them keep one order, so neither is only slower.
 """
 
 from __future__ import annotations
@@ -68,6 +73,12 @@ class Rings:
         if len(self._suspects) < self._probes_max:
             self._suspects[future.number] = future
 
+    def suspect_all(self, node: bytes) -> None:
+        """Probe the calls to a node soon: some of them may have been lost."""
+        for future in self._peering.calls.pending.values():
+            if future.node == node:
+                self.suspect(future)
+
     def _sweep(self) -> None:
         """Probe the calls suspected, and those whose age doubled since the last time."""
         now = self._kernel.hub.time()
@@ -111,6 +122,9 @@ class Rings:
         if link is None or not link.is_kin or link.is_congested:
             # What waits for room would only wait longer.
             return
+        if future.target in self._peering.moves.fences:
+            # It may be held here. When it leaves it gets another number.
+            return
         try:
             row = (PROBE, start, round, future.number, hops, words[:WORDS_MAX])
             self._peering.send(future.node, row, (), self._kernel.user)
@@ -123,7 +137,10 @@ class Rings:
         _, start, round, number, hops, words = row
         served = self._peering.calls.served.get((origin, number))
         key = (start, round, origin, number)
-        if served is None or hops < 1 or key in self._seen:
+        if served is None:
+            self._peering.ways.disown(origin, number)
+            return
+        if hops < 1 or key in self._seen:
             return
         self._seen[key] = None
         if len(self._seen) > self._probes_max:

@@ -1,5 +1,7 @@
 """Looking for objects whose node cannot be reached: every peer is asked once where they are.
 
+Or which this node made in an earlier run, or long ago, and does not know where they went.
+
 Messages for such an object are held meanwhile. Three rules. Only who has the object is heeded: who
 has heard of it may have heard less than this node, and two could send to each other. What nobody
 knows fails as it would have. And a search ends, also when a peer does not answer.
@@ -7,10 +9,11 @@ knows fails as it would have. And a search ends, also when a peer does not answe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vista.errors import Overloaded
 from vista.ids import Id
 from vista.kernel.current import Context
 from vista.kernel.futures import Future
@@ -28,9 +31,52 @@ class Searches:
 
     def __init__(self, peering: Peering, moves: Moves) -> None:
         self.is_sending = False
+        self._missed: dict[bytes, float] = {}
         self._peering = peering
         self._kernel = peering.kernel
         self._moves = moves
+        self._kernel.pagers.append(self)
+
+    # --- of this node, as `vista.kernel.keeping.Pager` --------------------------------------
+
+    def __contains__(self, id: bytes) -> bool:
+        """Whether an object was made by this node, and may have gone nobody knows where."""
+        kernel, moves = self._kernel, self._moves
+        end = kernel.table.serial + 1 if moves.has_forgotten else kernel.table.run_start
+        if not id.startswith(self._peering.node) or not 0 < Id(id).serial < end:
+            return False
+        if moves.has_moved(id) or self._missed.get(id, 0.0) > kernel.hub.time():
+            return False
+        return not moves.is_kept(id) and bool(self._peering.nodes())
+
+    def bring(self, id: Id, then: Callable[[BaseException | None], None]) -> None:
+        """Call ``then(None)`` when it is known where an object went, or that nobody has it."""
+        if id not in self._moves.fences and not self.begin(id):
+            then(None)
+            return
+        held = self._moves.fences[id].held
+        if len(held) >= self._kernel.messages_max:
+            self._kernel.counters.overloads += 1
+            then(Overloaded(f"{len(held)} messages wait until object {id} is found"))
+            return
+        held.append(lambda: then(None))
+
+    def bind(self, ref: Ref, name: str) -> Any:
+        """Return what ``ref.name`` gives for an object that is to be found first."""
+        return self._peering.bind(ref, name)
+
+    def forward(self, message: Any) -> None:
+        """Have a message looked for its object that was on its way to it."""
+        self._peering.forward(message)
+
+    # --- asking ----------------------------------------------------------------------------
+
+    def _note_missed(self, id: Id) -> None:
+        """Let nobody search for an object again for a while that nobody has."""
+        limits = self._kernel.limits
+        if len(self._missed) >= limits.moves_remembered_max:
+            del self._missed[next(iter(self._missed))]
+        self._missed[id] = self._kernel.hub.time() + limits.loss_seconds
 
     def begin(self, id: Id) -> bool:
         """Ask the peers where an object is; whether anybody is asked."""
@@ -74,7 +120,9 @@ class Searches:
         if not lasts:
             return
         if node:
-            moves.places[search.id] = node
+            moves.note_place(search.id, node)
+        else:
+            self._note_missed(search.id)
         self.is_sending = True
         try:
             for send in search.held:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from vista.errors import Overloaded
-from vista.kernel.current import FUTURE, METHOD
-from vista.peering.remote import Served
+from vista.kernel.current import METHOD
 
 if TYPE_CHECKING:
     from vista.ids import Id
@@ -48,26 +47,20 @@ class Arrivals:
     back by any node.
     """
 
-    __slots__ = ("_first", "_nodes", "_others", "_record", "origin")
+    __slots__ = ("_first", "_nodes", "_others", "_record")
 
     def __init__(self, record: Record, home: bytes, before: bytes, here: bytes) -> None:
-        self.origin = here
         self._first: deque[Any] = deque()
         self._others: deque[Any] = deque()
         self._record = record
         self._nodes = (home, before, here)
 
-    def append(self, message: Any) -> None:
-        """Take a message; a post is of the node in ``origin``, a call of the one that it names.
-
-        Raises `Overloaded` when too many wait.
-        """
+    def append(self, message: Any, origin: bytes) -> None:
+        """Take a message of node ``origin``. Raises `Overloaded` when too many wait."""
         kernel = self._record.kernel
         if len(self) >= kernel.messages_max:
             kernel.counters.overloads += 1
             raise Overloaded(f"{len(self)} messages wait for an object that has just come here")
-        future = message[FUTURE]
-        origin = future.origin if isinstance(future, Served) else self.origin
         (self._first if origin in self._nodes else self._others).append(message)
 
     def in_order(self) -> list[Any]:

@@ -29,7 +29,8 @@ from vista.errors import (
     RemoteProtocolError,
 )
 from vista.kernel.futures import Future
-from vista.peering.links import Link, size_of
+from vista.peering.links import Link
+from vista.peering.outgoing import size_of
 from vista.wire.frames import (
     CALL,
     FAILURE,
@@ -91,7 +92,6 @@ class Ways:
         self._peering = peering
         self._kernel = peering.kernel
         self._known: dict[bytes, tuple[int, int]] = {}
-        self._epochs: dict[bytes, bytes] = {}
         self._messages = self._bytes = 0
         self._hops_max = self._kernel.limits.route_hops_max
         self._passed: dict[int, set[tuple[bytes, bytes]]] = {}
@@ -103,13 +103,12 @@ class Ways:
         self._known[node] = (via, hops)
         # Calls of before a loss ended with it, and may still be under way.
         calls = self._peering.calls
-        if self._epochs.get(node, epoch) != epoch:
-            calls.voids.forget(node)
-        self._epochs[node] = epoch
-        calls.voids.given_up[node] = calls.last_number
+        calls.voids.give_up(node, calls.last_number)
         self._say(node, VOID, calls.last_number)
-        if node in calls.voids.seen:
-            self._say(node, DROPPED, calls.voids.seen[node])
+        last = calls.voids.last_of(node, epoch)
+        if last is not None:
+            self._say(node, DROPPED, last)
+        calls.rings.suspect_all(node)
 
     def changed(self, node: bytes, via: int, hops: int) -> None:
         """Take note of another way to a node."""
@@ -120,14 +119,11 @@ class Ways:
             self._broke(node)
         if link is not None and old != via and node not in self.holds:
             self._fence(node, link)
+        self._peering.calls.rings.suspect_all(node)
 
     def lost(self, node: bytes, reason: str) -> None:
         """Take note that a node cannot be reached any longer."""
         self._known.pop(node, None)
-        while len(self._epochs) > self._kernel.limits.nodes_max:
-            oldest = next(iter(self._epochs))
-            del self._epochs[oldest]
-            self._peering.calls.voids.forget(oldest)
         # This ends the fence, too.
         self._peering.calls.lose(node, reason)
 
@@ -144,7 +140,7 @@ class Ways:
         if hold is not None:
             hold.given_up = True
         calls = self._peering.calls
-        calls.voids.given_up[node] = calls.last_number
+        calls.voids.give_up(node, calls.last_number)
         # First: what the end of a call has sent must not be given up with it.
         self._say(node, BREAK, calls.last_number)
         calls.lose(node, "the way to it broke", answer=True)
@@ -269,6 +265,16 @@ class Ways:
         row = (FAILURE, number, 0, self._kernel.codec.encode(small))
         link.append(self._wrapped(link, node, origin, self._hops_max, row), (), force=True)
 
+    def disown(self, origin: bytes, number: int) -> None:
+        """Tell node ``origin`` that its call of a number is not served here."""
+        error = PeerLost("the call or its answer was lost on a way that broke")
+        row = (FAILURE, number, 0, self._kernel.codec.encode(error))
+        try:
+            self._peering.send(origin, row, (), self._kernel.user)
+        except CallError:
+            # Then that node has lost this one.
+            return
+
     def _bounce(self, node: bytes, origin: bytes, row: Row, error: CallError) -> None:
         if row[0] != CALL:
             if row[0] == POST and not _is_word(row):
@@ -305,7 +311,7 @@ class Ways:
                 calls.voids.note(origin, number)
             case "break", (int(number),) if not calls.voids.covers(origin, number + 1):
                 calls.voids.note(origin, number)
-                calls.voids.given_up[origin] = calls.last_number
+                calls.voids.give_up(origin, calls.last_number)
                 calls.lose(origin, "the way from it broke", answer=True)
                 self._peering.moves.way_broke(origin)
             case "fenced", (int(number),):
@@ -315,11 +321,14 @@ class Ways:
             case "lost", (bytes(node),):
                 if node in self.holds or origin in self._peering.routing.path_to(node):
                     self._broke(node)
+                else:
+                    # What was lost went by an earlier way.
+                    calls.rings.suspect_all(node)
             case "break", (int(),):
                 # A later one has come first, over another way.
                 return
             case "dropped", (int(number),):
-                if number > calls.voids.given_up.get(origin, -1):
+                if calls.voids.is_later(origin, number):
                     self._broke(origin)
             case _:
                 raise RemoteProtocolError(f"a peering was told {word!r:.60}")

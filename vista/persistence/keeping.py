@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from vista.errors import StoreError, WrongContextError
 from vista.kernel.current import CoroutineContext, enter
 from vista.kernel.futures import Future
-from vista.persistence.store import Batch, Row, Store
+from vista.persistence.store import LEAVING, Batch, Row, Store
 from vista.persistence.writing import (
     Changed,
     Done,
@@ -35,6 +35,7 @@ from vista.persistence.writing import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vista.kernel.keeping import Departure
     from vista.kernel.kernel import Kernel
     from vista.kernel.table import Record
     from vista.kernel.timers import Timer
@@ -50,6 +51,7 @@ class _Kept:
     durable: bool
     mark: bytes = b""
     trouble: str = ""
+    departure: Departure | None = None
 
 
 class Keeper:
@@ -101,7 +103,11 @@ class Keeper:
     def note(self, record: Record) -> None:
         """Take the state of an object."""
         kept = self.kept.get(record.key)
-        if kept is None or self._closed:
+        if kept is not None:
+            self._note(record, kept, durable=kept.durable)
+
+    def _note(self, record: Record, kept: _Kept, *, durable: bool) -> None:
+        if self._closed:
             return
         data = self.kernel.invoker.encoded(record)
         if isinstance(data, BaseException):
@@ -114,7 +120,7 @@ class Keeper:
         mark = _digest(row)
         if mark != kept.mark:
             kept.mark = mark
-            self.feed(Changed(row.key, row, kept.durable))
+            self.feed(Changed(row.key, row, durable))
 
     def hold(self, record: Record) -> Future | None:
         """Return what a reply has to wait for, or None; see `vista.kernel.keeping.Keeper`."""
@@ -125,7 +131,7 @@ class Keeper:
             failed.fail(StoreError(kept.trouble))
             return failed
         number = self._writer.number_of(key)
-        return None if number is None else self._hold_for(record, number)
+        return None if number is None else self._hold_for(key, number, record)
 
     def last_change(self, record: Record) -> Future | None:
         """Return a future that ends when the last change of an object is safe, None when it is.
@@ -134,11 +140,12 @@ class Keeper:
         """
         held = self.hold(record)
         number = self._writer.last_of(bytes(record.key))
-        return held if held is not None or number is None else self._hold_for(record, number)
+        if held is not None or number is None:
+            return held
+        return self._hold_for(bytes(record.key), number, record)
 
-    def _hold_for(self, record: Record, number: int) -> Future:
+    def _hold_for(self, key: bytes, number: int, record: Record | None = None) -> Future:
         """Return a future that ends when change ``number`` of an object is safe, and hurry it."""
-        key = bytes(record.key)
         held = Future(self.kernel, record, "commit")
         if self._closed:
             held.fail(StoreError(f"{self.store.words} is closed"))
@@ -154,17 +161,51 @@ class Keeper:
         if kept is not None and not self._closed:
             self.feed(Changed(bytes(record.key), None, kept.durable))
 
+    def leave(self, record: Record, departure: Departure) -> None:
+        """Note that an object may live elsewhere; see `vista.kernel.keeping.Keeper`."""
+        kept = self.kept.get(record.key)
+        if kept is not None:
+            kept.departure = departure
+            self._note(record, kept, durable=True)
+            held = self.last_change(record)
+            if held is not None:
+                held.result()
+
+    def stay(self, record: Record) -> None:
+        """Undo `leave`."""
+        kept = self.kept.get(record.key)
+        # At the end of the node its threads are ended, which says nothing of where the object is.
+        if kept is not None and kept.departure is not None and not self.kernel.threads.ending:
+            kept.departure = None
+            self.note(record)
+
+    def depart(self, record: Record) -> Future | None:
+        """Remove the row of an object that lives elsewhere."""
+        if self.kept.pop(record.key, None) is None or self._closed:
+            return None
+        return self.remove_safely(record.key)
+
     def _row(self, record: Record, kept: _Kept, data: bytes) -> Row:
         acl = None if record.guard is None else record.guard.acl
         encoded = b"" if acl is None else self.kernel.codec.encode_canonical(acl)
-        key = bytes(record.key)
-        return Row(key, kept.flags, kept.durable, tuple(record.services), encoded, data)
+        key, flags = bytes(record.key), kept.flags
+        if kept.departure is not None:
+            flags |= LEAVING
+            data = self.kernel.codec.encode((data, *kept.departure))
+        return Row(key, flags, kept.durable, tuple(record.services), encoded, data)
 
     # --- driving the writer ----------------------------------------------------------------
 
     def remove(self, key: bytes) -> None:
         """Remove the row of an object that is not here."""
         self.feed(Changed(key, None, False))
+
+    def remove_safely(self, key: bytes) -> Future:
+        """Remove the row of an object; return a future that ends when that outlives any fall."""
+        self.feed(Changed(bytes(key), None, True))
+        number = self._writer.last_of(bytes(key))
+        assert number is not None, "it was changed just now"
+        return self._hold_for(bytes(key), number)
 
     def feed(self, event: Event) -> None:
         """Tell the writer what happened and do what it says."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vista.api import wait
@@ -19,6 +20,7 @@ from vista.errors import (
     NoSuchMethod,
     NoSuchObject,
     ObjectBusy,
+    Overloaded,
     StoreError,
     VistaError,
 )
@@ -30,19 +32,24 @@ from vista.kernel.current import FUTURE, METHOD, RECORD, Context, current
 from vista.kernel.encoding import parts_of_encoding, set_variables
 from vista.kernel.futures import Future
 from vista.kernel.invoke import run_of
+from vista.kernel.keeping import Departure
 from vista.kernel.methods import message_name
 from vista.kernel.refs import Ref, point
 from vista.kernel.table import GONE, Absent, Record
 from vista.persistence.keeping import Keeper
-from vista.persistence.store import Known, Row
+from vista.persistence.store import LEAVING, Known, Row
+from vista.persistence.writing import Changed
 from vista.values import copy_arguments, copy_exception
 
 if TYPE_CHECKING:
+    from vista.kernel.elsewhere import Elsewhere
     from vista.kernel.kernel import Kernel
 
 _log = logging.getLogger(__name__)
 
 Then = Callable[[BaseException | None], None]
+
+_LOOK_AGAIN_SECONDS = 1.0
 
 _WRITES_MAX = 10
 """Writes of one object that is sent out: others may change it while one of them is under way."""
@@ -73,6 +80,10 @@ class StorePager:
         """
         line = self._bringing.get(id)
         if line is not None:
+            if len(line) >= self.kernel.messages_max:
+                self.kernel.counters.overloads += 1
+                then(Overloaded(f"{len(line)} messages wait for object {id} to be restored"))
+                return
             line.append(then)
         elif id not in self.known:
             then(None)
@@ -131,9 +142,45 @@ class StorePager:
             # It was deleted by hand, or by `forget` while its row was read.
             self.forget(id)
             raise NoSuchObject(f"object {id} is not in {store.words} any more")
+        if row.flags & LEAVING:
+            stays = self._settled(id, row)
+            if stays is None:
+                return
+            row = stays
         restore(self._keeper, row)
         self.known.pop(id, None)
         self.sent_out.discard(id)
+
+    def _settled(self, id: Id, row: Row) -> Row | None:
+        """Return the row of an object that was about to leave and stays, None for one that left.
+
+        Waits until its new home says which. Whoever kills the thread meanwhile lets it stay.
+        """
+        kernel, keeper = self.kernel, self._keeper
+        data, *parts = kernel.codec.decode(row.data)
+        departure = Departure(*parts)
+        stays = replace(row, flags=row.flags & ~LEAVING, data=data)
+        try:
+            # Links are made after the store is opened.
+            while (elsewhere := kernel.elsewhere) is None:
+                kernel.sleep(_LOOK_AGAIN_SECONDS)
+            left = elsewhere.settle(id, departure)
+        except BaseException:
+            if not kernel.threads.ending:
+                self.known[id] = Known(row.key, stays.flags, row.services)
+                keeper.feed(Changed(row.key, stays, True))
+            raise
+        if not left:
+            keeper.feed(Changed(row.key, stays, True))
+            return stays
+        self.forget(id)
+
+        def end(removed: Future) -> None:
+            if removed.exception() is None:
+                elsewhere.end_departure(id, departure)
+
+        keeper.remove_safely(id).on_done(end)
+        return None
 
     def _arrived(self, id: Id, error: BaseException | None) -> None:
         """Go on with what waited for an object."""
@@ -259,6 +306,7 @@ class PagedMethod:
         future.created = sent = kernel.hub.time()
         frame = None if one_way else context.frame
         user = context.user or kernel.user
+        answer = None if one_way else future
         if one_way:
             future.on_done(lambda ended: _note_lost(kernel, ended))
 
@@ -268,8 +316,12 @@ class PagedMethod:
             try:
                 if error is not None:
                     raise error
+                elsewhere = _new_home(kernel, self._id)
+                if elsewhere is not None:
+                    caller = Context(kernel, frame, user)
+                    elsewhere.send_on(caller, self._id, name, (args, kwargs), answer)
+                    return
                 record, method = _receiver(kernel, self._id, name)
-                answer = None if one_way else future
                 run = run_of(record, method)
                 message = (record, method, frame, sent, args, kwargs, answer, user, run)
                 kernel.invoker.deliver(message)
@@ -295,6 +347,14 @@ def _receiver(kernel: Kernel, id: Id, name: str) -> tuple[Record, Any]:
     if method is None:
         raise NoSuchMethod(record.entry.explain(name))
     return record, method
+
+
+def _new_home(kernel: Kernel, id: Id) -> Elsewhere | None:
+    """Return who reaches an object that was found to have left, None when it has not."""
+    elsewhere = kernel.elsewhere
+    if id in kernel.table.records or elsewhere is None or not elsewhere.has_moved(id):
+        return None
+    return elsewhere
 
 
 def _note_lost(kernel: Kernel, ended: Future) -> None:

@@ -18,6 +18,10 @@ RESTORE_WHEN_REFERENCED = 1
 TRANSIENT = 2
 """The object does not come back: its row is removed when the service starts."""
 
+LEAVING = 8
+"""Added to the flags of an object that may have moved away: ``data`` is then the encoding of a
+tuple, the object's own and the parts of a `vista.kernel.keeping.Departure`."""
+
 FLAGS = (RESTORE_ALWAYS, RESTORE_WHEN_REFERENCED, TRANSIENT)
 
 

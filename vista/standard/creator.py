@@ -14,20 +14,18 @@ from vista.api import (
     delete,
     import_object,
     kill,
-    objects,
     peers,
     post,
     resume,
     self_ref,
     service,
-    services,
     statistics,
     suspend,
-    threads,
     timeout,
 )
 from vista.errors import AccessDenied, NoSuchClass, RcError, ServiceTaken, ThreadKilled
 from vista.ids import Id
+from vista.kernel import inspection
 from vista.kernel.access import AccessControlList
 from vista.kernel.current import kernel
 from vista.kernel.objects import ClassName, Object
@@ -36,6 +34,7 @@ from vista.kernel.rows import ClassRow, ObjectRow, PeerRow, ServiceRow, ThreadRo
 from vista.mobility.code import ClassCode, class_code, take_class
 from vista.mobility.kept import keep_code
 from vista.peering.bringing import bring_class, check_user, with_class_of
+from vista.peering.connections import peering_of
 from vista.peering.copying import take_copy
 from vista.peering.moves import moves_of, sender_node
 from vista.standard.installed import ClassWord
@@ -81,6 +80,23 @@ class ObjectCreator(Object, namespace="Standard"):
         entry = find_class(kernel(), class_name)
         made: Ref = kernel().create(entry.cls, arguments, named, acl)
         return made
+
+    def create_object_once(
+        self,
+        token: bytes,
+        class_name: ClassWord,
+        acl: AccessControlList | None = None,
+        *arguments: Any,
+        **named: Any,
+    ) -> Ref:
+        """Create an object as `create_object` does, unless it was for the same ``token``.
+
+        Then that one is returned, if it is there still: for another node that asks again because it
+        lost the answer. ``token`` are any bytes, best 16 by chance.
+        """
+        return peering_of(kernel()).creations.make_once(
+            token, lambda: self.create_object(class_name, acl, *arguments, **named)
+        )
 
     def import_object(self, data: bytes) -> Ref:
         """Make an object from its encoding, with the Id it had, and return its Ref.
@@ -164,21 +180,48 @@ class ObjectCreator(Object, namespace="Standard"):
         """Return the ObjectCreator of the node where an object is, None if this one knows none."""
         return moves_of(kernel()).locate(id)
 
-    def list_objects(self) -> list[ObjectRow]:
-        """Return the objects of the node; see `vista.objects`."""
-        return objects()
+    def list_objects(
+        self, pattern: str = "*", first: int = 0, most: int | None = None
+    ) -> list[ObjectRow]:
+        """Return the objects of the node; see `vista.objects`.
 
-    def list_threads(self) -> list[ThreadRow]:
-        """Return the live threads of the node; see `vista.threads`."""
-        return threads()
+        ``pattern`` is that of the names of their classes, such as ``Local.*``; ``first`` are passed
+        over, then at most ``most`` follow.
+        """
+        return inspection.object_rows(kernel(), pattern, first, most)
 
-    def list_services(self) -> list[ServiceRow]:
-        """Return the service names of the node; see `vista.services`."""
-        return services()
+    def find_object(self, id: Id) -> ObjectRow | None:
+        """Return the row of one object as `list_objects` has it, None when it is not here."""
+        return inspection.object_row(kernel(), id)
+
+    def list_threads(
+        self, object: Id | None = None, first: int = 0, most: int | None = None
+    ) -> list[ThreadRow]:
+        """Return the live threads of the node; see `vista.threads`.
+
+        ``object`` leaves those in other objects out; ``first`` are passed over, then at most
+        ``most`` follow.
+        """
+        return inspection.thread_rows(kernel(), object, first, most)
+
+    def list_services(self, first: int = 0, most: int | None = None) -> list[ServiceRow]:
+        """Return the service names of the node; see `vista.services`.
+
+        ``first`` are passed over, then at most ``most`` follow.
+        """
+        return inspection.service_rows(kernel(), first, most)
 
     def list_classes(self) -> list[ClassRow]:
         """Return the classes the node knows; see `vista.classes`."""
         return classes()
+
+    def describe_class(self, class_name: ClassWord) -> dict[str, Any]:
+        """Return what a class known on the node is, as a dict.
+
+        Keys: class (its `ClassName`), doc, bases (nearest first), signature (that of ``create``)
+        and methods (message names to `MethodRow`). Raises `NoSuchClass`; none is looked for.
+        """
+        return inspection.class_description(kernel().classes.resolve(class_name))
 
     def list_peers(self) -> list[Ref]:
         """Return the ObjectCreators of the nodes that this one can reach; see `vista.peers`."""

@@ -17,7 +17,7 @@ from vista.kernel.table import Record
 from vista.persistence.keeping import Keeper
 from vista.persistence.opening import DEFAULT_SERVICE, make_store
 from vista.persistence.paging import StorePager
-from vista.persistence.store import FLAGS, RESTORE_ALWAYS, TRANSIENT
+from vista.persistence.store import FLAGS, LEAVING, RESTORE_ALWAYS, TRANSIENT
 from vista.standard.notices import Target
 
 _log = logging.getLogger(__name__)
@@ -293,7 +293,7 @@ class PersistenceService(Object, namespace="Standard"):
 
     def _remove_transient(self) -> None:
         known = self._pager.known
-        for key in [key for key, row in known.items() if row.flags == TRANSIENT]:
+        for key in [key for key, row in known.items() if row.flags & ~LEAVING == TRANSIENT]:
             del known[key]
             self._keeper.remove(key)
 
@@ -310,6 +310,10 @@ class PersistenceService(Object, namespace="Standard"):
         for start in range(0, len(always), _RESTORED_AT_ONCE):
             # What went wrong is in the log and in get_failures.
             self._pager.bring_together(always[start : start + _RESTORED_AT_ONCE])
+        for row in list(known):
+            if row.flags & LEAVING:
+                # Not waited for: the node that is asked may be away for long.
+                self._pager.bring(Id(row.key), lambda _: None)
         if self._pager.failures:
             _log.error("%d stored objects were not restored", len(self._pager.failures))
 

@@ -6,7 +6,7 @@ import logging
 from typing import Any, Final
 
 from vista.api import create, current_user, here, ref_of
-from vista.errors import BadValueError, NoSuchObject, PeerLost
+from vista.errors import AccessDenied, BadValueError, NoSuchClass, NoSuchObject, PeerLost
 from vista.kernel.classes import ClassEntry
 from vista.kernel.current import kernel
 from vista.kernel.futures import Future
@@ -163,7 +163,9 @@ class CreateOnEveryNode(Object, namespace="Standard"):
         known = self._objects.get(node)
         if known is not None and _is_there(known):
             return
-        made = create(self.class_name, *self.arguments, at=creator)
+        # The link may break after it is made and before that is known here: asked for with the same
+        # token it is made once.
+        made = _made_once(creator, self._record.key, self.class_name, self.arguments)
         self._objects[node] = made
         self._forget_surplus()
         if self.deleted:
@@ -185,6 +187,25 @@ class CreateOnEveryNode(Object, namespace="Standard"):
             self._peering.watchers.remove(self._note_reached)
         for made in self.get_objects():
             kernel().post_quietly(made, "delete_yourself")
+
+
+def _made_once(creator: Ref, token: bytes, class_name: list[Any], arguments: list[Any]) -> Ref:
+    """Create an object elsewhere, whose class is brought if need be; once for a token."""
+
+    def make() -> Ref:
+        made: Ref = creator.create_object_once(token, class_name, None, *arguments)
+        return made
+
+    try:
+        return make()
+    except NoSuchClass as unknown:
+        try:
+            brought = here().bring_class(creator, class_name)
+        except AccessDenied as denied:
+            raise NoSuchClass(f"{unknown}, and it does not take the class: {denied}") from denied
+        if not brought:
+            raise
+    return make()
 
 
 def _is_there(ref: Ref) -> bool:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from vista.kernel.classes import ClassEntry
 from vista.kernel.current import METHOD, RECORD, Frame, current
+from vista.kernel.killing import KillThread
 from vista.kernel.methods import MethodEntry
 from vista.kernel.objects import Object
-from vista.kernel.threads import KillThread, Worker
+from vista.kernel.threads import Worker
 from vista.kernel.timers import Timer, Timers
 from vista.testing.trace import Event
 

@@ -169,8 +169,7 @@ class Codec:
     def encode(self, value: Any) -> bytes:
         """Encode one value whole.
 
-        Raises `NotAValueError` where `copy_value` does, and when the bytes pass
-        ``limits.value_bytes_max``.
+        Raises `NotAValueError` where `copy_value` does, and past ``limits.value_bytes_max``.
         """
         try:
             data = self._pack(value)
@@ -210,7 +209,9 @@ class Codec:
         is stored, compared or digested; `decode` reads it. Raises `NotAValueError`.
         """
         try:
-            data = _CanonicalPacking().pack(value)
+            data = self._pack(value)
+            if _MARK_START in data:  # else there is nothing to be put in order
+                data = _CanonicalPacking().pack(value)
         except _UNPACKABLE:
             data = _CanonicalPacking().pack(self._copy(value))
         self._check_bytes([data])
@@ -220,8 +221,7 @@ class Codec:
     def decode(self, data: bytes) -> Any:
         """Read what `encode` or `encode_canonical` wrote.
 
-        Raises `RemoteProtocolError` for any other bytes. A key or an element that is repeated
-        counts once, as in msgpack.
+        Raises `RemoteProtocolError` for other bytes. A repeated key or element counts once.
         """
         return self._decode(data, ())
 

@@ -3,7 +3,9 @@
 A message is a row: the number of its `Kind` and the fields of that kind in the order of `FIELDS`,
 at last the payload, if it has one: the bytes that `vista.wire.codec` made. The first part of a
 frame is a msgpack array of rows; the large buffers of all messages follow as parts of their own, in
-order.
+order. A *series* is a row that stands for several messages, whose values are plain
+(`vista.wire.plain`): calls or posts that follow one another to one method of one object, or results
+of calls. What they have in common is packed, checked and looked up once.
 
 Three rules. The payload stays closed here: a node that only passes a message on needs none of its
 classes, and a payload that cannot be read fails one call and not the link. What arrives is checked
@@ -19,14 +21,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import IntEnum
+from itertools import islice
+from operator import lt
 from struct import Struct
 from struct import error as StructError
 from typing import Any, Final
 
 from vista.errors import LocalProtocolError, RemoteProtocolError
-from vista.ids import ID_BYTES, NODE_BYTES
+from vista.ids import ID_BYTES, NODE_BYTES, Id
 from vista.limits import Limits
 from vista.wire.codec import plain_packer, unpack_plain
+from vista.wire.plain import NUMERIC, WIDTH_MAX, is_plain
 
 NUMBER_MAX = 2**64 - 1
 
@@ -67,6 +72,12 @@ class Kind(IntEnum):
     """The object is at the node ``origin``; see `vista.peering.moves`."""
     PROBE = 12
     """Follow what a call waits for, should it be the call ``start``; see `vista.peering.rings`."""
+    CALLS = 13
+    """A series of CALLs."""
+    POSTS = 14
+    """A series of POSTs."""
+    REPLIES = 15
+    """A series of REPLYs."""
 
 
 FIELDS: dict[Kind, tuple[str, ...]] = {
@@ -82,16 +93,22 @@ FIELDS: dict[Kind, tuple[str, ...]] = {
     Kind.FENCED: ("number",),
     Kind.MOVED: ("target", "origin"),
     Kind.PROBE: ("start", "round", "number", "hops", "words"),
+    Kind.CALLS: ("target", "method", "user", "numbers", "senders", "values"),
+    Kind.POSTS: ("target", "method", "user", "numbers", "senders", "values"),
+    Kind.REPLIES: ("numbers", "values"),
 }
 """The fields of each kind, in their order on the wire.
 
 The head is fixed bytes, `HEAD`, so that one step reads and checks it: the number of the call or
 post, the number of large buffers, the Ids of target and sender (`NOBODY` when no object sent it).
-``number`` (0 to 2**64 - 1) pairs a call with its answer, counted by the caller's node; ``method``
-and ``user`` are texts; ``chain`` names the calls that wait for this one, outermost first,
-`CHAIN_LINK_BYTES` for each; ``destination`` and ``origin`` are node identities (10 bytes); ``hops``
-is how many links it may still take; ``inner`` is a row of another kind; ``message`` a plain value;
-``start`` names a call as a chain does, ``round`` counts its probes; ``words`` are for people.
+``number`` (0 to 2**64 - 1) pairs a call with its answer: 20 bits are of the run of the caller's
+node and 44 it counts, see `vista.peering.voids`; ``method`` and ``user`` are texts; ``chain`` names
+the calls that wait for this one, outermost first, `CHAIN_LINK_BYTES` for each; ``destination`` and
+``origin`` are node identities (10 bytes); ``hops`` is how many links it may still take; ``inner``
+is a row of another kind; ``message`` a plain value; ``start`` names a call as a chain does,
+``round`` counts its probes; ``words`` are for people. Of a series ``numbers`` are those of its
+messages, which ascend in CALLS and POSTS, and ``senders`` the Ids of who sent each; ``values`` are
+the arguments of all, as many for each message, or the results.
 """
 
 HEAD: Final = Struct(f">QH{ID_BYTES}s{ID_BYTES}s")
@@ -119,9 +136,16 @@ FENCE: Final = 9
 FENCED: Final = 10
 MOVED: Final = 11
 PROBE: Final = 12
+CALLS: Final = 13
+POSTS: Final = 14
+REPLIES: Final = 15
 # As plain numbers: an IntEnum is packed and compared four times slower.
 
+_INTEGERS: Final[frozenset[type]] = frozenset({int})
+_BYTES: Final[frozenset[type]] = frozenset({bytes, Id})
+_ID_LENGTHS: Final = frozenset({ID_BYTES})
 _INNER = frozenset({CALL, POST, REPLY, FAILURE, CANCEL, FENCE, FENCED, MOVED, PROBE})
+_SERIES = frozenset({CALLS, POSTS, REPLIES})
 _LENGTHS = {int(kind): 1 + len(fields) for kind, fields in FIELDS.items()}
 
 
@@ -154,6 +178,9 @@ class Frames:
             "hops": lambda value: type(value) is int and 0 <= value <= HOPS_MAX,
             "inner": lambda value: True,  # checked as the row it is
             "message": lambda value: True,  # checked by those who understand it
+            "numbers": _are_numbers,
+            "senders": _are_ids,
+            "values": _are_values,
         }
 
     def encode_batch(self, rows: Sequence[Row], buffers: Sequence[Part] = ()) -> list[Part]:
@@ -229,9 +256,32 @@ class Frames:
                 ):
                     row[1] = head = HEAD.unpack(head)
                     return _give_buffers(row, head[1], parts, at)
+            elif self._is_series(row) or _is_fence(row):
+                return at
         except (TypeError, ValueError, LookupError, StructError):
             pass
         return self._take_other(row, parts, at)
+
+    def _is_series(self, row: Any) -> bool:
+        """Whether a row is a series that is as it should be."""
+        if row[0] == REPLIES:
+            kind, numbers, values = row
+            is_right = type(kind) is int and len(numbers) == len(values)
+            return is_right and _are_numbers(numbers) and _are_values(values)
+        if row[0] != CALLS and row[0] != POSTS:
+            return False
+        kind, target, method, user, numbers, senders, values = row
+        return (
+            type(kind) is int
+            and type(target) is bytes
+            and len(target) == ID_BYTES
+            and type(method) is type(user) is str
+            and len(method) + len(user) <= self._name_max
+            and _are_numbers(numbers)
+            and _are_ids(senders)
+            and _are_values(values)
+            and not _misfit(numbers, senders, values)
+        )
 
     def _take_other(self, row: Any, parts: Sequence[Part], at: int) -> int:
         """As `_take_row`, for what is not frequent and for what is wrong."""
@@ -253,6 +303,8 @@ class Frames:
                 if type(kind) is not int or kind not in _INNER:
                     raise RemoteProtocolError("a ROUTED whose inner message is none that is routed")
                 return self._take_row(inner, parts, at)
+            case kind if kind in _SERIES:
+                _check_series(row)
         return at
 
     def check_row(self, row: Row) -> None:
@@ -280,6 +332,37 @@ def _give_buffers(row: list[Any], count: int, parts: Sequence[Part], at: int) ->
         raise RemoteProtocolError("a message whose buffers did not come with it")
     row[-1] = [row[-1], *parts[at : at + count]]
     return at + count
+
+
+def _is_fence(row: Any) -> bool:
+    """Whether a row is a fence or the answer to one; a move has one of each."""
+    if type(row[0]) is not int or not (row[0] == FENCE or row[0] == FENCED):
+        return False
+    if len(row) != _LENGTHS[row[0]] or not _is_number(row[1]):
+        return False
+    return row[0] == FENCED or (type(row[2]) is bytes and len(row[2]) == ID_BYTES)
+
+
+def _check_series(row: list[Any]) -> None:
+    """Check that the columns of a series fit together."""
+    if row[0] != REPLIES:
+        misfit = _misfit(*row[4:])
+    elif len(row[1]) != len(row[2]):
+        misfit = f"{len(row[2])} results of {len(row[1])} calls"
+    else:
+        misfit = ""
+    if misfit:
+        raise RemoteProtocolError(misfit)
+
+
+def _misfit(numbers: list[Any], senders: list[Any], values: list[Any]) -> str:
+    """Return what is wrong with the columns of calls or posts, the empty text if nothing is."""
+    count = len(numbers)
+    if len(senders) != count or len(values) % count or len(values) > WIDTH_MAX * count:
+        return f"a series of {count} messages with {len(senders)} senders and {len(values)} values"
+    if count > 1 and not all(map(lt, numbers, islice(numbers, 1, None))):
+        return "a series of messages whose numbers do not ascend"
+    return ""
 
 
 def _is_utf8(text: str) -> bool:
@@ -310,6 +393,25 @@ def _are_words(value: Any) -> bool:
 
 def _is_call(value: Any) -> bool:
     return _is_bytes(value) and len(value) == CHAIN_LINK_BYTES
+
+
+def _are_numbers(value: Any) -> bool:
+    # Larger ones than NUMBER_MAX cannot be packed.
+    if type(value) is not list or not value:
+        return False
+    return _INTEGERS.issuperset(map(type, value)) and min(value) >= 0
+
+
+def _are_ids(value: Any) -> bool:
+    if type(value) is not list or not _BYTES.issuperset(map(type, value)):
+        return False
+    return _ID_LENGTHS.issuperset(map(len, value))
+
+
+def _are_values(value: Any) -> bool:
+    if type(value) is not list:
+        return False
+    return NUMERIC.issuperset(map(type, value)) or all(map(is_plain, value))
 
 
 def _is_head(value: Any) -> bool:

@@ -21,7 +21,16 @@ from zmq.utils import z85
 
 from vista.errors import PeerAddressError
 from vista.peering.curve import public_key_of
-from vista.peering.sockets.reading import MORE, NOBLOCK, Monitor, Reader, Site, endpoint, is_address
+from vista.peering.sockets.reading import (
+    MORE,
+    NOBLOCK,
+    Monitor,
+    Reader,
+    Site,
+    endpoint,
+    is_address,
+    peer_words,
+)
 from vista.peering.sockets.sending import CLOSING, Sender
 from vista.peering.transport import Channel, Part
 from vista.peering.urls import PeerUrl
@@ -42,7 +51,7 @@ class _Accepted(Sender):
         self.descriptor = descriptor
         self.user = listener.user_of(first)
         self.key = bytes.fromhex(self.user) if self.user else None
-        self.words = f"{first.get('Peer-Address')} at {listener.words}"
+        self.words = f"{peer_words(str(first.get('Peer-Address')))} at {listener.words}"
         self.ending: str | None = None
 
     def send(self, parts: Sequence[Part]) -> bool:
@@ -107,7 +116,6 @@ class Listener:
         self.domain = f"listener-{next(site.numbers)}".encode("ascii")
         router.router_mandatory = True
         router.backlog = 1024
-        router.ipv6 = ":" in url.host
         if secret_key is not None and self._is_secured:
             router.curve_server = True
             router.curve_secretkey = z85.encode(secret_key)
@@ -282,14 +290,19 @@ def _bind(router: zmq.Socket[bytes], url: PeerUrl) -> PeerUrl:
             with _claimed(Path(url.path)):
                 router.bind(words)
             return url
-        if url.host != "*" and not is_address(url.host):
-            found = socket.getaddrinfo(url.host, url.port, socket.AF_INET, socket.SOCK_STREAM)
-            router.bind(endpoint(replace(url, host=str(found[0][4][0]))))
-        else:
-            router.bind(words)
+        host = url.host if url.host == "*" or is_address(url.host) else _address_of(url)
+        # Every interface is that of both protocols, where the system has both.
+        router.ipv6 = host == "*" or ":" in host
+        router.bind(endpoint(replace(url, host=host)))
     except (OSError, zmq.ZMQError) as error:
         raise PeerAddressError(f"cannot listen at {words}: {error.strerror}") from None
     return replace(url, port=int(_last(router).rpartition(":")[2]))
+
+
+def _address_of(url: PeerUrl) -> str:
+    """Return the address of a host that is named, one of IPv4 if it has any."""
+    found = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+    return str(min(found, key=lambda one: one[0] != socket.AF_INET)[4][0])
 
 
 def _last(router: zmq.Socket[bytes]) -> str:

@@ -10,7 +10,7 @@ import zmq
 from vista.errors import LocalProtocolError
 from vista.peering.sockets.connector import Connector
 from vista.peering.sockets.listener import Listener
-from vista.peering.sockets.reading import Reader, Site, SocketBounds, endpoint, ignore
+from vista.peering.sockets.reading import Reader, Site, SocketBounds, endpoint, ignore, peer_words
 from vista.peering.transport import Channel
 from vista.peering.urls import PeerUrl
 
@@ -95,7 +95,7 @@ class _Admission:
         try:
             admits = self.admits.get(domain)
             if admits is not None and mechanism == b"CURVE" and len(credentials) == 1:
-                if admits(credentials[0], where.decode("ascii")):
+                if admits(credentials[0], peer_words(where.decode("ascii"))):
                     status, user = b"200", credentials[0].hex().encode("ascii")
         finally:
             # An error of the owner's refuses the peer.

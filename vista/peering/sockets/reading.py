@@ -103,6 +103,11 @@ class Site:
         ]
 
 
+def peer_words(address: str) -> str:
+    """Return a peer's address for people: that of IPv4 where it came to a socket for both."""
+    return address.removeprefix("::ffff:")
+
+
 def is_address(host: str) -> bool:
     """Whether a host is an IP address, for which nobody needs to be asked."""
     try:
