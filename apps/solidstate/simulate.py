@@ -16,7 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 from apps.solidstate.simulator.checks import Violation
-from apps.solidstate.simulator.plan import FAULTS, STRATEGIES
+from apps.solidstate.simulator.plan import FAULTS, MODES, STRATEGIES
 from apps.solidstate.simulator.running import run_seed, run_twice
 
 CHUNK = 50
@@ -35,6 +35,7 @@ class Work:
     faults: tuple[str, ...]
     strategies: tuple[str, ...]
     replicas: int
+    mode: str
     twice: bool
 
 
@@ -57,7 +58,7 @@ def work(task: Work) -> Done:
     for seed in range(task.first, task.first + task.seeds):
         run = run_twice if task.twice else run_seed
         try:
-            outcome = run(seed, task.faults, task.strategies, task.replicas)
+            outcome = run(seed, task.faults, task.strategies, task.replicas, task.mode)
         except Violation:
             failures[seed] = traceback.format_exc()
         else:
@@ -79,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.faults,
             options.strategies,
             options.replicas,
+            options.mode,
             options.twice,
         )
         for first in range(options.first, options.first + options.seeds, CHUNK)
@@ -107,7 +109,7 @@ def _run(tasks: list[Work], processes: int) -> int:
 
 def _trace(options: argparse.Namespace) -> int:
     for seed in range(options.first, options.first + options.seeds):
-        run_seed(seed, options.faults, options.strategies, options.replicas, print)
+        run_seed(seed, options.faults, options.strategies, options.replicas, options.mode, print)
     return 0
 
 
@@ -127,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--replicas", type=int, default=0, metavar="N", help="4, 7, 10... (what the seed draws)"
+    )
+    parser.add_argument(
+        "--mode", choices=MODES, default=MODES[0], help="what may be wrong with replicas"
     )
     parser.add_argument("--processes", type=int, default=1, metavar="N", help="side by side (1)")
     parser.add_argument("--twice", action="store_true", help="run each two times and compare")

@@ -39,8 +39,9 @@ class Flaw:
     change: str
     strategies: tuple[str, ...] = STRATEGIES
     faults: tuple[str, ...] = FAULTS
-    seeds: int = 200
+    seeds: int = 600
     hint: int = 0
+    mode: str = "byzantine"
 
     @property
     def path(self) -> Path:
@@ -52,24 +53,28 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw(
         "certificate-one-short",
         "quorums",
-        "return 2 * self.faults + 1",
-        "return 2 * self.faults",
-        hint=7,
+        "return (self.replicas + liars) // 2 + 1",
+        "return (self.replicas + liars) // 2",
     ),
-    Flaw("weak-one-short", "quorums", "return self.faults + 1", "return self.faults", hint=30),
+    Flaw(
+        "weak-one-short",
+        "quorums",
+        "else self.faults + 1",
+        "else self.faults",
+        hint=84,
+    ),
     Flaw(
         "prepares-one-short",
         "quorums",
-        "return self.certificate - 1",
-        "return self.certificate - 2",
-        hint=105,
+        "else self.certificate - 1",
+        "else self.certificate - 2",
+        hint=113,
     ),
     Flaw(
         "request-signature-unchecked",
         "proofs",
         "            and self.signed(request.client, request)\n",
         "",
-        hint=15,
     ),
     Flaw(
         "batch-requests-unchecked",
@@ -77,7 +82,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and all(self.request(request) for request in requests)\n",
         "",
         ("inventing", "corrupting"),
-        hint=11,
+        hint=12,
     ),
     Flaw(
         "prepare-signature-unchecked",
@@ -85,7 +90,7 @@ FLAWS: tuple[Flaw, ...] = (
         "return backup and not primary and self.signed(record.replica, record)",
         "return backup and not primary",
         ("equivocating",),
-        hint=8,
+        hint=168,
     ),
     Flaw(
         "new-view-not-computed-again",
@@ -93,7 +98,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and self._follows(record)\n",
         "",
         ("forging",),
-        hint=38,
+        hint=158,
     ),
     Flaw(
         "new-view-proof-unchecked",
@@ -101,17 +106,17 @@ FLAWS: tuple[Flaw, ...] = (
         "            and all(self.view_change(vote) for vote in record.view_changes)\n",
         "",
         ("forging",),
-        hint=27,
+        hint=9,
     ),
     Flaw(
         "new-view-quorum-unchecked",
         "proofs",
         "            and len(signers) == len(record.view_changes)\n"
-        "            and len(signers) >= self._quorums.certificate\n"
+        "            and len(signers) >= self.epoch.quorums.certificate\n"
         "            and all(vote.view",
         "            and all(vote.view",
         ("forging",),
-        hint=46,
+        hint=104,
     ),
     Flaw(
         "certificates-unchecked",
@@ -119,7 +124,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and all(self.prepared(proof) for proof in record.prepared)\n",
         "",
         ("forging",),
-        hint=51,
+        hint=69,
     ),
     Flaw(
         "stable-proof-unchecked",
@@ -127,7 +132,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and self.stable(record.stable)\n",
         "",
         ("forging",),
-        hint=25,
+        hint=28,
     ),
     Flaw(
         "stable-message-unchecked",
@@ -135,6 +140,7 @@ FLAWS: tuple[Flaw, ...] = (
         " and self._replica.proofs.stable(stable):",
         ":",
         ("forging",),
+        hint=1,
     ),
     Flaw(
         "new-view-forgets-certificates",
@@ -155,22 +161,28 @@ FLAWS: tuple[Flaw, ...] = (
         "ordering",
         '        replica.append("prepared", entry.prepared.row)\n',
         "",
-        hint=8,
+        hint=6,
     ),
     Flaw(
         "pre-prepare-not-on-disk",
         "ordering",
         '        self._replica.append("accepted", order.row, batch.row)\n',
         "",
-        hint=1,
+        hint=6,
     ),
-    Flaw("view-not-on-disk", "views", '        replica.append("view", view)\n', "", hint=1),
+    Flaw(
+        "view-not-on-disk",
+        "views",
+        '        replica.append("view", view)\n',
+        "",
+        hint=10,
+    ),
     Flaw(
         "new-view-not-on-disk",
         "views",
         '        replica.append("new-view", new_view.row)\n',
         "",
-        hint=32,
+        hint=92,
     ),
     Flaw(
         "checkpoint-not-on-disk",
@@ -191,7 +203,7 @@ FLAWS: tuple[Flaw, ...] = (
         "executing",
         "        if request.timestamp > last.timestamp:\n            random",
         "        if True:\n            random",
-        hint=3,
+        hint=4,
     ),
     Flaw(
         "cached-reply-forgotten",
@@ -206,6 +218,7 @@ FLAWS: tuple[Flaw, ...] = (
         " or not replica.proofs.pre_prepare(order):",
         ":",
         ("equivocating", "lying", "replaying"),
+        hint=15,
     ),
     Flaw(
         "second-pre-prepare-accepted",
@@ -213,13 +226,14 @@ FLAWS: tuple[Flaw, ...] = (
         "        if entry.pre_prepare is not None:\n            if entry",
         "        if False:\n            if entry",
         ("equivocating", "lying", "replaying"),
+        hint=15,
     ),
     Flaw(
         "watermark-ignored",
         "log",
         "return self.low < sequence <= self.high",
         "return self.low < sequence",
-        hint=1,
+        hint=2,
     ),
     Flaw(
         "log-never-cut",
@@ -233,14 +247,14 @@ FLAWS: tuple[Flaw, ...] = (
         "checkpoints",
         "            replica.transfer.repair()\n",
         "            pass\n",
-        hint=18,
+        hint=6,
     ),
     Flaw(
         "primary-never-suspected",
         "views",
         '            self._change(self.view + 1, "suspect", "the primary is late")\n',
         "            self._late = math.inf\n",
-        hint=6,
+        hint=76,
     ),
     Flaw(
         "joined-for-one",
@@ -249,6 +263,7 @@ FLAWS: tuple[Flaw, ...] = (
         "if higher:",
         ("storming",),
         ("byzantine",),
+        hint=6,
     ),
     Flaw(
         "commits-of-one-digest-not-asked",
@@ -256,7 +271,7 @@ FLAWS: tuple[Flaw, ...] = (
         "if list(entry.commits.values()).count(digest) >= self._replica.quorums.certificate:",
         "if len(entry.commits) >= self._replica.quorums.certificate:",
         ("lying", "equivocating"),
-        hint=7,
+        hint=12,
     ),
     Flaw(
         "decided-by-one",
@@ -267,25 +282,32 @@ FLAWS: tuple[Flaw, ...] = (
     ),
     Flaw(
         "blobs-unchecked",
-        "transfer",
-        "            digest = digest_of(blob)\n            if digest in self._asked:",
-        "            digest = next(iter(self._asked), b'')\n            if digest in self._asked:",
+        "tree",
+        "        digest = digest_of(blob)\n        heights",
+        "        digest = next(iter(self._wanted), b'')\n        heights",
         ("corrupting",),
         hint=5,
     ),
     Flaw(
+        "damaged-for-ever",
+        "rejoining",
+        "        if self._is_far_enough():\n",
+        "        if False:\n",
+        ("rotten",),
+        ("byzantine", "crashes", "network"),
+    ),
+    Flaw(
         "reads-by-f-plus-1",
         "configuration",
-        "return self.quorums.certificate if self.fast_reads else self.quorums.weak",
-        "return self.quorums.weak",
-        seeds=600,
+        "return quorums.certificate if self.fast_reads else quorums.weak",
+        "return quorums.weak",
         faults=("network",),
-        hint=66,
+        hint=160,
     ),
     Flaw(
         "reply-by-one",
         "client",
-        "if reply.result is not None and len(same) >= quorum:",
+        "if reply.result is not None and (firm >= quorum or certain):",
         "if reply.result is not None:",
         ("corrupting",),
     ),
@@ -294,7 +316,7 @@ FLAWS: tuple[Flaw, ...] = (
         "ordering",
         "if order.view == views.view and views.active:",
         "if order.view == views.view:",
-        hint=197,
+        hint=273,
     ),
     Flaw(
         "old-votes-count-in-a-new-view",
@@ -309,14 +331,14 @@ FLAWS: tuple[Flaw, ...] = (
         "resending",
         "        self._answered[sender] = replica.now\n",
         "        return\n",
-        hint=14,
+        hint=1,
     ),
     Flaw(
         "laggards-not-told",
         "resending",
         "        self._resend_decided(sender, status)\n",
         "",
-        hint=20,
+        hint=17,
     ),
     Flaw(
         "sequence-gap-after-view-change",
@@ -324,6 +346,227 @@ FLAWS: tuple[Flaw, ...] = (
         "self.next_sequence = max(low, *(order.sequence for order in orders), 0) + 1",
         "self.next_sequence = max(low, *(order.sequence for order in orders), 0) + 2",
         hint=1,
+    ),
+    Flaw(
+        "checkpoints-of-strangers-count",
+        "proofs",
+        "            record.replica in self.epoch\n            and record.epoch",
+        "            record.epoch",
+        ("forging",),
+        hint=20,
+    ),
+    Flaw(
+        "prepares-of-strangers-count",
+        "proofs",
+        "backup = record.replica in self.epoch and self.epoch.has_view(record.view)",
+        "backup = self.epoch.has_view(record.view)",
+        ("forging",),
+        seeds=1500,
+        hint=463,
+    ),
+    Flaw(
+        "view-changes-of-strangers-count",
+        "proofs",
+        "record.replica in self.epoch\n            and self.epoch.has_view(record.view)\n",
+        "self.epoch.has_view(record.view)\n",
+        ("forging",),
+        seeds=3000,
+        hint=2314,
+    ),
+    Flaw(
+        "executed-beyond-the-epoch",
+        "executing",
+        "while not replica.transfer.repairing and not replica.epochs.over:",
+        "while not replica.transfer.repairing:",
+        hint=15,
+    ),
+    Flaw(
+        "void-batches-count",
+        "log",
+        "        self.low = low\n        self._entries.clear()\n        self._batches.clear()\n",
+        "        self.truncate(low)\n",
+        hint=10,
+    ),
+    Flaw(
+        "handover-unproven",
+        "epochs",
+        " and replica.proofs.handover(handover):",
+        ":",
+        ("forging",),
+        hint=1,
+    ),
+    Flaw(
+        "handover-names-any-membership",
+        "proofs",
+        "            and self._certificate(stable, membership.digest)\n",
+        "            and self._certificate(stable, stable.proof[0].successor)\n",
+        ("forging",),
+        hint=1,
+    ),
+    Flaw(
+        "anybody-reconfigures",
+        "executing",
+        "if request.client in self._replica.config.administrators:",
+        'if b"reconfigure" in request.operation:',
+        faults=("clients", "epochs"),
+        hint=6,
+    ),
+    Flaw(
+        "membership-not-in-the-state",
+        "executing",
+        "        self.membership = read_membership(row)\n",
+        "",
+        hint=1,
+    ),
+    Flaw(
+        "handover-not-on-disk",
+        "epochs",
+        '        replica.append("handover", handover.row)\n',
+        "",
+        hint=28,
+    ),
+    Flaw(
+        "handover-not-in-the-compacted-log",
+        "epochs",
+        'return [["handover", handover.row] for handover in self.handovers]',
+        "return []",
+        hint=11,
+    ),
+    Flaw(
+        "no-checkpoint-where-the-epoch-ends",
+        "executing",
+        "        if regular or self.membership.start == self.executed:\n",
+        "        if regular:\n",
+        hint=1,
+    ),
+    Flaw(
+        "who-was-away-is-not-told",
+        "resending",
+        "            replica.epochs.tell(sender, epoch_of(status.view))\n",
+        "",
+        hint=1,
+    ),
+    Flaw(
+        "clients-follow-no-handovers",
+        "client",
+        "            if self._proofs.handover(handover):\n",
+        "            if False:\n",
+        hint=1,
+    ),
+    Flaw(
+        "who-left-votes",
+        "replica",
+        "return not self.abstains and self.me in self.proofs.epoch",
+        "return not self.abstains",
+        hint=273,
+    ),
+    Flaw(
+        "keys-of-new-members-not-learnt",
+        "proofs",
+        "            if member.key:\n",
+        "            if False:\n",
+        hint=10,
+    ),
+    Flaw(
+        "views-of-other-epochs-count",
+        "membership",
+        "return epoch_of(view) == self.number",
+        "return True",
+        hint=1,
+    ),
+    Flaw(
+        "state-fetched-from-members-only",
+        "epochs",
+        "        if self.handovers and replica.checkpoints.proven == replica.proofs.base:\n",
+        "        if False:\n",
+        hint=20,
+    ),
+    Flaw(
+        "reads-in-an-epoch-without-its-state",
+        "epochs",
+        "max(replica.state.readable_from, replica.epoch.start)",
+        "replica.state.readable_from",
+        faults=("network", "epochs"),
+        hint=230,
+    ),
+    Flaw(
+        "rolled-back-to-nothing-but-itself",
+        "executing",
+        "        self.restore(trees[max(trees)].pages if trees else self._first)\n",
+        "        self._ahead, self._before = None, {}\n",
+        hint=24,
+    ),
+    Flaw(
+        "crash-majority-one-short",
+        "quorums",
+        "return (self.replicas + liars) // 2 + 1",
+        "return (self.replicas + liars) // 2",
+        mode="crash",
+        hint=1,
+    ),
+    Flaw(
+        "crash-asks-for-prepares",
+        "quorums",
+        "return 0 if self.crash_only else",
+        "return",
+        mode="crash",
+    ),
+    Flaw(
+        "crash-primary-without-a-vote",
+        "ordering",
+        "(Proposal(entry.pre_prepare, batch))\n        self.advance(entry)\n",
+        "(Proposal(entry.pre_prepare, batch))\n",
+        mode="crash",
+        hint=2,
+    ),
+    Flaw(
+        "crash-reads-by-one",
+        "configuration",
+        "return quorums.certificate if self.fast_reads else quorums.weak",
+        "return quorums.weak",
+        faults=("network",),
+        mode="crash",
+        hint=1,
+    ),
+    Flaw(
+        "crash-view-not-on-disk",
+        "views",
+        '        replica.append("view", view)\n',
+        "",
+        mode="crash",
+        hint=2,
+    ),
+    Flaw(
+        "crash-vote-not-on-disk",
+        "ordering",
+        '        replica.append("prepared", entry.prepared.row)\n',
+        "",
+        mode="crash",
+        hint=31,
+    ),
+    Flaw(
+        "crash-view-change-without-votes",
+        "views",
+        "if entry.prepared is not None and entry.sequence > proven.sequence",
+        "if False and entry.prepared is not None and entry.sequence > proven.sequence",
+        mode="crash",
+    ),
+    Flaw(
+        "crash-lowest-view-wins",
+        "proofs",
+        "known is None or order.view > known.view",
+        "known is None or order.view < known.view",
+        seeds=3000,
+        mode="crash",
+        hint=274,
+    ),
+    Flaw(
+        "crash-checkpoint-not-on-disk",
+        "checkpoints",
+        "        self._replica.emit(Store(blobs))\n",
+        "",
+        mode="crash",
+        hint=9,
     ),
 )
 """Every flaw; each is found by `tests.solidstate.test_flaws`."""
@@ -371,7 +614,7 @@ def first_seed_that_finds(flaw: Flaw) -> int | None:
     with flawed(flaw) as running:
         for seed in (flaw.hint, *range(flaw.seeds)):
             try:
-                running.run_seed(seed, flaw.faults, flaw.strategies)
+                running.run_seed(seed, flaw.faults, flaw.strategies, mode=flaw.mode)
             except Exception:
                 return seed
     return None

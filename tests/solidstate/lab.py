@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 from apps.solidstate.pbft.authentication import Principal
-from apps.solidstate.pbft.canonical import pack
+from apps.solidstate.pbft.canonical import pack, unpack
 from apps.solidstate.pbft.client import Client
 from apps.solidstate.pbft.configuration import Config
 from apps.solidstate.pbft.durable import Recovered, frames, read_frames
@@ -18,18 +18,23 @@ from apps.solidstate.pbft.effects import (
     Broadcast,
     Compact,
     Effect,
+    Entered,
     Executed,
     Report,
     Send,
     Store,
 )
 from apps.solidstate.pbft.events import Ask, Event, Received, Tick
+from apps.solidstate.pbft.membership import read_membership, reconfiguration
 from apps.solidstate.pbft.messages import Batch, Message, PrePrepare, Proposal, Request
 from apps.solidstate.pbft.replica import Replica
 from apps.solidstate.pbft.store import KeyValueStore
 from apps.solidstate.simulator.keys import Authority
 
 CLIENTS = ("ann", "bob")
+
+ROOT = "root"
+"""The administrator."""
 
 
 class Lab:
@@ -40,31 +45,41 @@ class Lab:
 
     def __init__(self, **settings: Any) -> None:
         self.config = Config(
-            clients=frozenset(CLIENTS), checkpoint_batches=4, window_batches=8, **settings
+            clients=frozenset(CLIENTS),
+            administrators=frozenset({ROOT}),
+            checkpoint_batches=4,
+            window_batches=8,
+            **settings,
         )
+        self.membership = self.config.epoch.membership
         self.now = 1000.0
         self.authority = Authority(Random(1))
         self.drops: Callable[[Principal, Principal, Message], bool] = lambda *_: False
         self.effects: dict[Principal, list[Effect]] = {}
-        self.answers: dict[str, list[bytes]] = {name: [] for name in CLIENTS}
+        self.answers: dict[str, list[bytes]] = {name: [] for name in (*CLIENTS, ROOT)}
         self.queue: list[tuple[Principal, Principal, Message]] = []
-        self.logs: dict[int, list[bytes]] = {number: [] for number in range(4)}
-        self.blobs: dict[int, dict[bytes, bytes]] = {number: {} for number in range(4)}
+        self.logs: dict[int, list[bytes]] = {}
+        self.blobs: dict[int, dict[bytes, bytes]] = {}
+        self.members: dict[int, tuple[int, ...]] = {}
         self.stores: dict[int, KeyValueStore] = {}
         self.replicas: dict[int, Replica] = {}
-        for number in range(4):
+        for number in range(self.config.replicas):
             self.start(number, None)
         self.clients = {
             name: Client(self.of(None), name, Random(2), self.authority.keyring(name))
-            for name in CLIENTS
+            for name in (*CLIENTS, ROOT)
         }
 
     def of(self, number: int | None) -> Config:
         """Return the configuration of one member."""
-        return replace(self.config, replica=number)
+        joining = number is not None and number not in self.config.epoch
+        return replace(self.config, replica=number, joining=joining)
 
     def start(self, number: int, recovered: Recovered | None) -> None:
         """Start a replica."""
+        self.logs.setdefault(number, [])
+        self.blobs.setdefault(number, {})
+        self.members[number] = self.config.epoch.numbers
         self.stores[number] = KeyValueStore(4)
         self.replicas[number] = Replica(
             self.of(number),
@@ -96,7 +111,12 @@ class Lab:
         if isinstance(effect, Send):
             self.queue.append((member, effect.to, effect.message))
         elif isinstance(effect, Broadcast):
-            self.queue += [(member, to, effect.message) for to in range(4) if to != member]
+            assert isinstance(member, int)
+            others = [to for to in self.members[member] if to != member]
+            self.queue += [(member, to, effect.message) for to in others]
+        elif isinstance(effect, Entered):
+            assert isinstance(member, int)
+            self.members[member] = tuple(one.number for one in effect.membership.members)
         elif isinstance(effect, Answer):
             assert isinstance(member, str)
             self.answers[member].append(effect.result)
@@ -142,13 +162,33 @@ class Lab:
         self.queue.clear()
         return effects
 
+    def join(self, *numbers: int) -> None:
+        """Start replicas that are to be added."""
+        for number in numbers:
+            self.authority.recruit(number, Random(number))
+            self.start(number, None)
+            self.handle(number, Tick())
+
+    def reconfigure(self, add: Sequence[int] = (), remove: Sequence[int] = ()) -> None:
+        """Have the administrator change the group, and deliver what comes of it."""
+        keys = {number: self.authority.key(number) for number in add}
+        operation = reconfiguration(self.membership, keys, remove)
+        self.handle(ROOT, Ask(operation))
+        self.run()
+        if self.answers[ROOT]:
+            self.membership = read_membership(unpack(self.answers[ROOT][-1])[-1])
+
+    def epochs(self) -> dict[int, int]:
+        """Return the epoch each replica is in."""
+        return {number: replica.epoch.number for number, replica in self.replicas.items()}
+
     def executed(self) -> list[int]:
         """Return how far each replica has executed."""
-        return [self.replicas[number].state.executed for number in range(4)]
+        return [replica.state.executed for replica in self.replicas.values()]
 
     def views(self) -> list[int]:
         """Return the view of each replica."""
-        return [self.replicas[number].views.view for number in range(4)]
+        return [replica.views.view for replica in self.replicas.values()]
 
     def reports(self, number: int) -> list[str]:
         """Return the kinds of what a replica reported."""

@@ -133,7 +133,8 @@ def test_false_blobs_are_not_taken(lab: Lab) -> None:
     lab.now += 1.0
     lab.pass_time(0.5)
     lab.tell(3, 0, Blobs(proven.root, (b"false", b"blobs")))
-    assert lab.replicas[3].transfer._blobs.keys().isdisjoint({b"false", b"blobs"})
+    part = lab.replicas[3].transfer._part
+    assert part is not None and set(part.blobs.values()).isdisjoint({b"false", b"blobs"})
     assert lab.replicas[3].state.executed == 0
 
 

@@ -185,3 +185,14 @@ def test_a_lying_replier_is_worked_round(liar: int) -> None:
         lab.ask("ann", "put", f"key{number}", b"1")
         lab.pass_time(1.5)
     assert len(lab.answers["ann"]) == 8
+
+
+def test_a_primary_that_crashes_costs_two_timeouts_at_most() -> None:
+    lab = Lab()
+    lab.ask("ann", "put", "a", b"1")
+    lab.drops = lambda sender, to, message: 0 in (sender, to)
+    lab.ask("ann", "put", "a", b"2")
+    assert len(lab.answers["ann"]) == 1
+    lab.pass_time(2 * lab.config.view_seconds)
+    assert [unpack(one) for one in lab.answers["ann"]] == [["ok", None], ["ok", b"1"]]
+    assert lab.views()[1:] == [1] * 3

@@ -8,8 +8,13 @@ from apps.solidstate.pbft.configuration import Config
 from vista import BadValueError
 
 BAD: dict[str, tuple[dict[str, object], str]] = {
-    "replicas": ({"replicas": 5}, r"takes 3f \+ 1"),
-    "replica": ({"replica": 4}, r"replica 4 is none of 0 to 3"),
+    "replicas": ({"replicas": 3}, r"takes 3f \+ 1, so 4 or more"),
+    "replica": ({"replica": 4}, r"replica 4 is none of 0, 1, 2, 3; one that is"),
+    "joining": ({"joining": True}, r"replica 0 is a member: it cannot be joining"),
+    "administrator": (
+        {"clients": frozenset({"ann"}), "administrators": frozenset({"ann"})},
+        r"ann: a client or an administrator, not both",
+    ),
     "zero": ({"batch_requests_max": 0}, r"batch_requests_max is 0; it has to be above 0"),
     "endless": ({"view_seconds": float("inf")}, r"view_seconds is inf"),
     "window": ({"window_batches": 200}, r"window_batches is 200"),

@@ -17,6 +17,12 @@ from apps.solidstate.pbft.messages import (
     Decided,
     FetchBatches,
     FetchBlobs,
+    FetchHandovers,
+    FetchStanding,
+    Handover,
+    Handovers,
+    Member,
+    Membership,
     Message,
     NewView,
     Prepare,
@@ -26,6 +32,7 @@ from apps.solidstate.pbft.messages import (
     Reply,
     Request,
     Stable,
+    Standing,
     Status,
     ViewChange,
 )
@@ -46,8 +53,13 @@ BATCHES = st.builds(Batch, NUMBERS, st.binary(max_size=20), several(REQUESTS))
 ORDERS = st.builds(PrePrepare, NUMBERS, NUMBERS, DIGESTS, SIGNATURES)
 PREPARES = st.builds(Prepare, NUMBERS, NUMBERS, DIGESTS, NUMBERS, SIGNATURES)
 PREPARED = st.builds(Prepared, ORDERS, several(PREPARES))
-CHECKPOINTS = st.builds(Checkpoint, NUMBERS, DIGESTS, NUMBERS, SIGNATURES)
+CHECKPOINTS = st.builds(
+    Checkpoint, NUMBERS, DIGESTS, NUMBERS, NUMBERS, st.just(b"") | DIGESTS, SIGNATURES
+)
 STABLE = st.builds(Stable, NUMBERS, DIGESTS, several(CHECKPOINTS))
+MEMBERS = st.builds(Member, NUMBERS, st.binary(max_size=32))
+MEMBERSHIPS = st.builds(Membership, NUMBERS, NUMBERS, NUMBERS, several(MEMBERS))
+HANDOVERS = st.builds(Handover, MEMBERSHIPS, STABLE)
 VOTES = st.builds(ViewChange, NUMBERS, STABLE, several(PREPARED), NUMBERS, SIGNATURES)
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
     REQUESTS,
@@ -59,16 +71,30 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     PREPARED,
     CHECKPOINTS,
     STABLE,
+    MEMBERS,
+    MEMBERSHIPS,
+    HANDOVERS,
+    st.builds(Handovers, several(HANDOVERS)),
+    st.builds(FetchHandovers, NUMBERS),
     VOTES,
     st.builds(NewView, NUMBERS, several(VOTES), several(ORDERS), SIGNATURES),
     st.builds(
-        Reply, NUMBERS, st.text(max_size=9), NUMBERS, st.booleans(), DIGESTS, st.none() | SIGNATURES
+        Reply,
+        NUMBERS,
+        st.text(max_size=9),
+        NUMBERS,
+        st.booleans(),
+        DIGESTS,
+        st.none() | SIGNATURES,
+        st.booleans(),
     ),
-    st.builds(Status, NUMBERS, st.booleans(), NUMBERS, NUMBERS),
+    st.builds(Status, NUMBERS, st.booleans(), NUMBERS, NUMBERS, st.booleans()),
     st.builds(Decided, NUMBERS, DIGESTS),
     st.builds(FetchBatches, st.lists(DIGESTS, max_size=3).map(tuple)),
     st.builds(FetchBlobs, DIGESTS, st.lists(DIGESTS, max_size=3).map(tuple)),
     st.builds(Blobs, DIGESTS, st.lists(st.binary(max_size=9), max_size=3).map(tuple)),
+    st.builds(FetchStanding, DIGESTS),
+    st.builds(Standing, DIGESTS, NUMBERS, NUMBERS),
 )
 
 
@@ -163,3 +189,9 @@ def test_the_signature_is_not_signed_and_everything_else_is() -> None:
         Prepare(1, 2, b"x" * 32, 4),
     ]
     assert one.body not in {other.body for other in others}
+
+
+@given(MESSAGES)
+def test_the_row_that_is_kept_of_what_came_is_the_one_that_would_be_made(message: Message) -> None:
+    again = decode(encode(message))
+    assert again.row == message.row

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from apps.solidstate.pbft.authentication import Keyring, Principal
 from apps.solidstate.pbft.canonical import pack, unpack
 from apps.solidstate.pbft.effects import Append, Broadcast, Send
 from apps.solidstate.pbft.messages import (
@@ -218,3 +220,33 @@ def test_only_f_plus_1_words_of_a_decision_count(lab: Lab) -> None:
 def test_operations_that_are_none_have_results_as_well(lab: Lab) -> None:
     lab.ask("ann", "no such thing")
     assert [unpack(result) for result in lab.answers["ann"]] == [["bad", "no such operation"]]
+
+
+class CountingKeyring:
+    """A keyring that counts what it verifies."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self.verified = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._keyring, name)
+
+    def verify(self, principal: Principal, body: bytes, signature: bytes) -> bool:
+        self.verified += 1
+        return self._keyring.verify(principal, body, signature)
+
+
+def test_a_prepare_that_no_certificate_lacks_is_not_verified() -> None:
+    lab = Lab()
+    proposal = lab.proposal()
+    keyring = CountingKeyring(lab.replicas[1].keyring)
+    lab.replicas[1].proofs._keyring = keyring
+    lab.tell(1, 0, proposal)
+    before = keyring.verified
+    order = proposal.pre_prepare
+    for number in (2, 2, 3):
+        prepare = Prepare(order.view, order.sequence, order.batch, number)
+        lab.tell(1, number, lab.signed(number, prepare))
+    # Its own and the one of 2 are enough: the second of 2 and the one of 3 are not looked at.
+    assert keyring.verified == before + 1

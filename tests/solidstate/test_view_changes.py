@@ -286,13 +286,8 @@ def test_patience_comes_back_when_requests_are_executed_in_time(lab: Lab) -> Non
     assert lab.replicas[1].views._doublings == 0
 
 
-def test_patience_grows_with_how_long_requests_take(lab: Lab) -> None:
-    lab.replicas[1].requests.latency = 2.0
-    assert lab.replicas[1].views.patience == 16.0
-
-
 def test_patience_has_an_end(lab: Lab) -> None:
-    lab.replicas[1].requests.latency = 1000.0
+    lab.replicas[1].pace._latencies = dict.fromkeys((1, 2, 3), 1000.0)
     assert lab.replicas[1].views.patience == lab.config.view_seconds_max
 
 

@@ -33,6 +33,12 @@ class Keyring(Protocol):
     def verify(self, principal: Principal, body: bytes, signature: bytes) -> bool:
         """Tell whether ``signature`` is the principal's for ``body``; false for one unknown."""
 
+    def is_key(self, key: bytes) -> bool:
+        """Tell whether ``key`` is a public key; every member's keyring says the same."""
+
+    def learn(self, principal: Principal, key: bytes) -> None:
+        """Take up the public key of a replica that came into the group."""
+
 
 class Sealer:
     """Puts MACs on what goes to others and checks those on what comes: keyed BLAKE2b.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.canonical import pack
 from apps.solidstate.pbft.effects import Compact, Store
+from apps.solidstate.pbft.executing import membership_of
 from apps.solidstate.pbft.messages import Checkpoint, Stable
 from apps.solidstate.pbft.proofs import GENESIS
 from apps.solidstate.pbft.tree import Tree
@@ -53,7 +54,13 @@ class Checkpoints:
 
     def _vote(self, sequence: int) -> None:
         replica = self._replica
-        vote = replica.sign(Checkpoint(sequence, self.trees[sequence].root, replica.me))
+        if replica.me not in replica.epoch:
+            return
+        membership = membership_of(self.trees[sequence].pages)
+        successor = membership.digest if membership.epoch > replica.epoch.number else b""
+        root = self.trees[sequence].root
+        vote = Checkpoint(sequence, root, replica.me, replica.epoch.number, successor)
+        vote = replica.sign(vote)
         replica.broadcast(vote)
         self._count(vote)
 
@@ -70,11 +77,14 @@ class Checkpoints:
         # by a Stable that comes as the answer to a status.
         low = self.proven.sequence
         if low < vote.sequence <= low + 2 * replica.config.window_batches:
-            if vote.replica not in self.votes.get(vote.sequence, ()):
-                if replica.proofs.checkpoint(vote):
-                    self._count(vote)
+            known = replica.epochs.ends if vote.successor else self.votes.get(vote.sequence, {})
+            if vote.replica not in known and replica.proofs.checkpoint(vote):
+                self._count(vote)
 
     def _count(self, vote: Checkpoint) -> None:
+        if vote.successor:
+            self._replica.epochs.count(vote)
+            return
         votes = self.votes.setdefault(vote.sequence, {})
         votes.setdefault(vote.replica, vote)
         same = [votes[number] for number in sorted(votes) if votes[number].root == vote.root]
@@ -93,6 +103,11 @@ class Checkpoints:
             self._replica.log.truncate(stable.sequence)
             self.settle()
 
+    def enter_epoch(self) -> None:
+        """Start from the checkpoint an epoch begins with."""
+        self.proven = self._replica.proofs.base
+        self.votes = {}
+
     def _prove(self, stable: Stable) -> None:
         if stable.sequence <= self.proven.sequence:
             return
@@ -105,7 +120,8 @@ class Checkpoints:
     def settle(self) -> None:
         """Compare the state with the proven checkpoint; cut the log, repair, or catch up."""
         replica, proven = self._replica, self.proven
-        if replica.transfer.repairing:
+        # One that left the group keeps the state it left with, for those who came.
+        if replica.transfer.repairing or replica.epochs.retired:
             return
         if replica.state.executed < proven.sequence:
             replica.transfer.behind(at_once=replica.state.executed < replica.log.low)
@@ -135,9 +151,11 @@ class Checkpoints:
     def compact(self) -> None:
         """Have the log on disk replaced by what is still needed."""
         replica = self._replica
-        records: list[list[object]] = [["low", replica.log.low]]
-        if not replica.voting:
+        records: list[list[object]] = [*replica.epochs.records(), ["low", replica.log.low]]
+        if replica.abstains:
             records.append(["abstaining"])
+        elif replica.voting_from:
+            records.append(["rejoined", replica.voting_from])
         records.append(["stable", self.proven.row])
         records += [["checkpoint", number, self.trees[number].root] for number in self.trees]
         records += replica.views.records()

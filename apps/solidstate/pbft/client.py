@@ -17,7 +17,10 @@ from apps.solidstate.pbft.canonical import digest_of
 from apps.solidstate.pbft.configuration import Config
 from apps.solidstate.pbft.effects import Answer, Effect, Send
 from apps.solidstate.pbft.events import Ask, Event, Received
-from apps.solidstate.pbft.messages import Reply, Request
+from apps.solidstate.pbft.membership import epoch_of
+from apps.solidstate.pbft.messages import FetchHandovers, Handovers, Membership, Reply, Request
+from apps.solidstate.pbft.proofs import Proofs
+from apps.solidstate.pbft.unsigned import Unsigned
 from vista import LocalProtocolError
 
 
@@ -33,15 +36,17 @@ class Client:
         self._config = config
         self._name = name
         self._entropy = entropy
-        self._keyring = keyring
+        self._keyring = Unsigned() if config.crash_only else keyring
+        self._proofs = Proofs(config, self._keyring)
         self._deadline = math.inf
         self._timestamp = 0
-        self._view = 0
-        self._wait_limit = config.reply_quorum
+        self._view = config.epoch.first_view
+        self._faults_expected = 0
         self._wait = config.retransmit_seconds
         self._request: Request | None = None
         self._wanted: Ask | None = None
         self._replies: dict[int, Reply] = {}
+        self._asked: set[int] = set()
         self._patient = True
 
     @property
@@ -55,9 +60,22 @@ class Client:
         More than the group needs costs time and, with faulty replicas, waiting in vain: after the
         first retransmission the least number does. As ``raiseWaitLimit`` of ReplicaClientProxy.
         """
-        least, most = self._config.reply_quorum, self._config.replicas
-        self._wait_limit = min(max(faults + 1, least), most)
+        self._faults_expected = faults
         return self._wait_limit
+
+    @property
+    def membership(self) -> Membership:
+        """The group as this client knows it, for the next reconfiguration or start."""
+        return self._proofs.epoch.membership
+
+    @property
+    def _least(self) -> int:
+        return self._config.reply_quorum(self._proofs.epoch.quorums)
+
+    @property
+    def _wait_limit(self) -> int:
+        most = len(self._proofs.epoch.numbers)
+        return min(max(self._faults_expected + 1, self._least), most)
 
     def next_deadline(self) -> float:
         """Return the time at which the client wants a `Tick` at the latest."""
@@ -81,22 +99,23 @@ class Client:
 
     def _ask(self, operation: bytes, read_only: bool, now: float) -> list[Effect]:
         self._timestamp = max(self._timestamp + 1, int(now * 1_000_000))
-        replier = self._entropy.randrange(self._config.replicas)
+        replier = self._entropy.choice(self._proofs.epoch.numbers)
         request = Request(self._name, self._timestamp, operation, read_only, replier)
         self._request = replace(request, signature=self._keyring.sign(request.body))
         self._replies = {}
+        self._asked = set()
         self._patient = True
         self._wait = self._config.retransmit_seconds
         self._deadline = now + self._wait
         if self._is_fast(self._request):
             return self._to_all(self._request)
-        return [Send(self._config.quorums.primary(self._view), self._request)]
+        return [Send(self._proofs.epoch.primary(self._view), self._request)]
 
     def _is_fast(self, request: Request) -> bool:
         return request.read_only and self._config.fast_reads
 
     def _to_all(self, request: Request) -> list[Effect]:
-        return [Send(replica, request) for replica in range(self._config.replicas)]
+        return [Send(replica, request) for replica in self._proofs.epoch.numbers]
 
     def _again(self, now: float) -> list[Effect]:
         request, wanted = self._request, self._wanted
@@ -105,13 +124,23 @@ class Client:
             # Replicas that are apart give reads no equal answers: it is ordered instead.
             return self._ask(wanted.operation, False, now)
         self._patient = False
+        self._asked = set()
         self._wait = min(2 * self._wait, self._config.retransmit_seconds_max)
         self._deadline = now + self._wait
         return [*self._to_all(request), *self._settle()]
 
     def _receive(self, sender: Principal, reply: object) -> list[Effect]:
         request = self._request
+        if isinstance(reply, Handovers) and isinstance(sender, int):
+            return self._follow(sender, reply)
         if request is None or not isinstance(reply, Reply) or not isinstance(sender, int):
+            return []
+        epoch = self._proofs.epoch
+        if not epoch.has_view(reply.view):
+            # Who took over is proven by handovers. Only replies of one epoch count together.
+            later = epoch_of(reply.view) > epoch.number
+            return self._fetch_handovers(sender) if later else []
+        if sender not in epoch:
             return []
         if (reply.client, reply.timestamp) != (self._name, request.timestamp):
             return []
@@ -120,20 +149,48 @@ class Client:
         if reply.result is not None and digest_of(reply.result) != reply.result_digest:
             return []
         known = self._replies.get(sender)
-        if known is None or known.result is None or reply.result is not None:
+        if known is not None and known.result is not None and reply.result is None:
+            if known.result_digest == reply.result_digest:
+                reply = replace(reply, result=known.result)
+        if known is None or known.tentative or not reply.tentative:
             self._replies[sender] = reply
         return self._settle()
+
+    def _fetch_handovers(self, sender: int) -> list[Effect]:
+        """Ask once in each round for the handovers that lead to the group of the day."""
+        if sender in self._asked:
+            return []
+        self._asked.add(sender)
+        return [Send(sender, FetchHandovers(self._proofs.epoch.number))]
+
+    def _follow(self, sender: int, message: Handovers) -> list[Effect]:
+        """Follow the handovers to the group of the day, and ask it again."""
+        before = self._proofs.epoch
+        for handover in message.handovers:
+            if self._proofs.handover(handover):
+                self._proofs.follow(handover)
+        epoch = self._proofs.epoch
+        if epoch is before:
+            newest = max((handover.membership.epoch for handover in message.handovers), default=0)
+            return self._fetch_handovers(sender) if newest > epoch.number else []
+        self._view = epoch.first_view
+        self._replies = {}
+        self._asked = set()
+        return self._to_all(self._request) if self._request is not None else []
 
     def _settle(self) -> list[Effect]:
         """Believe the result that enough replicas gave, one of them in full."""
         request = self._request
         assert request is not None
-        quorum = self._wait_limit if self._patient else self._config.reply_quorum
+        quorum = self._wait_limit if self._patient else self._least
         for reply in self._replies.values():
             digest = reply.result_digest
             same = [other for other in self._replies.values() if other.result_digest == digest]
-            if reply.result is not None and len(same) >= quorum:
-                weak = self._config.quorums.weak
+            firm = sum(not other.tentative for other in same)
+            # 2f + 1 prepared it: so every later view will decide it (OSDI 1999, section 5.1).
+            certain = len(same) >= max(quorum, self._proofs.epoch.quorums.certificate)
+            if reply.result is not None and (firm >= quorum or certain):
+                weak = self._proofs.epoch.quorums.weak
                 self._view = sorted((other.view for other in same), reverse=True)[weak - 1]
                 self._request = None
                 self._deadline = math.inf

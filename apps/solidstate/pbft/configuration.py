@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 
+from apps.solidstate.pbft.membership import Epoch, founders
+from apps.solidstate.pbft.messages import Membership
 from apps.solidstate.pbft.quorums import Quorums
 from vista import BadValueError
 
@@ -19,10 +21,28 @@ class Config:
     """
 
     replicas: int = 4
-    """Replicas of the group: 3f + 1."""
+    """Replicas of the group when it is founded: 3f + 1, or 2f + 1 where they only crash."""
 
     replica: int | None = 0
     """The number of this replica."""
+
+    crash_only: bool = False
+    """Whether faulty replicas, and clients, do nothing worse than to stop. Then the phase of
+    prepares falls away, and with it all signatures: channels alone say who said what."""
+
+    membership: Membership | None = None
+    """The group as this member knows it when it starts for the first time; None for replicas 0 to
+    ``replicas`` - 1. From there it follows the handovers to the group of the day."""
+
+    joining: bool = False
+    """Whether this replica is to be added to the group: it follows until an administrator did."""
+
+    administrators: frozenset[str] = frozenset()
+    """Clients whose requests are reconfigurations, and never reach the service."""
+
+    handovers_max: int = 64
+    """Handovers of past epochs that are kept. Who was away for more reconfigurations has to be told
+    the group anew. A handover takes about 200 bytes for each member."""
 
     clients: frozenset[str] = frozenset()
     """The clients that may ask: what a replica keeps for each is bounded by their number."""
@@ -30,6 +50,11 @@ class Config:
     fast_reads: bool = False
     """Whether reads are answered without ordering. Then every request waits for 2f + 1 equal
     replies: with f + 1 a read could miss a write that was acknowledged before it."""
+
+    tentative: bool = False
+    """Whether batches are executed when they are prepared, one phase before they are decided. A
+    client believes 2f + 1 equal tentative replies; what was executed and is not decided is rolled
+    back when the view changes, which costs executing again what follows the last checkpoint."""
 
     checkpoint_batches: int = 128
     """Batches between two checkpoints: K. Each costs a digest of the pages that changed."""
@@ -65,6 +90,14 @@ class Config:
     """How long a replica may be primary while there are requests; then it is the next one's turn. A
     primary that is as slow as patience allows has no more than its share of the time."""
 
+    pace_seconds: float = 10.0
+    """How long the pace of a primary is measured before it is judged. One that falls short has at
+    least that long in each round of turns."""
+
+    pace_share: float = 0.5
+    """The part of the others' pace that a primary has to keep up with. A load that grows or falls
+    by less than half ends nobody's turn."""
+
     view_latency_factor: float = 8.0
     """A backup waits at least that many times as long as requests took of late: a system that is
     starved has slow requests, and a view change would only add to its work."""
@@ -88,6 +121,10 @@ class Config:
     blob_bytes_max: int = 1024 * 1024
     """Bytes of one page of the state."""
 
+    served_bytes_per_second: int = 64 * 1024 * 1024
+    """Bytes of states and batches that each other replica is sent in a second: about what catching
+    up takes; a faulty one that asks without end gets no more."""
+
     spare_batches_max: int = 16
     """Batches kept for one sequence number: the ones a replica prepared in former views."""
 
@@ -101,23 +138,21 @@ class Config:
     """The longest of these waits."""
 
     @cached_property
-    def quorums(self) -> Quorums:
-        """The quorums of the group."""
-        return Quorums(self.replicas)
+    def epoch(self) -> Epoch:
+        """The epoch this member starts in."""
+        return Epoch(self.membership or founders(self.replicas), self.crash_only)
 
-    @property
-    def others(self) -> tuple[int, ...]:
-        """The numbers of the other replicas."""
-        return tuple(number for number in range(self.replicas) if number != self.replica)
+    def reply_quorum(self, quorums: Quorums) -> int:
+        """Return how many equal replies make a result: f + 1, or 2f + 1 where reads are fast."""
+        return quorums.certificate if self.fast_reads else quorums.weak
 
-    @property
-    def reply_quorum(self) -> int:
-        """Equal replies that make a result: f + 1, or 2f + 1 where reads are fast."""
-        return self.quorums.certificate if self.fast_reads else self.quorums.weak
+    def may_ask(self, client: str) -> bool:
+        """Tell whether a client is one of the group, or one of its administrators."""
+        return client in self.clients or client in self.administrators
 
     def validate(self) -> None:
         """Raise `BadValueError` when a value, or how two of them relate, cannot work."""
-        Quorums(self.replicas)
+        self._validate_members()
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, int | float) and not isinstance(value, bool):
@@ -125,9 +160,22 @@ class Config:
                     raise BadValueError(f"{field.name} is {value}; it has to be above 0")
         self._validate_relations()
 
+    def _validate_members(self) -> None:
+        epoch = self.epoch
+        if self.replica is not None and (self.replica in epoch) == self.joining:
+            if self.joining:
+                raise BadValueError(f"replica {self.replica} is a member: it cannot be joining")
+            raise BadValueError(
+                f"replica {self.replica} is none of {', '.join(map(str, epoch.numbers))}; one that "
+                f"is to be added needs joining=True"
+            )
+        both = self.clients & self.administrators
+        if both:
+            raise BadValueError(
+                f"{', '.join(sorted(both))}: a client or an administrator, not both"
+            )
+
     def _validate_relations(self) -> None:
-        if self.replica is not None and not 0 <= self.replica < self.replicas:
-            raise BadValueError(f"replica {self.replica} is none of 0 to {self.replicas - 1}")
         if self.window_batches < 2 * self.checkpoint_batches:
             raise BadValueError(
                 f"window_batches is {self.window_batches}; with a checkpoint each "
@@ -144,6 +192,8 @@ class Config:
             raise BadValueError(
                 "view_turn_seconds is below twice view_seconds: views would not last"
             )
+        if self.pace_share > 1:
+            raise BadValueError("pace_share is above 1: no primary would keep its turn")
         if self.status_seconds > self.idle_status_seconds:
             raise BadValueError("status_seconds is above idle_status_seconds")
         if self.status_seconds > self.view_seconds:

@@ -13,6 +13,9 @@ from vista import BadValueError
 SIGNATURE_BYTES = 64
 """Bytes of a signature."""
 
+KEY_BYTES = 32
+"""Bytes of a public key."""
+
 
 class Ed25519Keyring:
     """A `Keyring` of Ed25519 keys (RFC 8032).
@@ -48,3 +51,11 @@ class Ed25519Keyring:
         except BadSignatureError:
             return False
         return True
+
+    def is_key(self, key: bytes) -> bool:
+        """Tell whether ``key`` has the length of a public key; others verify nothing."""
+        return len(key) == KEY_BYTES
+
+    def learn(self, principal: Principal, key: bytes) -> None:
+        """Take up the public key of a replica that came into the group."""
+        self._public[principal] = VerifyKey(key)

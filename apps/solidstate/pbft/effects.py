@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from apps.solidstate.pbft.authentication import Principal
-from apps.solidstate.pbft.messages import Batch, Message
+from apps.solidstate.pbft.messages import Batch, Membership, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """Send ``message`` to every other replica."""
+    """Send ``message`` to every other member of the group; see `Entered`."""
 
     message: Message
 
@@ -68,14 +68,26 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Entered:
+    """The group is another one from here on: a `Broadcast` goes to these members.
+
+    The first effect of a replica that starts in another epoch than its configuration says, too.
+    """
+
+    membership: Membership
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Something an operator should know: ``kind`` is one word, ``words`` say it.
 
     Kinds: view (a new view was entered), suspect (a view is left, as the primary is late or
-    caught), joined (as others left it), turn (as the primary had its turn), faulty (a member proved
-    to be faulty), diverged (the own state was wrong and is repaired), transfer (state was fetched),
-    damaged (what was on disk was not whole). ``member`` is the replica that is meant, if it is
-    another one.
+    caught), joined (as others left it), turn (as the primary had its turn), faulty (a member
+    proved to be faulty), diverged (the own state was wrong and is repaired), transfer (state
+    was fetched), damaged (what was on disk was not whole), rejoined (who was damaged votes
+    again), epoch (a reconfiguration took effect), retired (this replica is no member of the
+    group), rolled-back (a batch was executed that is not decided). ``member`` is the replica that
+    is meant, if it is another one.
     """
 
     kind: str
@@ -83,5 +95,5 @@ class Report:
     member: int | None = None
 
 
-Effect = Send | Broadcast | Append | Store | Compact | Executed | Answer | Report
+Effect = Send | Broadcast | Append | Store | Compact | Executed | Answer | Entered | Report
 """What ``handle`` returns."""

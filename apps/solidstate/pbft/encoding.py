@@ -19,6 +19,12 @@ from apps.solidstate.pbft.messages import (
     Decided,
     FetchBatches,
     FetchBlobs,
+    FetchHandovers,
+    FetchStanding,
+    Handover,
+    Handovers,
+    Member,
+    Membership,
     Message,
     NewView,
     Prepare,
@@ -28,6 +34,7 @@ from apps.solidstate.pbft.messages import (
     Reply,
     Request,
     Stable,
+    Standing,
     Status,
     ViewChange,
 )
@@ -40,6 +47,9 @@ NAME_CHARACTERS_MAX = 255
 
 SIGNATURE_BYTES_MAX = 256
 """Bytes of a signature of any kind."""
+
+KEY_BYTES_MAX = 256
+"""Bytes of a public key of any kind."""
 
 Check = Callable[[Any], Any]
 
@@ -94,6 +104,12 @@ def _signature(value: Any) -> bytes:
     raise MalformedMessage(f"a signature of up to {SIGNATURE_BYTES_MAX} bytes is expected")
 
 
+def _key(value: Any) -> bytes:
+    if type(value) is bytes and len(value) <= KEY_BYTES_MAX:
+        return value
+    raise MalformedMessage(f"a key of up to {KEY_BYTES_MAX} bytes is expected")
+
+
 def _optional_bytes(value: Any) -> bytes | None:
     return None if value is None else _bytes(value)
 
@@ -112,7 +128,10 @@ def _record(kind: type[Message]) -> Check:
         checks = _FIELDS[kind]
         if type(value) is not list or len(value) != len(checks):
             raise MalformedMessage(f"{kind.TAG} has {len(checks)} fields")
-        return kind(*[check(item) for check, item in zip(checks, value, strict=True)])
+        message = kind(*[check(item) for check, item in zip(checks, value)])  # noqa: B905
+        # Every value in it was checked to be of just its type, so packing it again is canonical.
+        message.__dict__["row"] = value
+        return message
 
     return read
 
@@ -125,15 +144,22 @@ _FIELDS: dict[type[Message], tuple[Check, ...]] = {
     Prepare: (_number, _number, _digest, _number, _signature),
     Commit: (_number, _number, _digest),
     Prepared: (_record(PrePrepare), _several(_record(Prepare))),
-    Checkpoint: (_number, _digest, _number, _signature),
+    Checkpoint: (_number, _digest, _number, _number, _digest, _signature),
     Stable: (_number, _digest, _several(_record(Checkpoint))),
+    Member: (_number, _key),
+    Membership: (_number, _number, _number, _several(_record(Member))),
+    Handover: (_record(Membership), _record(Stable)),
+    Handovers: (_several(_record(Handover)),),
+    FetchHandovers: (_number,),
     ViewChange: (_number, _record(Stable), _several(_record(Prepared)), _number, _signature),
     NewView: (_number, _several(_record(ViewChange)), _several(_record(PrePrepare)), _signature),
-    Reply: (_number, _name, _number, _flag, _digest, _optional_bytes),
-    Status: (_number, _flag, _number, _number),
+    Reply: (_number, _name, _number, _flag, _digest, _optional_bytes, _flag),
+    Status: (_number, _flag, _number, _number, _flag),
     Decided: (_number, _digest),
     FetchBatches: (_several(_digest),),
     FetchBlobs: (_digest, _several(_digest)),
     Blobs: (_digest, _several(_bytes)),
+    FetchStanding: (_digest,),
+    Standing: (_digest, _number, _number),
 }
 _BY_TAG = {kind.TAG: kind for kind in KINDS}

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 
 from apps.solidstate.pbft.canonical import digest_of, pack, unpack
 from apps.solidstate.pbft.effects import Executed
-from apps.solidstate.pbft.messages import Batch, Reply, Request
+from apps.solidstate.pbft.log import Entry
+from apps.solidstate.pbft.membership import read_membership, reconfigured
+from apps.solidstate.pbft.messages import Batch, Membership, Reply, Request
 from apps.solidstate.pbft.service import Context, Service
-from apps.solidstate.pbft.sessions import PAGES, Sessions
+from apps.solidstate.pbft.sessions import PAGES, Session, Sessions
+from vista import BadValueError
 
 if TYPE_CHECKING:
     from apps.solidstate.pbft.replica import Replica
+
+
+def membership_of(pages: Sequence[bytes]) -> Membership:
+    """Return the membership in the pages of a state: the one that goes on from there."""
+    return read_membership(unpack(pages[0])[3])
 
 
 class State:
@@ -21,6 +29,7 @@ class State:
     ``executed`` is the number of the last batch in it. ``readable_from`` is the number the state
     may have been at before this replica restarted or was repaired: reads that are not ordered wait
     until it is there again, since a write that was acknowledged counts on this replica.
+    ``membership`` is the group that orders what comes next.
     """
 
     def __init__(self, replica: Replica, service: Service) -> None:
@@ -29,15 +38,24 @@ class State:
         self.sessions = Sessions()
         self.executed = 0
         self.readable_from = 0
+        self.membership = replica.epoch.membership
         self._time = 0
+        # The batch above `executed` that is executed tentatively, and what its clients had before.
+        self._ahead: bytes | None = None
+        self._before: dict[str, Session] = {}
+        self._first = self.snapshot() if replica.config.tentative else []
 
     def execute_ready(self) -> None:
         """Execute every decided batch whose predecessors are executed and that is here."""
         replica = self._replica
-        while not replica.transfer.repairing:
+        while not replica.transfer.repairing and not replica.epochs.over:
             entry = replica.log.get(self.executed + 1)
             if entry is None or entry.decided is None:
+                self._execute_prepared(entry)
                 break
+            if self._ahead not in (None, entry.decided):
+                self._restore_decided()
+                continue
             batch = replica.log.batch(entry.sequence, entry.decided)
             if batch is None:
                 replica.ordering.fetch_soon()
@@ -46,28 +64,94 @@ class State:
 
     def _execute(self, batch: Batch) -> None:
         replica = self._replica
+        ahead = self._ahead is not None
+        self._ahead, self._before = None, {}
+        if not ahead:
+            self._carry_out(batch)
         self.executed += 1
         replica.emit(Executed(self.executed, batch))
         if batch.requests:
+            replica.views.served()
+            replica.pace.work(len(batch.requests))
+        for request in batch.requests:
+            replica.requests.executed(request)
+        replica.requests.watch()
+        regular = self.executed % replica.config.checkpoint_batches == 0
+        if regular or self.membership.start == self.executed:
+            replica.checkpoints.take()
+
+    def _carry_out(self, batch: Batch) -> None:
+        if batch.requests:
             # A faulty primary may propose any time up to the bound: it never goes back.
             self._time = max(self._time + 1, batch.time)
-            replica.views.served()
         for place, request in enumerate(batch.requests):
             self._execute_request(batch, place, request)
-        replica.requests.watch()
-        if self.executed % replica.config.checkpoint_batches == 0:
-            replica.checkpoints.take()
+
+    def _execute_prepared(self, entry: Entry | None) -> None:
+        """Execute one batch above the decided ones tentatively, if it is prepared in this view.
+
+        No reconfiguration is: nothing may rest on a group that is not decided.
+        """
+        replica = self._replica
+        if not replica.config.tentative or entry is None or self._ahead is not None:
+            return
+        prepared = entry.prepared if entry.committing and replica.views.active else None
+        if prepared is None:
+            return
+        batch = replica.log.batch(entry.sequence, prepared.pre_prepare.batch)
+        administrators = replica.config.administrators
+        if batch is None or any(one.client in administrators for one in batch.requests):
+            return
+        self._before = {one.client: self.sessions.last(one.client) for one in batch.requests}
+        self._ahead = batch.digest
+        self._carry_out(batch)
+
+    def settled(self, client: str) -> Session:
+        """Return what a client was answered last for good."""
+        return self._before.get(client) or self.sessions.last(client)
+
+    def roll_back(self) -> None:
+        """Undo what was executed tentatively, when the view is left in which it was prepared."""
+        if self._ahead is not None:
+            self._restore_decided()
+            self.execute_ready()
+
+    def _restore_decided(self) -> None:
+        # From the last checkpoint on: undoing single batches would take a copy before each one.
+        replica = self._replica
+        replica.report("rolled-back", f"batch {self.executed + 1} is executed and not decided")
+        # A client may have believed it, and it will be decided then: reads wait for it.
+        self.readable_from = max(self.readable_from, self.executed + 1)
+        trees = replica.checkpoints.trees
+        self.restore(trees[max(trees)].pages if trees else self._first)
 
     def _execute_request(self, batch: Batch, place: int, request: Request) -> None:
         last = self.sessions.last(request.client)
         if request.timestamp > last.timestamp:
             random = digest_of(pack([batch.digest, place]))
-            context = Context(request.client, self.executed, self._time, random)
-            result = self._service.execute(request.operation, context)
+            context = Context(request.client, self.executed + 1, self._time, random)
+            if request.client in self._replica.config.administrators:
+                result = self._reconfigure(request.operation)
+            else:
+                result = self._service.execute(request.operation, context)
             self.sessions.note(request.client, request.timestamp, result)
         if request.timestamp >= last.timestamp:
             self.answer(request)
-        self._replica.requests.executed(request)
+
+    def _reconfigure(self, operation: bytes) -> bytes:
+        """Have the epoch end with this batch; the result has the group that goes on from here."""
+        replica = self._replica
+        try:
+            self.membership = reconfigured(
+                self.membership,
+                operation,
+                self.executed + 1,
+                replica.keyring.is_key,
+                replica.config.crash_only,
+            )
+        except BadValueError as error:
+            return pack(["refused", str(error), self.membership.row])
+        return pack(["ok", self.membership.row])
 
     def answer(self, request: Request, full: bool = False) -> None:
         """Send a client its last result, in full if it asked again or chose this replica."""
@@ -79,7 +163,13 @@ class State:
 
     def answer_read(self, request: Request) -> None:
         """Answer a read from the state as it is, without ordering it."""
-        if self.executed < self.readable_from or self._replica.transfer.repairing:
+        replica = self._replica
+        if self.executed < self.readable_from or replica.transfer.repairing:
+            return
+        if self._ahead is not None:
+            return
+        # Between two epochs others may already have acknowledged writes in the next one.
+        if replica.epochs.over or request.client in replica.config.administrators:
             return
         result = self._service.execute_read_only(request.operation)
         if result is not None:
@@ -93,18 +183,21 @@ class State:
             ordered,
             digest_of(result),
             result if full else None,
+            self._ahead is not None,
         )
         self._replica.send(request.client, reply)
 
     def snapshot(self) -> list[bytes]:
         """Return the pages of the whole state: a head, the sessions, the service."""
-        head = pack(["state", self.executed, self._time])
+        head = pack(["state", self.executed, self._time, self.membership.row])
         return [head, *self.sessions.snapshot(), *self._service.snapshot()]
 
     def restore(self, pages: Sequence[bytes]) -> None:
         """Take over a state that `snapshot` of this or another replica returned."""
+        self._ahead, self._before = None, {}
         self.readable_from = max(self.readable_from, self.executed)
-        _, self.executed, self._time = unpack(pages[0])
+        _, self.executed, self._time, row = unpack(pages[0])
+        self.membership = read_membership(row)
         self.sessions.restore(pages[1 : PAGES + 1])
         self._service.restore(pages[PAGES + 1 :])
         self._replica.requests.forget_executed()

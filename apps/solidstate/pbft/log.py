@@ -140,6 +140,12 @@ class Log:
             for sequence in [number for number in kept if number <= self.low]:
                 del kept[sequence]
 
+    def restart(self, low: int) -> None:
+        """Forget everything, on both sides of ``low``, and move the watermarks there."""
+        self.low = low
+        self._entries.clear()
+        self._batches.clear()
+
     def size(self) -> dict[str, int]:
         """Return how many entries and batches are held, for checks of the bounds."""
         return {

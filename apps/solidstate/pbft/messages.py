@@ -27,9 +27,13 @@ class Message:
     def __init_subclass__(cls) -> None:
         cls.FIELDS = tuple(cls.__annotations__)
 
-    @property
+    @cached_property
     def row(self) -> list[Any]:
-        """The fields as plain values, records in them as rows of their own."""
+        """The fields as plain values, records in them as rows of their own.
+
+        Made once: a batch is packed to be signed, digested, sent and written. What was decoded
+        keeps the values it was made of (`encoding.decode`). Nobody changes it.
+        """
         return [_plain(getattr(self, name)) for name in self.FIELDS]
 
     @cached_property
@@ -76,6 +80,11 @@ class Batch(Message):
     time: int
     salt: bytes
     requests: tuple[Request, ...]
+
+    @property
+    def size(self) -> int:
+        """The bytes of its operations."""
+        return sum(len(request.operation) for request in self.requests)
 
 
 NULL_BATCH = Batch(0, b"", ())
@@ -135,12 +144,18 @@ class Prepared(Message):
 
 @dataclass(frozen=True)
 class Checkpoint(Message):
-    """The sender holds, durably, the state after ``sequence``, whose hash tree has this root."""
+    """The sender holds, durably, the state after ``sequence``, whose hash tree has this root.
+
+    ``epoch`` is the one whose member signs. ``successor`` is empty, but for the last checkpoint of
+    an epoch: there it is the digest of the membership that takes over.
+    """
 
     TAG = "checkpoint"
     sequence: int
     root: bytes
     replica: int
+    epoch: int = 0
+    successor: bytes = b""
     signature: bytes = UNSIGNED
 
 
@@ -152,6 +167,54 @@ class Stable(Message):
     sequence: int
     root: bytes
     proof: tuple[Checkpoint, ...]
+
+
+@dataclass(frozen=True)
+class Member(Message):
+    """A replica of a group. ``key`` is its public key, empty for one all know from the start."""
+
+    TAG = "member"
+    number: int
+    key: bytes
+
+
+@dataclass(frozen=True)
+class Membership(Message):
+    """Who the replicas of an epoch are, by number; it begins with the state after ``start``.
+
+    ``fresh`` is the least number that no member ever had.
+    """
+
+    TAG = "membership"
+    epoch: int
+    start: int
+    fresh: int
+    members: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Handover(Message):
+    """The proof that a membership takes over: the last checkpoint of the epoch before it."""
+
+    TAG = "handover"
+    membership: Membership
+    stable: Stable
+
+
+@dataclass(frozen=True)
+class Handovers(Message):
+    """Handovers of successive epochs; who knows the first one's predecessor can check them all."""
+
+    TAG = "handovers"
+    handovers: tuple[Handover, ...]
+
+
+@dataclass(frozen=True)
+class FetchHandovers(Message):
+    """Asks for the handovers of the epochs that follow ``epoch``."""
+
+    TAG = "fetch-handovers"
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -181,7 +244,8 @@ class NewView(Message):
 class Reply(Message):
     """A replica's answer to a client. ``result`` is None where only the digest is sent.
 
-    ``ordered`` is false for the answer to a read that was not ordered.
+    ``ordered`` is false for the answer to a read that was not ordered; ``tentative`` is true where
+    the batch is prepared and not decided (OSDI 1999, section 5.1).
     """
 
     TAG = "reply"
@@ -191,17 +255,22 @@ class Reply(Message):
     ordered: bool
     result_digest: bytes
     result: bytes | None
+    tentative: bool = False
 
 
 @dataclass(frozen=True)
 class Status(Message):
-    """How far the sender is, so that others send again what it lacks (TOCS 2002, section 5.2)."""
+    """How far the sender is, so that others send again what it lacks (TOCS 2002, section 5.2).
+
+    ``weary`` says that it wants the turn of the primary to end.
+    """
 
     TAG = "status"
     view: int
     active: bool
     stable: int
     executed: int
+    weary: bool = False
 
 
 @dataclass(frozen=True)
@@ -239,6 +308,24 @@ class Blobs(Message):
     blobs: tuple[bytes, ...]
 
 
+@dataclass(frozen=True)
+class FetchStanding(Message):
+    """Asks how far the receiver is. ``nonce`` tells the answer from older ones."""
+
+    TAG = "fetch-standing"
+    nonce: bytes
+
+
+@dataclass(frozen=True)
+class Standing(Message):
+    """The sender's view, and the highest number it executed, or may have (`Rejoining`)."""
+
+    TAG = "standing"
+    nonce: bytes
+    view: int
+    executed: int
+
+
 KINDS: tuple[type[Message], ...] = (
     Request,
     Batch,
@@ -249,6 +336,11 @@ KINDS: tuple[type[Message], ...] = (
     Prepared,
     Checkpoint,
     Stable,
+    Member,
+    Membership,
+    Handover,
+    Handovers,
+    FetchHandovers,
     ViewChange,
     NewView,
     Reply,
@@ -257,5 +349,7 @@ KINDS: tuple[type[Message], ...] = (
     FetchBatches,
     FetchBlobs,
     Blobs,
+    FetchStanding,
+    Standing,
 )
 """Every kind of record, those that only occur inside others included."""

@@ -92,6 +92,7 @@ class Ordering:
         self.accept(entry, replica.sign(order), batch)
         assert entry.pre_prepare is not None
         replica.broadcast(Proposal(entry.pre_prepare, batch))
+        self.advance(entry)
 
     # -- everybody --------------------------------------------------------------------------
 
@@ -123,9 +124,13 @@ class Ordering:
     def on_prepare(self, sender: Principal, prepare: Prepare) -> None:
         """Take a backup's prepare."""
         replica = self._replica
-        if self._is_current(sender, prepare, prepare) and replica.proofs.prepare(prepare):
-            entry = replica.log.entry(prepare.sequence)
-            entry.prepares.setdefault(prepare.replica, prepare)
+        if not self._is_current(sender, prepare, prepare):
+            return
+        entry = replica.log.entry(prepare.sequence)
+        # One that a certificate has no use for is not verified, which costs more than all the rest.
+        needed = not entry.committing and prepare.replica not in entry.prepares
+        if needed and replica.proofs.prepare(prepare):
+            entry.prepares[prepare.replica] = prepare
             self.advance(entry)
 
     def on_commit(self, sender: Principal, commit: Commit) -> None:
@@ -169,8 +174,9 @@ class Ordering:
         if entry.decided not in (None, order.batch):
             # The primary told others something else, and they decided it.
             return
-        is_backup = replica.primary != replica.me
-        if replica.voting and is_backup and replica.me not in entry.prepares:
+        # Where no primary lies, its proposal is a certificate by itself: there are two phases.
+        prepares = replica.primary != replica.me and not replica.config.crash_only
+        if replica.agrees and prepares and replica.me not in entry.prepares:
             prepare = Prepare(order.view, order.sequence, order.batch, replica.me)
             entry.prepares[replica.me] = replica.sign(prepare)
             replica.broadcast(entry.prepares[replica.me])
@@ -192,10 +198,12 @@ class Ordering:
         entry.prepared = Prepared(order, tuple(matching[: replica.quorums.prepares]))
         replica.append("prepared", entry.prepared.row)
         entry.committing = True
-        if replica.voting:
+        if replica.agrees:
             entry.commits[replica.me] = order.batch
             replica.broadcast(Commit(order.view, order.sequence, order.batch))
         self._decide(entry, order.batch)
+        if replica.config.tentative:
+            replica.state.execute_ready()
 
     def _decide(self, entry: Entry, digest: bytes) -> None:
         if list(entry.commits.values()).count(digest) >= self._replica.quorums.certificate:
@@ -223,7 +231,7 @@ class Ordering:
         self.fetch_soon()
         early, self._early = self._early, {}
         for sender, messages in early.items():
-            for message in messages:
+            for message in messages if sender in replica.epoch else ():
                 self._again(sender, message)
 
     def _again(self, sender: Principal, message: Proposal | Prepare | Commit) -> None:
@@ -271,7 +279,7 @@ class Ordering:
         """Send the batches that are here."""
         for digest in fetch.digests[: self._replica.config.fetch_items_max]:
             batch = self._replica.log.find_batch(digest)
-            if batch is not None:
+            if batch is not None and self._replica.allowance.allows(sender, batch.size):
                 self._replica.send(sender, batch)
 
     def on_batch(self, sender: Principal, batch: Batch) -> None:

@@ -1,5 +1,6 @@
 """Certificates, checked in full: whatever others show is believed for its signatures only.
 
+Whose signatures count is a matter of the epoch: those of its members, for what belongs to it.
 Sources: OSDI 1999, section 4.4, for what view-change and new-view messages must hold.
 """
 
@@ -9,10 +10,12 @@ from collections.abc import Sequence
 
 from apps.solidstate.pbft.authentication import Keyring, Principal
 from apps.solidstate.pbft.configuration import Config
+from apps.solidstate.pbft.membership import Epoch
 from apps.solidstate.pbft.messages import (
     NULL_BATCH,
     Batch,
     Checkpoint,
+    Handover,
     NewView,
     Prepare,
     Prepared,
@@ -29,12 +32,38 @@ Signed = Request | PrePrepare | Prepare | Checkpoint | ViewChange | NewView
 
 
 class Proofs:
-    """Checks what is signed, for one member of a group."""
+    """Checks what is signed, for one member of a group.
+
+    ``epoch`` is the one whose members are believed. ``base`` is the checkpoint it started with,
+    which all who are in it have proof of: it is shown to them without any.
+    """
 
     def __init__(self, config: Config, keyring: Keyring) -> None:
         self._config = config
-        self._quorums = config.quorums
         self._keyring = keyring
+        self.epoch: Epoch = config.epoch
+        self.base = GENESIS
+        self._learn_keys()
+
+    def _learn_keys(self) -> None:
+        for member in self.epoch.membership.members:
+            if member.key:
+                self._keyring.learn(member.number, member.key)
+
+    def handover(self, handover: Handover) -> bool:
+        """Tell whether a handover begins the next epoch, as 2f + 1 members of this one say."""
+        membership, stable = handover.membership, handover.stable
+        return (
+            membership.epoch == self.epoch.number + 1
+            and membership.start == stable.sequence > self.base.sequence
+            and self._certificate(stable, membership.digest)
+        )
+
+    def follow(self, handover: Handover) -> None:
+        """Believe the members of the epoch that a proven handover begins."""
+        self.epoch = Epoch(handover.membership, self._config.crash_only)
+        self.base = Stable(handover.stable.sequence, handover.stable.root, ())
+        self._learn_keys()
 
     def signed(self, principal: Principal, record: Signed) -> bool:
         """Tell whether the signature of a record is its principal's."""
@@ -43,52 +72,58 @@ class Proofs:
     def request(self, request: Request) -> bool:
         """Tell whether a request is one of a client that may ask, and signed by it."""
         return (
-            request.client in self._config.clients
+            self._config.may_ask(request.client)
             and len(request.operation) <= self._config.operation_bytes_max
             and self.signed(request.client, request)
         )
 
     def pre_prepare(self, record: PrePrepare) -> bool:
         """Tell whether the primary of its view signed a pre-prepare."""
-        return self.signed(self._quorums.primary(record.view), record)
+        primary = self.epoch.primary(record.view)
+        return self.epoch.has_view(record.view) and self.signed(primary, record)
 
     def prepare(self, record: Prepare) -> bool:
         """Tell whether a backup of its view signed a prepare."""
-        backup = record.replica < self._quorums.replicas
-        primary = record.replica == self._quorums.primary(record.view)
+        backup = record.replica in self.epoch and self.epoch.has_view(record.view)
+        primary = record.replica == self.epoch.primary(record.view)
         return backup and not primary and self.signed(record.replica, record)
 
     def checkpoint(self, record: Checkpoint) -> bool:
-        """Tell whether a replica signed a checkpoint at a number where there is one."""
+        """Tell whether a member signed a checkpoint of this epoch where there may be one.
+
+        That is every so many batches, and where the epoch ends, which is where it says so.
+        """
+        regular = record.sequence % self._config.checkpoint_batches == 0
         return (
-            record.replica < self._quorums.replicas
-            and record.sequence > 0
-            and record.sequence % self._config.checkpoint_batches == 0
+            record.replica in self.epoch
+            and record.epoch == self.epoch.number
+            and record.sequence > self.base.sequence
+            and (regular or bool(record.successor))
             and self.signed(record.replica, record)
         )
 
     def stable(self, stable: Stable) -> bool:
-        """Tell whether 2f + 1 different replicas signed the checkpoint."""
-        if stable.sequence == 0:
-            return stable == GENESIS
+        """Tell whether 2f + 1 members signed the checkpoint, which is not the epoch's last one."""
+        if stable.sequence == self.base.sequence:
+            return stable == self.base
+        return self._certificate(stable, b"")
+
+    def _certificate(self, stable: Stable, successor: bytes) -> bool:
         signers = {record.replica for record in stable.proof}
+        says = (stable.sequence, stable.root, successor)
         return (
             len(signers) == len(stable.proof)
-            and len(signers) >= self._quorums.certificate
-            and all(self._same_checkpoint(stable, record) for record in stable.proof)
+            and len(signers) >= self.epoch.quorums.certificate
+            and all((one.sequence, one.root, one.successor) == says for one in stable.proof)
             and all(self.checkpoint(record) for record in stable.proof)
         )
-
-    @staticmethod
-    def _same_checkpoint(stable: Stable, record: Checkpoint) -> bool:
-        return record.sequence == stable.sequence and record.root == stable.root
 
     def prepared(self, proof: Prepared) -> bool:
         """Tell whether a pre-prepare and 2f prepares of different backups match."""
         signers = {record.replica for record in proof.prepares}
         return (
             len(signers) == len(proof.prepares)
-            and len(signers) >= self._quorums.prepares
+            and len(signers) >= self.epoch.quorums.prepares
             and all(self._same_batch(proof.pre_prepare, record) for record in proof.prepares)
             and self.pre_prepare(proof.pre_prepare)
             and all(self.prepare(record) for record in proof.prepares)
@@ -107,8 +142,9 @@ class Proofs:
         low = record.stable.sequence
         sequences = [proof.pre_prepare.sequence for proof in record.prepared]
         return (
-            record.replica < self._quorums.replicas
-            and record.view > 0
+            record.replica in self.epoch
+            and self.epoch.has_view(record.view)
+            and record.view > self.epoch.first_view
             and sequences == sorted(set(sequences))
             and all(low < number <= low + self._config.window_batches for number in sequences)
             and all(proof.pre_prepare.view < record.view for proof in record.prepared)
@@ -121,9 +157,10 @@ class Proofs:
         """Tell whether a new view follows from its proof: a backup does the computation again."""
         signers = {vote.replica for vote in record.view_changes}
         return (
-            self.signed(self._quorums.primary(record.view), record)
+            self.epoch.has_view(record.view)
+            and self.signed(self.epoch.primary(record.view), record)
             and len(signers) == len(record.view_changes)
-            and len(signers) >= self._quorums.certificate
+            and len(signers) >= self.epoch.quorums.certificate
             and all(vote.view == record.view for vote in record.view_changes)
             and all(self.view_change(vote) for vote in record.view_changes)
             and self._follows(record)

@@ -1,7 +1,8 @@
 """How many replicas make which quorum: all arithmetic about replicas is here.
 
 Three rules (OSDI 1999, section 3). Two certificates share a correct replica; the correct replicas
-alone make a certificate; any weak certificate holds a correct replica.
+alone make a certificate; any weak certificate holds a correct replica. Where faulty replicas only
+crash, any replica that speaks is correct, and two certificates need to share just one.
 """
 
 from __future__ import annotations
@@ -13,42 +14,48 @@ from vista import BadValueError
 
 @dataclass(frozen=True)
 class Quorums:
-    """The quorums of a group of ``replicas`` = 3f + 1.
+    """The quorums of a group of ``replicas``: at least 3f + 1, or 2f + 1 where they only crash.
 
-    Raises `BadValueError` for any other number.
+    Numbers in between serve as steps on the way from one f to the next; they make the quorums
+    larger, and tolerate no more. Raises `BadValueError` for fewer than 4, or than 3.
 
-    >>> Quorums(4).certificate
-    3
+    >>> Quorums(4).certificate, Quorums(5).certificate, Quorums(3, crash_only=True).certificate
+    (3, 4, 2)
     """
 
     replicas: int
+    crash_only: bool = False
 
     def __post_init__(self) -> None:
-        if self.replicas < 4 or self.replicas % 3 != 1:
+        if self.crash_only and self.replicas < 3:
             raise BadValueError(
-                f"{self.replicas} replicas: Byzantine agreement takes 3f + 1, so 4, 7, 10..."
+                f"{self.replicas} replicas: agreement despite crashes takes 2f + 1, so 3 or more"
+            )
+        if not self.crash_only and self.replicas < 4:
+            raise BadValueError(
+                f"{self.replicas} replicas: Byzantine agreement takes 3f + 1, so 4 or more"
             )
 
     @property
     def faults(self) -> int:
         """How many replicas may be faulty: f."""
-        return (self.replicas - 1) // 3
+        return (self.replicas - 1) // (2 if self.crash_only else 3)
 
     @property
     def certificate(self) -> int:
-        """Replicas whose word proves something to everybody: 2f + 1."""
-        return 2 * self.faults + 1
+        """Replicas whose word proves something to everybody: 2f + 1 of 3f + 1, or a majority."""
+        liars = 0 if self.crash_only else self.faults
+        return (self.replicas + liars) // 2 + 1
 
     @property
     def prepares(self) -> int:
-        """Prepares of backups that make a prepared certificate with the pre-prepare: 2f."""
-        return self.certificate - 1
+        """Prepares of backups that make a prepared certificate with the pre-prepare: 2f.
+
+        None where replicas only crash: no primary proposes two things.
+        """
+        return 0 if self.crash_only else self.certificate - 1
 
     @property
     def weak(self) -> int:
-        """Replicas among whom one is correct: f + 1."""
-        return self.faults + 1
-
-    def primary(self, view: int) -> int:
-        """Return the primary of a view: view mod n (OSDI 1999, section 4.1)."""
-        return view % self.replicas
+        """Replicas among whom one is correct: f + 1, or one where they only crash."""
+        return 1 if self.crash_only else self.faults + 1

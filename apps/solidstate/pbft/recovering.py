@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
 from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.encoding import decode
-from apps.solidstate.pbft.messages import Batch, NewView, Prepared, PrePrepare, Stable
+from apps.solidstate.pbft.messages import Batch, Handover, NewView, Prepared, PrePrepare, Stable
 from apps.solidstate.pbft.proofs import stable_of_view
-from apps.solidstate.pbft.tree import Tree, missing_blobs, pages_of
+from apps.solidstate.pbft.tree import missing_blobs, tree_of
 
 if TYPE_CHECKING:
     from apps.solidstate.pbft.replica import Replica
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 def recover(replica: Replica, found: Recovered) -> None:
     """Bring a fresh replica to where the records say it was."""
-    replica.voting = not found.damaged and bool(found.records)
     reader = _Reader(replica)
     for record in found.records:
         kind, *values = unpack(record)
         reader.read(kind, values)
+    replica.abstains = found.damaged or not found.records or reader.abstaining
     orders = [entry.sequence for entry in replica.log.entries() if entry.pre_prepare is not None]
     replica.ordering.next_sequence = max([replica.log.low, *orders]) + 1
     _restore_state(replica, reader.checkpoints, found.blobs)
@@ -49,7 +49,7 @@ def _restore_state(
     for sequence in sorted(checkpoints):
         root = checkpoints[sequence]
         if not missing_blobs(root, blobs, 1):
-            replica.checkpoints.trees[sequence] = Tree(pages_of(root, blobs))
+            replica.checkpoints.trees[sequence] = tree_of(root, blobs)
     if replica.checkpoints.trees:
         replica.state.restore(replica.checkpoints.trees[max(replica.checkpoints.trees)].pages)
     for entry in replica.log.entries():
@@ -58,6 +58,7 @@ def _restore_state(
         if entry.sequence <= replica.state.executed and entry.prepared is not None:
             entry.decided = entry.decided or entry.prepared.pre_prepare.batch
     if replica.state.executed < replica.checkpoints.proven.sequence:
+        replica.transfer.remember(blobs)
         replica.transfer.behind(at_once=False)
 
 
@@ -67,6 +68,7 @@ class _Reader:
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
         self.checkpoints: dict[int, bytes] = {}
+        self.abstaining = False
 
     def read(self, kind: str, values: list[Any]) -> None:
         """Take in one record."""
@@ -75,7 +77,12 @@ class _Reader:
             case "founded":
                 pass
             case "abstaining":
-                replica.voting = False
+                self.abstaining = True
+            case "rejoined":
+                self.abstaining = False
+                replica.voting_from = values[0]
+            case "handover":
+                replica.epochs.take_up(_record(Handover, values[0]))
             case "low":
                 replica.log.truncate(values[0])
             case "view":

@@ -1,8 +1,8 @@
 """A replica: the parts of the protocol put together, and which of them hears what.
 
 Three rules. Every effect of an event is returned by the call that handled it, in order. What must
-be on disk stands before what rests on it. A replica that lost records which were safe once does not
-vote (`Replica.voting`): it follows, answers clients and serves others, and counts as one of the f.
+be on disk stands before what rests on it. A replica that lost records which were safe once abstains
+from voting (`abstains`) and counts as one of the f until nothing it forgot matters (`Rejoining`).
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
+from apps.solidstate.pbft.allowance import Allowance
 from apps.solidstate.pbft.authentication import Keyring, Principal
 from apps.solidstate.pbft.canonical import pack
 from apps.solidstate.pbft.checkpoints import Checkpoints
 from apps.solidstate.pbft.configuration import Config
 from apps.solidstate.pbft.durable import Recovered
-from apps.solidstate.pbft.effects import Append, Broadcast, Effect, Report, Send
+from apps.solidstate.pbft.effects import Append, Broadcast, Effect, Entered, Report, Send
+from apps.solidstate.pbft.epochs import Epochs
 from apps.solidstate.pbft.events import Event, Received
 from apps.solidstate.pbft.executing import State
 from apps.solidstate.pbft.log import Log
+from apps.solidstate.pbft.membership import Epoch
 from apps.solidstate.pbft.messages import (
     Batch,
     Blobs,
@@ -29,25 +32,37 @@ from apps.solidstate.pbft.messages import (
     Decided,
     FetchBatches,
     FetchBlobs,
+    FetchHandovers,
+    FetchStanding,
+    Handovers,
     Message,
     NewView,
     Prepare,
     Proposal,
     Request,
     Stable,
+    Standing,
     Status,
     ViewChange,
 )
 from apps.solidstate.pbft.ordering import Ordering
+from apps.solidstate.pbft.pace import Pace
 from apps.solidstate.pbft.proofs import Proofs, Signed
+from apps.solidstate.pbft.quorums import Quorums
 from apps.solidstate.pbft.recovering import recover
+from apps.solidstate.pbft.rejoining import Rejoining
 from apps.solidstate.pbft.requests import Requests
 from apps.solidstate.pbft.resending import Resending
 from apps.solidstate.pbft.service import Service
 from apps.solidstate.pbft.transfer import Transfer
+from apps.solidstate.pbft.unsigned import Unsigned
 from apps.solidstate.pbft.views import Views
 
 Record = TypeVar("Record", bound=Signed)
+
+OPEN_TO_ALL = frozenset({Status, FetchHandovers, FetchBlobs, Blobs})
+"""What a replica takes from those who are no members of the epoch it is in, but of another one;
+handovers prove themselves and are taken from everybody."""
 
 
 class Replica:
@@ -71,20 +86,24 @@ class Replica:
         assert config.replica is not None
         self.config = config
         self.me = config.replica
-        self.quorums = config.quorums
         self.entropy = entropy
-        self.keyring = keyring
+        self.keyring = Unsigned() if config.crash_only else keyring
         self.now = 0.0
-        self.voting = True
-        self.proofs = Proofs(config, keyring)
+        self.abstains = False
+        self.voting_from = 0
+        self.proofs = Proofs(config, self.keyring)
+        self.epochs = Epochs(self)
         self.log = Log(config.window_batches, config.spare_batches_max)
         self.requests = Requests(self)
         self.ordering = Ordering(self)
         self.state = State(self, service)
         self.checkpoints = Checkpoints(self)
         self.transfer = Transfer(self)
+        self.pace = Pace(self)
         self.views = Views(self)
         self.resending = Resending(self)
+        self.rejoining = Rejoining(self)
+        self.allowance = Allowance(self)
         self._effects: list[Effect] = []
         self._recovered = recovered
         self._started = False
@@ -106,8 +125,12 @@ class Replica:
             ViewChange: self.views.on_view_change,
             NewView: self.views.on_new_view,
             Status: self.resending.on_status,
+            Handovers: self.epochs.on_handovers,
+            FetchHandovers: self.epochs.on_fetch,
             FetchBlobs: self.transfer.on_fetch,
             Blobs: self.transfer.on_blobs,
+            FetchStanding: self.rejoining.on_fetch,
+            Standing: self.rejoining.on_standing,
         }
 
     def handle(self, event: Event, now: float) -> list[Effect]:
@@ -135,13 +158,17 @@ class Replica:
         return min(
             self.resending.deadline,
             self.views.deadline,
+            self.pace.deadline,
             self.ordering.deadline,
             self.transfer.deadline,
+            self.rejoining.deadline,
         )
 
     def _start(self) -> None:
         self._started = True
         self.resending.deadline = self.now
+        if self.epochs.handovers:
+            self.emit(Entered(self.epoch.membership))
         if self._recovered is None:
             self.append("founded")
         else:
@@ -149,6 +176,7 @@ class Replica:
                 self.append("abstaining")
                 self.report("damaged", "records were lost that were safe once: it does not vote")
             self._recovered = None
+            self.rejoining.begin()
             self.views.announce()
             self.checkpoints.announce()
             for entry in self.log.entries():
@@ -156,26 +184,68 @@ class Replica:
             self.state.execute_ready()
 
     def _receive(self, sender: Principal, message: Message) -> None:
-        # Only a request may come from a client; a message of a kind that only occurs inside of
-        # others, or that a client takes, is for nobody here.
+        # A message of a kind that only occurs inside of others, or that a client takes, is for
+        # nobody here.
         handler = self._handlers.get(type(message))
-        if handler is not None and (type(sender) is int or type(message) is Request):
-            handler(sender, message)
+        if handler is not None and self._may_send(sender, message):
+            if type(message) is Request and self.me not in self.epoch:
+                self.epochs.direct(sender)
+            else:
+                handler(sender, message)
+
+    def _may_send(self, sender: Principal, message: Message) -> bool:
+        """Whether a message may come from that sender at all."""
+        kind = type(message)
+        if type(sender) is str:
+            return kind is Request or (kind is FetchHandovers and self.config.may_ask(sender))
+        # Members of other epochs may learn how they are proven, and fetch the state; no more.
+        if kind is Handovers or sender in self.epoch:
+            return True
+        return kind in OPEN_TO_ALL and type(sender) is int and self.epochs.knows(sender)
 
     def _tick(self) -> None:
-        for part in (self.views, self.ordering, self.transfer, self.resending):
+        parts = (
+            self.views,
+            self.pace,
+            self.ordering,
+            self.transfer,
+            self.resending,
+            self.rejoining,
+        )
+        for part in parts:
             if self.now >= part.deadline:
                 part.tick()
 
     @property
+    def epoch(self) -> Epoch:
+        """The epoch this replica is in."""
+        return self.proofs.epoch
+
+    @property
+    def quorums(self) -> Quorums:
+        """The quorums of the epoch."""
+        return self.proofs.epoch.quorums
+
+    @property
+    def voting(self) -> bool:
+        """Whether this replica is a member whose word counts."""
+        return not self.abstains and self.me in self.proofs.epoch
+
+    @property
+    def agrees(self) -> bool:
+        """Whether this replica may prepare and commit in the view it is in."""
+        return self.voting and self.views.view >= self.voting_from
+
+    @property
     def primary(self) -> int:
         """The primary of the current view."""
-        return self.quorums.primary(self.views.view)
+        return self.epoch.primary(self.views.view)
 
     @property
     def leads(self) -> bool:
         """Whether this replica is the primary of an active view and may propose."""
-        return self.views.active and self.voting and self.primary == self.me
+        mine = self.views.active and self.primary == self.me
+        return mine and self.agrees and not self.epochs.over
 
     def send(self, to: Principal, message: Message) -> None:
         """Have a message sent to one member."""
@@ -209,4 +279,6 @@ class Replica:
             "checkpoints": len(self.checkpoints.trees) + len(self.checkpoints.votes),
             "view-changes": len(self.views.votes),
             "early": self.ordering.early_size(),
+            "handovers": len(self.epochs.handovers),
+            "ends": len(self.epochs.ends),
         }

@@ -39,7 +39,7 @@ class Requests:
         replica = self._replica
         if isinstance(sender, str) and sender != request.client:
             return
-        last = replica.state.sessions.last(request.client)
+        last = replica.state.settled(request.client)
         if request.timestamp <= last.timestamp:
             if request.timestamp == last.timestamp:
                 replica.state.answer(request, full=True)

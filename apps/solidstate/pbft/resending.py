@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.log import Entry
+from apps.solidstate.pbft.membership import epoch_of
 from apps.solidstate.pbft.messages import Commit, Decided, Proposal, Status
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Resending:
                 replica.views.active,
                 replica.checkpoints.proven.sequence,
                 replica.state.executed,
+                replica.pace.weary,
             )
         )
         seconds = config.status_seconds if self._is_busy() else config.idle_status_seconds
@@ -48,9 +50,10 @@ class Resending:
 
     def _is_busy(self) -> bool:
         replica = self._replica
-        return (
+        return not replica.epochs.retired and (
             bool(replica.requests.pending)
             or not replica.views.active
+            or replica.epochs.over
             or replica.transfer.target is not None
             or replica.checkpoints.proven.sequence > replica.state.executed
             or replica.log.get(replica.state.executed + 1) is not None
@@ -64,6 +67,10 @@ class Resending:
         if replica.now < last + replica.config.status_seconds / 2:
             return
         self._answered[sender] = replica.now
+        if sender not in replica.epoch or not replica.epoch.has_view(status.view):
+            replica.epochs.tell(sender, epoch_of(status.view))
+            return
+        replica.pace.hear(sender, status)
         if status.stable < replica.checkpoints.proven.sequence:
             replica.send(sender, replica.checkpoints.proven)
         self._resend_view(sender, status)
@@ -86,6 +93,8 @@ class Resending:
             vote = replica.checkpoints.votes[sequence].get(replica.me)
             if vote is not None and sequence > status.stable:
                 replica.send(sender, vote)
+        if replica.me in replica.epochs.ends:
+            replica.send(sender, replica.epochs.ends[replica.me])
 
     def _resend_decided(self, sender: int, status: Status) -> None:
         replica = self._replica

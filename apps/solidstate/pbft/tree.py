@@ -7,8 +7,9 @@ root can check every blob that comes from anybody, and two trees share the blobs
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 
 from apps.solidstate.pbft.canonical import (
     DIGEST_BYTES,
@@ -28,12 +29,18 @@ PAGES_MAX = FAN_OUT**5
 class Tree:
     """The hash tree of a list of pages; pages that ``before`` has as well are not digested.
 
+    Nor are any where ``leaves`` has their digests, which somebody has checked.
     ``root`` names the tree; ``pages`` are the pages.
     """
 
-    def __init__(self, pages: Sequence[bytes], before: Tree | None = None) -> None:
+    def __init__(
+        self,
+        pages: Sequence[bytes],
+        before: Tree | None = None,
+        leaves: list[bytes] | None = None,
+    ) -> None:
         self.pages = list(pages)
-        self._leaves = _leaf_digests(self.pages, before)
+        self._leaves = _leaf_digests(self.pages, before) if leaves is None else leaves
         self._nodes: list[bytes] = []
         level = self._leaves
         while len(level) > 1:
@@ -98,13 +105,107 @@ def pages_of(root: bytes, blobs: Mapping[bytes, bytes]) -> list[bytes]:
 
     Raises `MalformedMessage` when they make no tree of the number of pages the root states.
     """
+    return [blobs[digest] for digest in _leaves_of(root, blobs)]
+
+
+def _leaves_of(root: bytes, blobs: Mapping[bytes, bytes]) -> list[bytes]:
     count = _page_count(blobs[root])
     level = _top(blobs[root])
     for _ in _widths(count):
         level = [child for digest in level for child in _children(blobs[digest])]
     if len(level) != count:
         raise MalformedMessage(f"a tree of {len(level)} pages says that it has {count}")
-    return [blobs[digest] for digest in level]
+    return level
+
+
+def tree_of(root: bytes, blobs: Mapping[bytes, bytes]) -> Tree:
+    """Return the tree of ``root``, all of whose blobs are in ``blobs`` and were checked.
+
+    Raises `MalformedMessage` when they make no tree of the number of pages the root states.
+    """
+    leaves = _leaves_of(root, blobs)
+    return Tree([blobs[digest] for digest in leaves], leaves=leaves)
+
+
+class Part:
+    """A tree of which ``root`` is known, and blobs come one after the other.
+
+    ``known`` are the blobs that are here already, which are taken from there and never wanted;
+    ``blobs`` has what belongs to the tree and is here.
+    """
+
+    def __init__(self, root: bytes, known: Sequence[Mapping[bytes, bytes]]) -> None:
+        self.root = root
+        self.blobs: dict[bytes, bytes] = {}
+        self._known = known
+        # A page may be the same bytes as a node: so each has the heights at which it is wanted.
+        self._wanted: dict[bytes, set[int]] = {}
+        self._unasked: dict[bytes, None] = {}
+        self._want(root, _ROOT)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is wanted any more."""
+        return not self._wanted
+
+    def take(self, most: int) -> tuple[bytes, ...]:
+        """Return up to ``most`` digests that are wanted and that nobody was asked for."""
+        taken = tuple(islice(self._unasked, most))
+        for digest in taken:
+            del self._unasked[digest]
+        return taken
+
+    def put_back(self, digests: Iterable[bytes]) -> None:
+        """Have digests asked for again, as far as they are still wanted."""
+        self._unasked.update((digest, None) for digest in digests if digest in self._wanted)
+
+    def add(self, blob: bytes) -> bytes | None:
+        """Take a blob if it is wanted, whoever it is from; return its digest, None if it is not.
+
+        Raises `MalformedMessage` for a node that is none: then the root names no tree.
+        """
+        digest = digest_of(blob)
+        heights = self._wanted.pop(digest, None)
+        if heights is None:
+            return None
+        self._unasked.pop(digest, None)
+        self.blobs[digest] = blob
+        for height in heights:
+            for child, below in _below(blob, height):
+                self._want(child, below)
+        return digest
+
+    def _want(self, digest: bytes, height: int) -> None:
+        """Take a blob from what is known, and all below it; want what is not there."""
+        todo = [(digest, height)]
+        while todo:
+            digest, height = todo.pop()
+            blob = self._find(digest)
+            if blob is not None:
+                self.blobs[digest] = blob
+                todo += _below(blob, height)
+            else:
+                self._wanted.setdefault(digest, set()).add(height)
+                self._unasked[digest] = None
+
+    def _find(self, digest: bytes) -> bytes | None:
+        for blobs in (self.blobs, *self._known):
+            blob = blobs.get(digest)
+            if blob is not None:
+                return blob
+        return None
+
+
+_ROOT = -1
+"""The height of a root blob, which says how high the tree is; pages have 0."""
+
+
+def _below(blob: bytes, height: int) -> list[tuple[bytes, int]]:
+    """The digests below a blob of a tree, with their heights."""
+    if height == _ROOT:
+        top = len(_widths(_page_count(blob)))
+        return [(digest, top) for digest in _top(blob)]
+    return [(child, height - 1) for child in _children(blob)] if height else []
 
 
 def _page_count(root: bytes) -> int:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TRANSITIONS: dict[tuple[str, str], str] = {
     # A watched request is late, or the primary is caught: for the next view.
     ("active", "suspect"): "changing",
-    # The primary had its turn, and there were requests: for the next view.
+    # The primary had its turn, and there were requests, or it is slow: for the next view.
     ("active", "turn"): "changing",
     # f + 1 others want higher views: for the least of them.
     ("active", "joined"): "changing",
@@ -33,6 +33,9 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     # The new-view message of this view, or of a higher one, came.
     ("changing", "new-view"): "active",
     ("active", "new-view"): "active",
+    # Another epoch starts, in its first view.
+    ("active", "epoch"): "active",
+    ("changing", "epoch"): "active",
 }
 """From a state and what happens to the next state; anything else cannot happen."""
 
@@ -49,13 +52,23 @@ class Views:
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
-        self.view = 0
+        self.view = replica.epoch.first_view
         self.state = "active"
         self.votes: dict[int, ViewChange] = {}
         self.new_view: NewView | None = None
         self._late = math.inf
         self._doublings = 0
         self._turn_ends = math.inf
+
+    def enter_epoch(self) -> None:
+        """Go to the first view of the epoch; what was said in another one is forgotten."""
+        self._replica.pace.enter_epoch()
+        self.view = self._replica.epoch.first_view
+        self.state = TRANSITIONS[self.state, "epoch"]
+        self.votes = {}
+        self.new_view = None
+        self._late = self._turn_ends = math.inf
+        self._doublings = 0
 
     @property
     def active(self) -> bool:
@@ -65,8 +78,11 @@ class Views:
     @property
     def patience(self) -> float:
         """How long the primary has for the watched request, or for its new-view message."""
-        config = self._replica.config
-        latency = config.view_latency_factor * self._replica.requests.latency
+        replica, config = self._replica, self._replica.config
+        # What the current primary takes is its own word: it does not stretch patience far. Where
+        # requests take as long under others, the system is slow.
+        own = min(replica.requests.latency, config.view_seconds)
+        latency = config.view_latency_factor * max(own, replica.pace.latency)
         least: float = max(config.view_seconds, latency)
         doubled: float = least * 2.0**self._doublings
         return min(doubled, config.view_seconds_max)
@@ -80,6 +96,7 @@ class Views:
         """Give the primary its time for a request that is watched from now on."""
         if self.active:
             self._late = self._replica.now + self.patience
+            self._replica.pace.work()
 
     def served(self) -> None:
         """Note that requests were executed: the primary's turn has begun."""
@@ -96,6 +113,7 @@ class Views:
         """Give everybody the time during which this replica was not running."""
         self._late += lateness
         self._turn_ends += lateness
+        self._replica.pace.excuse()
 
     def tick(self) -> None:
         """Give up on a primary that is late, or let it have had its turn."""
@@ -103,6 +121,10 @@ class Views:
             self._change(self.view + 1, "turn", "the primary had its turn")
         else:
             self._change(self.view + 1, "suspect", "the primary is late")
+
+    def end_turn(self) -> None:
+        """End the turn of a primary under which less is done than under others."""
+        self._change(self.view + 1, "turn", "the primary does not keep pace")
 
     def accuse(self, words: str) -> None:
         """Leave the view of a primary that is proven to be faulty."""
@@ -115,16 +137,30 @@ class Views:
         self._late = self._turn_ends = math.inf
         if not replica.voting:
             return
+        view = max(view, replica.voting_from)
         replica.report(kind, f"view {self.view} is left for {view}: {words}")
         if kind != "turn":
             self._doublings = min(self._doublings + 1, DOUBLINGS_MAX)
         self.state = TRANSITIONS[self.state, kind]
+        replica.pace.leave_view()
         self.view = view
         self.new_view = None
         replica.log.leave_view()
+        replica.state.roll_back()
         replica.append("view", view)
         self._vote()
         self._look()
+
+    def rejoin(self) -> None:
+        """Take part again: in this view if it may, else it follows until the next one."""
+        replica = self._replica
+        if self.active:
+            for entry in replica.log.entries():
+                replica.ordering.agree(entry)
+        elif self.view < replica.voting_from:
+            self._change(self.view, "joined", "this replica is back")
+        else:
+            self.announce()
 
     def announce(self) -> None:
         """Say again, after a restart, that the view was left."""
@@ -198,19 +234,21 @@ class Views:
         """Take the message that starts a view, from its primary or from who follows it."""
         if new_view.view < self.view or (new_view.view == self.view and self.active):
             return
-        if self._replica.quorums.primary(new_view.view) == self._replica.me:
+        if self._replica.epoch.primary(new_view.view) == self._replica.me:
             return
         if self._replica.proofs.new_view(new_view):
             self._enter(new_view)
 
     def _enter(self, new_view: NewView) -> None:
         replica = self._replica
+        replica.pace.leave_view()
         self.view = new_view.view
         self.state = TRANSITIONS[self.state, "new-view"]
         self.new_view = new_view
         self._late = self._turn_ends = math.inf
         self.votes = {n: vote for n, vote in self.votes.items() if vote.view > self.view}
         replica.log.leave_view()
+        replica.state.roll_back()
         replica.append("new-view", new_view.row)
         if replica.primary == replica.me:
             replica.broadcast(new_view)
@@ -224,4 +262,4 @@ class Views:
         """Return what stands in a compacted log about views."""
         if self.new_view is not None:
             return [["new-view", self.new_view.row]]
-        return [["view", self.view]] if self.view > 0 else []
+        return [] if self.active else [["view", self.view]]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from apps.solidstate.pbft.effects import Executed, Report
+from apps.solidstate.pbft.effects import Entered, Executed, Report
+from apps.solidstate.pbft.membership import Epoch, epoch_of, founders
 from apps.solidstate.pbft.messages import (
     Batch,
     Checkpoint,
     Commit,
+    Membership,
     Message,
     NewView,
     Prepare,
@@ -41,18 +43,29 @@ class Checker:
         self._views: dict[int, int] = {}
         self._left: dict[int, int] = {}
         self._replies: dict[tuple[str, int], bytes] = {}
+        self.epochs = {0: Epoch(founders(group.plan.replicas), group.plan.config.crash_only)}
 
-    def observe(self, number: int, effect: Executed | Report) -> None:
+    def observe(self, number: int, effect: Executed | Report | Entered) -> None:
         """Take what a correct replica says it did."""
-        if isinstance(effect, Executed):
+        if isinstance(effect, Entered):
+            self._enter(number, effect.membership)
+        elif isinstance(effect, Executed):
             self._agree(number, effect.sequence, effect.batch)
             self._in_order(number, effect.sequence)
-        elif effect.kind == "transfer":
+        elif effect.kind in ("transfer", "rolled-back"):
             self._executed.pop(number, None)
         elif effect.member in self._group.correct_numbers:
             raise Violation(f"replica {number} accuses a correct one: {effect.words}")
         elif effect.kind == "diverged" and number not in self._group.diverging:
             raise Violation(f"replica {number} has another state: {effect.words}")
+
+    def _enter(self, number: int, membership: Membership) -> None:
+        epoch = Epoch(membership, self._group.plan.config.crash_only)
+        known = self.epochs.setdefault(epoch.number, epoch)
+        if known.membership != membership:
+            raise Violation(f"replica {number} enters another epoch {epoch.number}")
+        if epoch.numbers != self._group.plan.epochs[epoch.number - 1]:
+            raise Violation(f"nobody asked for the members of epoch {epoch.number}")
 
     def started(self, number: int) -> None:
         """Note that a replica starts: it may execute again what it executed before."""
@@ -102,11 +115,16 @@ class Checker:
 
     def _vote(self, number: int, vote: PrePrepare | Prepare | Commit) -> None:
         # Pre-prepares are passed on by others, who did not make them.
-        maker = vote.view % self._group.plan.replicas if isinstance(vote, PrePrepare) else number
+        epoch = self.epochs.get(epoch_of(vote.view))
+        if epoch is None:
+            raise Violation(f"replica {number} votes in an epoch that nobody has entered")
+        maker = epoch.primary(vote.view) if isinstance(vote, PrePrepare) else number
         if isinstance(vote, Prepare):
             maker = vote.replica
         if not self._group.is_correct(maker):
             return
+        if maker not in epoch:
+            raise Violation(f"replica {maker} votes in epoch {epoch.number}, no member of it")
         # It was decided in that view or before: later ones keep to it (OSDI 1999, section 4.5.1).
         decided = self.decided.get(vote.sequence)
         if decided is not None and vote.view > self._views[vote.sequence]:
@@ -123,7 +141,7 @@ class Checker:
             raise Violation(f"replica {number} has another state at {vote.sequence}")
 
     def _reply(self, number: int, reply: Reply) -> None:
-        if number in self._group.diverging:
+        if number in self._group.diverging or reply.tentative:
             return
         key = (reply.client, reply.timestamp)
         if self._replies.setdefault(key, reply.result_digest) != reply.result_digest:
@@ -138,9 +156,11 @@ class Checker:
         most = {
             "entries": config.window_batches,
             "batches": config.spare_batches_max,
-            "pending": len(config.clients),
+            "pending": len(config.clients) + len(config.administrators),
             "checkpoints": 6 * config.window_batches // config.checkpoint_batches + 4,
-            "view-changes": config.replicas,
+            "view-changes": len(replica.epoch.numbers),
+            "handovers": config.handovers_max,
+            "ends": len(replica.epoch.numbers),
             "early": 64,
         }
         for name, size in replica.size().items():

@@ -11,7 +11,9 @@ from apps.solidstate.pbft.canonical import pack, unpack
 from apps.solidstate.pbft.client import Client
 from apps.solidstate.pbft.effects import Answer, Send
 from apps.solidstate.pbft.events import Ask, Event, Received, Tick
+from apps.solidstate.pbft.membership import reconfiguration
 from apps.solidstate.pbft.messages import Message, Request
+from apps.solidstate.simulator.keys import KEY_BYTES
 from apps.solidstate.simulator.linearizability import Operation, Word
 
 if TYPE_CHECKING:
@@ -91,6 +93,8 @@ class ClientHost:
         schedule = self._group.schedule
         for effect in self._client.handle(event, schedule.now + self._offset):
             if isinstance(effect, Send):
+                if isinstance(effect.message, Request):
+                    self._group.authority.signed.add((self.name, effect.message.body))
                 self._group.network.send(self.name, effect.to, effect.message)
             elif isinstance(effect, Answer):
                 self._note(effect)
@@ -139,12 +143,26 @@ class EvilClient:
         group = self._group
         if group.network.calm:
             return
-        tricks = (self._unsigned, self._several, self._leap, self._repeat, self._to_some)
+        tricks = [self._unsigned, self._several, self._leap, self._repeat, self._to_some]
+        if group.plan.epochs:
+            tricks.append(self._usurp)
         self._random.choice(tricks)()
         group.schedule.at(group.schedule.now + self._random.uniform(0.01, 0.5), self._play)
 
+    def _usurp(self) -> None:
+        """Ask for what only an administrator may ask for."""
+        membership = max(self._group.checker.epochs.items())[1].membership
+        gone = self._random.choice(membership.members).number
+        added = {membership.fresh: b"k" * KEY_BYTES}
+        self._timestamp += 1
+        request = self._sign(self._timestamp, reconfiguration(membership, added, [gone]))
+        for to in self._replicas():
+            self._send(to, request)
+
     def _request(self, timestamp: int, value: bytes) -> Request:
-        operation = pack(["put", EVIL_KEY, value])
+        return self._sign(timestamp, pack(["put", EVIL_KEY, value]))
+
+    def _sign(self, timestamp: int, operation: bytes) -> Request:
         replier = self._random.randrange(100)
         request = Request(self.name, timestamp, operation, False, replier)
         signed = replace(request, signature=self._keyring.sign(request.body))
@@ -154,8 +172,8 @@ class EvilClient:
     def _send(self, to: int, request: Request) -> None:
         self._group.network.send(self.name, to, request)
 
-    def _replicas(self) -> range:
-        return range(self._group.plan.replicas)
+    def _replicas(self) -> list[int]:
+        return list(self._group.hosts)
 
     def _unsigned(self) -> None:
         self._timestamp += 1

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 from apps.solidstate.pbft.authentication import Keyring, Principal
 from apps.solidstate.pbft.canonical import digest_of
+from apps.solidstate.pbft.membership import Epoch
 from apps.solidstate.pbft.messages import (
     NULL_BATCH,
     Batch,
     Checkpoint,
+    Handover,
+    Handovers,
+    Member,
+    Membership,
     Message,
     NewView,
     Prepare,
@@ -22,10 +27,11 @@ from apps.solidstate.pbft.messages import (
 )
 from apps.solidstate.pbft.proofs import start_of_view
 from apps.solidstate.simulator.host import Host
-from apps.solidstate.simulator.plan import STRATEGIES
+from apps.solidstate.simulator.plan import STOPPING, STRATEGIES
 from apps.solidstate.simulator.strategies import (
     Amnesiac,
     Corrupting,
+    Dragging,
     Equivocating,
     Faulty,
     Inventing,
@@ -34,6 +40,7 @@ from apps.solidstate.simulator.strategies import (
     Rotten,
     Silent,
     Slow,
+    Stopping,
     Twins,
     Withholding,
 )
@@ -50,6 +57,7 @@ class Forging(Faulty):
     def start(self) -> None:
         """Start, and attack now and then while the storm lasts."""
         self._batch: Batch | None = None
+        self._true_handover: Handover | None = None
         super().start()
         self._later()
 
@@ -60,6 +68,8 @@ class Forging(Faulty):
     def _attack(self) -> None:
         if self.replica is None or self.group.network.calm:
             return
+        if self.group.plan.epochs and self.random.random() < 0.3:
+            self._tell(Handovers((self._handover(),)))
         if self.random.random() < 0.5:
             self._tell(self.random.choice((self._view_change, self._stable))())
         else:
@@ -71,9 +81,20 @@ class Forging(Faulty):
         self._later()
 
     def _tell(self, message: Message) -> None:
-        for to in range(self.group.plan.replicas):
+        for to in self.group.hosts:
             if to != self.number:
                 self.group.network.send(self.number, to, message)
+
+    @property
+    def _epoch(self) -> Epoch:
+        assert self.replica is not None
+        return self.replica.epoch
+
+    def _signers(self, quorum: int) -> list[int]:
+        """Names under something that takes a quorum: only conspirators can sign as each other."""
+        if self.group.plan.epochs and self.random.random() < 0.7:
+            return list(self.group.faulty_keys)[-quorum:]
+        return self.random.choice(([self.number] * quorum, [*range(quorum)], [self.number]))
 
     def _first(self) -> int:
         """The number above the stable checkpoint: most often something is decided there."""
@@ -84,6 +105,9 @@ class Forging(Faulty):
         """Keep a batch, to propose it again elsewhere."""
         if isinstance(message, Proposal) and message.batch.requests:
             self._batch = message.batch
+        if isinstance(message, Handovers) and self.replica and sender not in self.group.faulty_keys:
+            self._true_handover = message.handovers[-1]
+            self._tell(Handovers((self._handover(),)))
         super().receive(sender, message)
 
     def lie(self, to: Principal, message: Message) -> list[Message]:
@@ -100,7 +124,9 @@ class Forging(Faulty):
 
     def _falsified(self, vote: ViewChange) -> ViewChange:
         first = vote.stable.sequence + 1
-        view = max((v for v in range(vote.view) if self._is_ours(v)), default=0)
+        first_view = self._epoch.first_view
+        views = range(first_view, vote.view)
+        view = max((v for v in views if self._is_ours(v)), default=first_view)
         certificate = self._certificate(view, first)
         tricks = (
             replace(vote, prepared=(certificate,)),
@@ -112,12 +138,15 @@ class Forging(Faulty):
     def _certificate(self, view: int, sequence: int) -> Prepared:
         """A certificate with as many signatures as it takes, all of them of faulty replicas."""
         digest = self.random.choice((FALSE, NULL_BATCH.digest))
-        primary = self.group.plan.config.quorums.primary(view)
+        primary = self._epoch.primary(view)
         order = PrePrepare(view, sequence, digest)
         order = replace(order, signature=self._sign_as(primary, order.body))
-        others = [n for n in range(self.group.plan.replicas) if n != primary]
-        quorum = self.group.plan.config.quorums.prepares
-        names = self.random.choice((others[:quorum], [self.number] * quorum, [self.number]))
+        others = [n for n in self._epoch.numbers if n != primary]
+        quorum = self._epoch.quorums.prepares
+        if self.group.plan.epochs and self.random.random() < 0.7:
+            names = [n for n in self.group.faulty_keys if n != primary][-quorum:]
+        else:
+            names = self.random.choice((others[:quorum], [self.number] * quorum, [self.number]))
         prepares = [Prepare(view, sequence, digest, name) for name in names]
         signed = [replace(one, signature=self._sign_as(one.replica, one.body)) for one in prepares]
         return Prepared(order, tuple(signed))
@@ -129,11 +158,31 @@ class Forging(Faulty):
     def _stable(self) -> Stable:
         period = self.group.plan.config.checkpoint_batches
         sequence = period * self.random.randint(1, 6)
-        quorum = self.group.plan.config.quorums.certificate
-        names = self.random.choice(([self.number] * quorum, [*range(quorum)], [self.number]))
-        proof = [Checkpoint(sequence, FALSE, name) for name in names]
-        signed = [replace(one, signature=self.keyring.sign(one.body)) for one in proof]
+        return self._proven(sequence, b"")
+
+    def _proven(self, sequence: int, successor: bytes) -> Stable:
+        names = self._signers(self._epoch.quorums.certificate)
+        epoch = self._epoch.number
+        proof = [Checkpoint(sequence, FALSE, name, epoch, successor) for name in names]
+        signed = [replace(one, signature=self._sign_as(one.replica, one.body)) for one in proof]
         return Stable(sequence, FALSE, tuple(signed))
+
+    def _handover(self) -> Handover:
+        """A handover to an epoch in which conspirators are by themselves, if there are enough.
+
+        Its proof is signed by them, or it is the one of a true handover.
+        """
+        before = self._epoch.membership
+        members = [Member(n, self.group.authority.key(n)) for n in sorted(self.group.faulty_keys)]
+        others = [one for one in before.members if one.number not in self.group.faulty_keys]
+        members = sorted(members + others[: max(0, 4 - len(members))], key=lambda one: one.number)
+        sequence = self._first() + self.random.randint(0, 2)
+        membership = Membership(before.epoch + 1, sequence, before.fresh, tuple(members))
+        if self._true_handover is not None and self.random.random() < 0.5:
+            true = self._true_handover.membership
+            membership = replace(membership, epoch=true.epoch, start=true.start)
+            return Handover(membership, self._true_handover.stable)
+        return Handover(membership, self._proven(sequence, membership.digest))
 
     def _view_change(self) -> ViewChange:
         assert self.replica is not None
@@ -145,20 +194,20 @@ class Forging(Faulty):
 
     def _is_ours(self, view: int) -> bool:
         """Whether a faulty replica is the primary, so its pre-prepares can be forged."""
-        return self.group.plan.config.quorums.primary(view) in self.group.faulty_keys
+        return self._epoch.primary(view) in self.group.faulty_keys
 
     def _new_view(self) -> NewView:
         """A new view of a view this replica is the primary of, that others did not ask for."""
         assert self.replica is not None
         view = self.replica.views.view + 1
-        while view % self.group.plan.replicas != self.number:
+        while self._epoch.primary(view) != self.number and self.number in self._epoch:
             view += 1
         stable = self.replica.checkpoints.proven
-        quorum = self.group.plan.config.quorums.certificate
-        names = self.random.choice(([self.number] * quorum, [*range(quorum)], [self.number]))
+        names = self._signers(self._epoch.quorums.certificate)
         forged = (self._certificate(view - 1, stable.sequence + 1),)
         prepared = self.random.choice(((), forged))
-        votes = [self._signed_vote(ViewChange(view, stable, prepared, name)) for name in names]
+        votes = [ViewChange(view, stable, prepared, name) for name in names]
+        votes = [replace(one, signature=self._sign_as(one.replica, one.body)) for one in votes]
         orders = [PrePrepare(view, *start) for start in start_of_view(votes)]
         signed = [replace(one, signature=self.keyring.sign(one.body)) for one in orders]
         return self._signed_view(NewView(view, tuple(votes), tuple(signed)))
@@ -172,7 +221,7 @@ class Forging(Faulty):
         false = self.random.choice((NULL_BATCH.digest, FALSE))
         orders = [replace(order, batch=false, signature=b"") for order in new_view.pre_prepares]
         orders = [replace(one, signature=self.keyring.sign(one.body)) for one in orders]
-        few = new_view.view_changes[: self.group.plan.config.quorums.weak]
+        few = new_view.view_changes[: self._epoch.quorums.weak]
         tricks = (
             replace(new_view, pre_prepares=tuple(orders)),
             replace(new_view, pre_prepares=()),
@@ -197,13 +246,13 @@ class Storming(Faulty):
         view = replica.views.view + ahead
         vote = ViewChange(view, replica.checkpoints.proven, (), self.number)
         vote = replace(vote, signature=self.keyring.sign(vote.body))
-        for to in range(self.group.plan.replicas):
+        for to in self.group.hosts:
             if to != self.number:
                 self.group.network.send(self.number, to, vote)
         schedule.at(schedule.now + self.random.uniform(0.05, 0.5), self._attack)
 
 
-_KINDS: dict[str, type[Faulty]] = {
+_KINDS: dict[str, type[Host]] = {
     "silent": Silent,
     "slow": Slow,
     "equivocating": Equivocating,
@@ -216,8 +265,10 @@ _KINDS: dict[str, type[Faulty]] = {
     "amnesiac": Amnesiac,
     "rotten": Rotten,
     "inventing": Inventing,
+    "dragging": Dragging,
+    STOPPING: Stopping,
 }
-assert {*_KINDS, "replaying"} == {*STRATEGIES}
+assert {*_KINDS, "replaying"} == {*STRATEGIES, STOPPING}
 
 
 def make_host(group: Group, number: int, keyring: Keyring) -> Host:

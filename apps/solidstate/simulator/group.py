@@ -9,10 +9,11 @@ from random import Random
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.canonical import pack
 from apps.solidstate.pbft.configuration import Config
-from apps.solidstate.pbft.effects import Effect, Executed, Report
+from apps.solidstate.pbft.effects import Effect, Entered, Executed, Report
 from apps.solidstate.pbft.messages import Message
 from apps.solidstate.pbft.service import Context
 from apps.solidstate.pbft.tree import Tree
+from apps.solidstate.simulator.administrator import AdministratorHost
 from apps.solidstate.simulator.checks import Checker, Violation
 from apps.solidstate.simulator.clients import ClientHost, EvilClient
 from apps.solidstate.simulator.forgers import make_host
@@ -20,7 +21,7 @@ from apps.solidstate.simulator.host import Host
 from apps.solidstate.simulator.keys import Authority
 from apps.solidstate.simulator.linearizability import Operation, linearization
 from apps.solidstate.simulator.network import Network
-from apps.solidstate.simulator.plan import Plan
+from apps.solidstate.simulator.plan import ADMINISTRATOR, STOPPING, Plan
 from apps.solidstate.simulator.schedule import Schedule
 
 CALM_SECONDS = 90.0
@@ -38,7 +39,8 @@ class Group:
 
     ``hosts`` are by number; ``correct_numbers`` those of no faulty replica, ``diverging`` those of
     correct ones whose state is damaged in the run; ``faulty_keys`` are the keyrings that faulty
-    replicas share.
+    replicas share; ``rejoined`` says in which life each damaged replica last came to vote again,
+    and ``lost`` who stopped for good after that.
     """
 
     def __init__(
@@ -51,11 +53,16 @@ class Group:
         self.checker = Checker(self)
         self.network = Network(self, random)
         self.diverging: set[int] = set()
+        spare = sorted({n for numbers in plan.epochs for n in numbers if n >= plan.replicas})
+        dice = Random(f"keys {plan.seed}")
+        for number in spare:
+            self.authority.recruit(number, dice)
+        numbers = [*range(plan.replicas), *spare]
         self.faulty_keys = {n: self.authority.keyring(n) for n in sorted(plan.strategies)}
-        self.correct_numbers = {n for n in range(plan.replicas) if n not in plan.strategies}
+        # Those who stop say nothing false before: they are judged, and not waited for.
+        self.correct_numbers = {n for n in numbers if plan.strategies.get(n, STOPPING) == STOPPING}
         self.hosts = {
-            number: make_host(self, number, self.authority.keyring(number))
-            for number in range(plan.replicas)
+            number: make_host(self, number, self.authority.keyring(number)) for number in numbers
         }
         self.clients = {
             name: ClientHost(self, name, self.authority.keyring(name), random)
@@ -65,12 +72,17 @@ class Group:
             name: EvilClient(self, name, self.authority.keyring(name), random)
             for name in (f"evil{number}" for number in range(plan.evil_clients))
         }
+        keyring = self.authority.keyring(ADMINISTRATOR, dice)
+        self.administrator = AdministratorHost(self, keyring, dice)
         self.reports: list[tuple[int, Report]] = []
+        self.rejoined: dict[int, int] = {}
+        self.lost: set[int] = set()
         self._events_of_hosts = 0
 
     def config_of(self, number: int | None) -> Config:
         """Return the configuration of a replica, or of a client for None."""
-        return replace(self.plan.config, replica=number)
+        joining = number is not None and number >= self.plan.replicas
+        return replace(self.plan.config, replica=number, joining=joining)
 
     def client_names(self) -> list[str]:
         """Return the names of the correct clients."""
@@ -84,22 +96,32 @@ class Group:
         """Return the hosts of the correct replicas."""
         return [host for number, host in self.hosts.items() if self.is_correct(number)]
 
+    def final(self) -> list[Host]:
+        """Return the hosts of the members of the last epoch that are not faulty."""
+        stopping = {n for n, strategy in self.plan.strategies.items() if strategy == STOPPING}
+        numbers = (self.correct_numbers - stopping).intersection(self.plan.members)
+        return [host for number, host in self.hosts.items() if number in numbers]
+
     def receive(self, to: Principal, sender: Principal, message: Message) -> None:
         """Hand a message to whom it is for."""
         if isinstance(to, int):
             self.hosts[to].receive(sender, message)
         elif to in self.clients:
             self.clients[to].receive(sender, message)
+        elif to == ADMINISTRATOR:
+            self.administrator.receive(sender, message)
 
     def observe(self, host: Host, effect: Effect) -> None:
         """Take what a replica tells whoever watches."""
         if isinstance(effect, Report):
             self.reports.append((host.number, effect))
+            if effect.kind == "rejoined":
+                self.rejoined[host.number] = host.life
             self.schedule.note(f"replica {host.number}: {effect.kind}, {effect.words}")
         if isinstance(effect, Executed):
             words = f"replica {host.number} executes {effect.sequence}"
             self.schedule.note(f"{words} {effect.batch.digest.hex()[:6]}")
-        if isinstance(effect, Executed | Report) and self.is_correct(host.number):
+        if isinstance(effect, Executed | Report | Entered) and self.is_correct(host.number):
             self.checker.observe(host.number, effect)
 
     def after_event(self, host: Host) -> None:
@@ -110,8 +132,9 @@ class Group:
 
     def run(self) -> None:
         """Let the storm pass and the calm come, and judge."""
-        for host in self.hosts.values():
-            host.start()
+        for number in range(self.plan.replicas):
+            self.hosts[number].start()
+        self.administrator.start()
         for client in list(self.clients.values())[:-1]:
             client.work(self.plan.requests)
         for evil in self.evil.values():
@@ -158,10 +181,12 @@ class Group:
 
     def _restart_later(self, host: Host) -> None:
         time = self.schedule.now + self.random.choice((0.05, 0.5, 3.0))
-        self.schedule.at(time, lambda: self._restart(host))
+        self.schedule.at(time, lambda: self.restart(host.number))
 
-    def _restart(self, host: Host) -> None:
-        if host.replica is None:
+    def restart(self, number: int) -> None:
+        """Start a replica that is down."""
+        host = self.hosts[number]
+        if host.replica is None and number not in self.lost:
             self.checker.started(host.number)
             host.start()
 
@@ -181,7 +206,7 @@ class Group:
         self.network.heal()
         self.schedule.note("calm")
         for host in self.hosts.values():
-            self._restart(host)
+            self.restart(host.number)
         last = list(self.clients.values())[-1]
         # Enough batches that every state that went wrong meets a checkpoint.
         last.work(2 * self.plan.config.checkpoint_batches + 1, ("put",))
@@ -189,38 +214,69 @@ class Group:
         while not self._is_done():
             if self.schedule.now > end:
                 raise Violation(f"not done after {CALM_SECONDS:g} s of calm: {self._state()}")
+            if not last.left and self._abstains():
+                # Somebody's disk was damaged: it votes again when enough was ordered since then.
+                last.work(1)
             self._step()
 
+    def _exchange_faulty(self) -> None:
+        """Once those whose disks were damaged vote again, they are correct, and others may fail.
+
+        As many stop for good, so that without the votes of the former nothing goes on. What these
+        do from then on is judged.
+        """
+        back = {n for n, life in self.rejoined.items() if life == self.hosts[n].life}
+        if not self.lost and back == self.plan.strategies.keys():
+            for number in self.random.sample(sorted(self.correct_numbers), len(back)):
+                if self.hosts[number].replica is not None:
+                    self.hosts[number].crash()
+                self.correct_numbers.discard(number)
+                self.lost.add(number)
+            self.correct_numbers |= back
+
     def _is_done(self) -> bool:
-        if any(client.left for client in self.clients.values()):
+        if self.administrator.left or any(client.left for client in self.clients.values()):
             return False
-        replicas = [host.replica for host in self.correct()]
+        replicas = [host.replica for host in self.final()]
+        if self._abstains() or any(
+            one is None or one.epoch.number < len(self.plan.epochs) for one in replicas
+        ):
+            return False
         executed = {replica.state.executed for replica in replicas if replica is not None}
         if len(executed) != 1 or executed != {max(self.checker.decided, default=0)}:
             return False
         return len(self._roots()) == 1
 
+    def _abstains(self) -> bool:
+        """Whether a replica that is faulty for its disk alone does not vote again yet."""
+        found = [self.hosts[number].replica for number in self.plan.strategies]
+        return self.plan.is_rotten and any(one is None or one.abstains for one in found)
+
     def _roots(self) -> set[bytes]:
         return {
             Tree(host.replica.state.snapshot()).root
-            for host in self.correct()
+            for host in self.final()
             if host.replica is not None
         }
 
     def _state(self) -> str:
         waiting = [name for name, client in self.clients.items() if client.left]
         rows = [host.describe() for host in self.hosts.values()]
+        waiting += ["administrator"] * bool(self.administrator.left)
         return "; ".join([f"waiting {waiting}", f"roots {len(self._roots())}", *rows])
 
     def _step(self) -> None:
         if not self.schedule.step():
             raise Violation("nothing is left to happen")
+        if self.plan.is_rotten:
+            self._exchange_faulty()
         if self.schedule.events > EVENTS_MAX:
             raise Violation(f"more than {EVENTS_MAX} events: {self._state()}")
 
     def _judge(self) -> None:
         # Who joins others in a turn that is over suspects nobody.
-        in_turn = self.plan.config.view_turn_seconds < CALM_SECONDS
+        config = self.plan.config
+        in_turn = min(config.view_turn_seconds, config.pace_seconds) < CALM_SECONDS
         kinds = ("suspect",) if in_turn else ("suspect", "joined")
         suspicions = [report for _, report in self.reports if report.kind in kinds]
         if suspicions and self.plan.is_harmless:

@@ -13,6 +13,7 @@ from apps.solidstate.pbft.effects import (
     Broadcast,
     Compact,
     Effect,
+    Entered,
     Executed,
     Report,
     Send,
@@ -34,7 +35,7 @@ STORE_PAGES = 4
 class Host:
     """Runs one replica: carries its effects out, in order, and crashes when told.
 
-    ``replica`` is None while it is down.
+    ``replica`` is None while it is down; ``members`` are those its broadcasts go to.
     """
 
     def __init__(self, group: Group, number: int, keyring: Keyring, random: Random) -> None:
@@ -45,11 +46,12 @@ class Host:
         self.disk = SimulatedDisk(random)
         self.replica: Replica | None = None
         self.store = KeyValueStore(STORE_PAGES)
+        self.members: tuple[int, ...] = ()
         plan = group.plan
         self._rate = 1.0 + random.uniform(-plan.drift, plan.drift)
         self._offset = 100.0 + random.uniform(0.0, plan.offset)
-        self._life = 0
-        self._outbox: deque[tuple[int, Effect]] = deque()
+        self.life = 0
+        self._outbox: deque[tuple[int, Effect, tuple[int, ...]]] = deque()
         self._flushing = False
         self._wake = float("inf")
 
@@ -60,6 +62,7 @@ class Host:
     def start(self) -> None:
         """Start the replica from what is on the disk."""
         self.store = KeyValueStore(STORE_PAGES)
+        self.members = tuple(range(self.group.plan.replicas))
         self.replica = self.make(self.disk.recover())
         self.group.schedule.note(f"replica {self.number} starts")
         self.handle(Tick())
@@ -73,7 +76,7 @@ class Host:
         """End the replica as the loss of power would."""
         self.group.schedule.note(f"replica {self.number} crashes")
         self.replica = None
-        self._life += 1
+        self.life += 1
         self._outbox.clear()
         self._flushing = False
         self._wake = float("inf")
@@ -86,7 +89,8 @@ class Host:
             return f"replica {self.number}: down"
         state = "active" if replica.views.active else "changing"
         return (
-            f"replica {self.number}: view {replica.views.view} {state} "
+            f"replica {self.number}: epoch {replica.epoch.number} "
+            f"view {replica.views.view - replica.epoch.first_view} {state} "
             f"executed {replica.state.executed} stable {replica.checkpoints.proven.sequence}"
         )
 
@@ -108,18 +112,20 @@ class Host:
         """Do what the replica wants, once what it wanted written before is safe."""
         if isinstance(effect, Append | Store | Compact):
             self.disk.write(effect)
-        elif isinstance(effect, Executed | Report):
+        elif isinstance(effect, Executed | Report | Entered):
+            if isinstance(effect, Entered):
+                self.members = tuple(one.number for one in effect.membership.members)
             self.group.observe(self, effect)
         elif self.disk.written == self.disk.durable:
-            self._send(effect)
+            self._send(effect, self.members)
         else:
-            self._outbox.append((self.disk.written, effect))
+            self._outbox.append((self.disk.written, effect, self.members))
 
-    def _send(self, effect: Effect) -> None:
+    def _send(self, effect: Effect, members: tuple[int, ...]) -> None:
         if isinstance(effect, Send):
             self.transmit(effect.to, effect.message)
         elif isinstance(effect, Broadcast):
-            for other in range(self.group.plan.replicas):
+            for other in members:
                 if other != self.number:
                     self.transmit(other, effect.message)
 
@@ -131,17 +137,18 @@ class Host:
     def _schedule_flush(self) -> None:
         if not self._flushing and self.disk.written > self.disk.durable:
             self._flushing = True
-            upto, life = self.disk.written, self._life
+            upto, life = self.disk.written, self.life
             delay = self.group.plan.flush * self.random.uniform(0.5, 1.5)
             self.group.schedule.at(self.group.schedule.now + delay, lambda: self._flush(upto, life))
 
     def _flush(self, upto: int, life: int) -> None:
-        if life != self._life:
+        if life != self.life:
             return
         self._flushing = False
         self.disk.flush(upto)
         while self._outbox and self._outbox[0][0] <= upto:
-            self._send(self._outbox.popleft()[1])
+            _, effect, members = self._outbox.popleft()
+            self._send(effect, members)
         self._schedule_flush()
 
     def _schedule_wake(self) -> None:
@@ -152,10 +159,10 @@ class Host:
         deadline = max(deadline, schedule.now) + 1e-6
         if deadline < self._wake:
             self._wake = deadline
-            life = self._life
+            life = self.life
             schedule.at(deadline, lambda: self._awake(deadline, life))
 
     def _awake(self, deadline: float, life: int) -> None:
-        if life == self._life and deadline == self._wake and self.replica is not None:
+        if life == self.life and deadline == self._wake and self.replica is not None:
             self._wake = float("inf")
             self.handle(Tick())

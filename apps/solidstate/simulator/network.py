@@ -61,7 +61,7 @@ class Network:
 
     def partition(self) -> None:
         """Cut some members off from the others, perhaps in one direction only."""
-        members: list[Principal] = [*range(self._group.plan.replicas), *self._group.client_names()]
+        members: list[Principal] = [*self._group.hosts, *self._group.client_names()]
         some = set(self._random.sample(members, self._random.randint(1, len(members) // 2)))
         one_way = self._random.random() < 0.4
         for one in members:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from apps.solidstate.pbft.configuration import Config
+from apps.solidstate.simulator.epochs import draw_epochs
 
 STRATEGIES = (
     "silent",
@@ -22,16 +23,42 @@ STRATEGIES = (
     "amnesiac",
     "rotten",
     "inventing",
+    "dragging",
 )
 """What a faulty replica may do; see ``strategies``."""
 
-FAULTS = ("byzantine", "clients", "crashes", "network", "partitions", "skew", "divergence")
-"""Kinds of faults that a run may leave out."""
+FAULTS = (
+    "byzantine",
+    "clients",
+    "crashes",
+    "network",
+    "partitions",
+    "skew",
+    "divergence",
+    "epochs",
+)
+"""Kinds of faults that a run may leave out, and reconfigurations, which try the same things."""
+
+MODES = ("byzantine", "crash")
+"""What may be wrong with replicas; see `Config.crash_only`."""
+
+CRASH_FAULTS = ("crashes", "network", "partitions", "skew", "epochs")
+"""Kinds of faults where replicas only crash."""
+
+STOPPING = "stopping"
+"""What those do in a crash-only group that count as faulty: they stop, and never come back."""
+
+ADMINISTRATOR = "admin"
+"""The one who asks for reconfigurations."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One run: everything that is drawn before it starts. Times in seconds."""
+    """One run: everything that is drawn before it starts. Times in seconds.
+
+    ``strategies`` are those of the faulty replicas by number; ``epochs`` the numbers of the members
+    of each epoch after the first one.
+    """
 
     seed: int
     replicas: int
@@ -54,6 +81,7 @@ class Plan:
     diverging: bool
     coded: bool
     config: Config
+    epochs: tuple[tuple[int, ...], ...] = ()
 
     @property
     def is_harmless(self) -> bool:
@@ -66,7 +94,18 @@ class Plan:
             or self.all_crash
             or self.partition_rate
             or self.diverging
+            or self.epochs
         )
+
+    @property
+    def is_rotten(self) -> bool:
+        """Whether the faulty replicas are faulty for what their disks lost, and nothing else."""
+        return {*self.strategies.values()} == {"rotten"} and not (self.epochs or self.diverging)
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """The members of the last epoch."""
+        return self.epochs[-1] if self.epochs else tuple(range(self.replicas))
 
 
 def draw_plan(
@@ -76,6 +115,8 @@ def draw_plan(
 
     ``replicas`` is 0 where the seed shall draw how many there are: 4 or, one time in eight, 7.
     """
+    pace = random.choice((1.0, 600.0, 600.0))
+    tentative = random.random() < 0.25
     drawn = 4 if random.random() < 0.88 else 7
     replicas = replicas or drawn
     limit = (replicas - 1) // 3
@@ -93,8 +134,10 @@ def draw_plan(
     network = "network" in faults
     skewed = "skew" in faults
     crashing = "crashes" in faults
-    config = _draw_config(replicas, clients, evil, random)
-    return Plan(
+    config = replace(
+        _draw_config(replicas, clients, evil, random), pace_seconds=pace, tentative=tentative
+    )
+    plan = Plan(
         seed=seed,
         replicas=replicas,
         clients=clients,
@@ -117,6 +160,45 @@ def draw_plan(
         coded=random.random() < 0.1,
         config=config,
     )
+    return _with_epochs(plan, faults, strategies)
+
+
+def draw_crash_plan(seed: int, random: Random, faults: frozenset[str], replicas: int) -> Plan:
+    """Return the plan of a seed for a group in which replicas do no worse than to stop.
+
+    Up to f of them stop for good, any number for a while.
+    """
+    drawn = 3 if random.random() < 0.7 else random.choice((4, 5, 5, 7))
+    replicas = replicas or drawn
+    plan = draw_plan(seed, random, faults & {*CRASH_FAULTS} - {"epochs"}, STRATEGIES, 4)
+    stopping = random.randint(0, (replicas - 1) // 2) if "crashes" in faults else 0
+    numbers = sorted(random.sample(range(replicas), stopping))
+    plan = replace(
+        plan,
+        replicas=replicas,
+        strategies=dict.fromkeys(numbers, STOPPING),
+        config=replace(plan.config, replicas=replicas, crash_only=True),
+    )
+    return _with_epochs(plan, faults, (STOPPING,))
+
+
+def _with_epochs(plan: Plan, faults: frozenset[str], strategies: Sequence[str]) -> Plan:
+    """Return the plan with reconfigurations, in a quarter of the seeds or where nothing else is.
+
+    They have dice of their own, so that seeds without any are what they were.
+    """
+    random = Random(f"epochs {plan.seed}")
+    wanted = random.random() < 0.25 or faults == {"epochs"}
+    if "epochs" not in faults or not wanted:
+        return plan
+    spared = int(plan.diverging)
+    crash_only = plan.config.crash_only
+    epochs = draw_epochs(random, plan.replicas, frozenset(plan.strategies), spared, crash_only)
+    chosen = dict(plan.strategies)
+    if ("crashes" if crash_only else "byzantine") in faults:
+        for number in sorted(epochs.faulty - set(chosen)):
+            chosen[number] = random.choice(strategies)
+    return replace(plan, strategies=chosen, epochs=epochs.members)
 
 
 def _draw_config(replicas: int, clients: int, evil: int, random: Random) -> Config:
@@ -126,6 +208,7 @@ def _draw_config(replicas: int, clients: int, evil: int, random: Random) -> Conf
     return Config(
         replicas=replicas,
         clients=frozenset(names),
+        administrators=frozenset({ADMINISTRATOR}),
         fast_reads=random.random() < 0.3,
         checkpoint_batches=period,
         window_batches=period * random.choice((2, 3)),

@@ -9,7 +9,7 @@ from random import Random
 
 from apps.solidstate.simulator.checks import Violation
 from apps.solidstate.simulator.group import Group
-from apps.solidstate.simulator.plan import FAULTS, STRATEGIES, draw_plan
+from apps.solidstate.simulator.plan import FAULTS, MODES, STRATEGIES, draw_crash_plan, draw_plan
 
 
 @dataclass(frozen=True)
@@ -30,26 +30,30 @@ def run_seed(
     faults: Sequence[str] = FAULTS,
     strategies: Sequence[str] = STRATEGIES,
     replicas: int = 0,
+    mode: str = MODES[0],
     tell: Callable[[str], object] | None = None,
 ) -> Outcome:
     """Make the run of a seed and return what it came to.
 
-    ``replicas`` is 0 where the seed draws their number; ``tell`` gets each line of the trace.
-    Raises `Violation` where a promise was broken or the protocol raised anything, with notes: the
-    plan, the last events, and the command that replays it.
+    ``replicas`` is 0 where the seed draws their number; ``mode`` is one of `MODES`; ``tell`` gets
+    each line of the trace. Raises `Violation` where a promise was broken or the protocol raised
+    anything, with notes: the plan, the last events, and the command that replays it.
     """
     random = Random(f"pbft {seed}")
-    plan = draw_plan(seed, random, frozenset(faults), strategies, replicas)
+    if mode == "crash":
+        plan = draw_crash_plan(seed, random, frozenset(faults), replicas)
+    else:
+        plan = draw_plan(seed, random, frozenset(faults), strategies, replicas)
     group = Group(plan, random, tell)
     try:
         group.run()
     except Violation as error:
-        _explain(error, group, replay_command(seed, faults, strategies, replicas))
+        _explain(error, group, replay_command(seed, faults, strategies, replicas, mode))
         raise
     except Exception as error:
         words = f"seed {seed}: {type(error).__name__} in the protocol: {error}"
         violation = Violation(words)
-        _explain(violation, group, replay_command(seed, faults, strategies, replicas))
+        _explain(violation, group, replay_command(seed, faults, strategies, replicas, mode))
         raise violation from error
     up = [host.replica for host in group.hosts.values() if host.replica is not None]
     return Outcome(
@@ -58,7 +62,7 @@ def run_seed(
         events=group.schedule.events,
         messages=group.network.messages,
         executed=max(group.checker.decided, default=0),
-        views=max(replica.views.view for replica in up),
+        views=max(replica.views.view - replica.epoch.first_view for replica in up),
         reports=Counter(report.kind for _, report in group.reports),
     )
 
@@ -74,21 +78,24 @@ def run_twice(
     faults: Sequence[str] = FAULTS,
     strategies: Sequence[str] = STRATEGIES,
     replicas: int = 0,
+    mode: str = MODES[0],
 ) -> Outcome:
     """Make the run of a seed two times; raises `Violation` when the two differ."""
-    first, second = (run_seed(seed, faults, strategies, replicas) for _ in range(2))
+    first, second = (run_seed(seed, faults, strategies, replicas, mode) for _ in range(2))
     if first.digest != second.digest:
         raise Violation(f"two runs of seed {seed} differ")
     return first
 
 
 def replay_command(
-    seed: int, faults: Sequence[str], strategies: Sequence[str], replicas: int
+    seed: int, faults: Sequence[str], strategies: Sequence[str], replicas: int, mode: str
 ) -> str:
     """Return the command that makes the run of a seed again, with its whole trace."""
     words = f"--faults {','.join(faults) or 'none'}"
     if tuple(strategies) != STRATEGIES:
         words += f" --strategies {','.join(strategies)}"
+    if mode != MODES[0]:
+        words += f" --mode {mode}"
     if replicas:
         words += f" --replicas {replicas}"
     return f"python -m apps.solidstate.simulate --first {seed} --seeds 1 {words} --trace"

@@ -6,6 +6,7 @@ an attacker with that replica's key could. It sees what its replica sees, and ke
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,11 @@ class Faulty(Host):
         for other in self.lie(to, message):
             self.group.network.send(self.number, to, other)
 
+    @property
+    def is_back(self) -> bool:
+        """Whether it is one of the correct replicas again."""
+        return self.group.is_correct(self.number)
+
     def lie(self, to: Principal, message: Message) -> list[Message]:
         """Return what is sent to ``to`` instead of a message."""
         return [message]
@@ -75,6 +81,21 @@ class Slow(Faulty):
         schedule.at(time, lambda: self.group.network.send(self.number, to, message))
 
 
+class Dragging(Faulty):
+    """As a primary is just as slow as the patience of the others allows, while the storm lasts."""
+
+    def transmit(self, to: Principal, message: Message) -> None:
+        """Keep a proposal back for most of the time in which it has to come."""
+        group = self.group
+        if not isinstance(message, Proposal) or group.network.calm:
+            group.network.send(self.number, to, message)
+            return
+        up = [host.replica for host in group.correct() if host.replica is not None]
+        patience = max((replica.views.patience for replica in up), default=0.0)
+        time = group.schedule.now + 0.8 * patience
+        group.schedule.at(time, lambda: group.network.send(self.number, to, message))
+
+
 class Equivocating(Faulty):
     """Proposes different batches to different backups, and agrees with each of them."""
 
@@ -88,7 +109,7 @@ class Equivocating(Faulty):
 
     def _votes(self, order: PrePrepare) -> list[Message]:
         """A commit, a prepare that a primary must not make, and prepares in others' names."""
-        names = range(self.group.plan.replicas)
+        names = self.group.hosts
         prepares = [Prepare(order.view, order.sequence, order.batch, name) for name in names]
         commit = Commit(order.view, order.sequence, order.batch)
         return [commit, *map(self.sign_prepare, prepares)]
@@ -160,7 +181,7 @@ class Withholding(Faulty):
 
     def lie(self, to: Principal, message: Message) -> list[Message]:
         """Send one backup no proposals and no batches."""
-        left_out = (self.number + 1) % self.group.plan.replicas
+        left_out = (self.number + 1) % len(self.group.hosts)
         if to == left_out and isinstance(message, Proposal | Batch):
             return []
         return [message]
@@ -209,9 +230,28 @@ class Falling(Faulty):
         self.group.schedule.at(self.group.schedule.now + delay, self._fall)
 
     def _fall(self) -> None:
-        if self.replica is not None and not self.group.network.calm:
+        if self.replica is not None and not self.group.network.calm and not self.is_back:
             self.crash()
             self.start()
+
+
+class Stopping(Host):
+    """Does everything right, and stops for good while the storm lasts."""
+
+    _stops = math.inf
+
+    def start(self) -> None:
+        """Start, unless it has stopped."""
+        schedule = self.group.schedule
+        if math.isinf(self._stops):
+            self._stops = schedule.now + self.random.uniform(0.0, self.group.plan.storm)
+            schedule.at(self._stops, self._stop)
+        if schedule.now < self._stops:
+            super().start()
+
+    def _stop(self) -> None:
+        if self.replica is not None:
+            self.crash()
 
 
 class Amnesiac(Falling):
@@ -229,7 +269,13 @@ class Rotten(Falling):
     def crash(self) -> None:
         """Crash, and lose a bit of what was safe."""
         super().crash()
-        self.disk.rot()
+        if not self.is_back:
+            self.disk.rot()
+
+    def transmit(self, to: Principal, message: Message) -> None:
+        """Send a message, which is judged once this replica is back."""
+        self.group.checker.sent(self.number, message)
+        super().transmit(to, message)
 
 
 class Twins(Faulty):
@@ -256,7 +302,7 @@ class Twins(Faulty):
         message = getattr(effect, "message", None)
         if isinstance(message, Message):
             to = getattr(effect, "to", None)
-            for other in range(self.group.plan.replicas) if to is None else (to,):
+            for other in self.group.hosts if to is None else (to,):
                 if other != self.number and not (isinstance(other, int) and other % 2):
                     self.group.network.send(self.number, other, message)
 
