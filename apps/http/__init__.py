@@ -1,16 +1,33 @@
 """The HTTP server as vista objects: what this app can load, as data."""
 
 CLASSES: dict[str, str] = {
+    "AllocateSessionID": "apps.http.objects.sessions",
+    "HTTPbrowserFeed": "apps.http.browser.feed",
     "HTTPcachedFile": "apps.http.objects.cached",
     "HTTPcachedObject": "apps.http.objects.cached",
     "HTTPcommonLogFormat": "apps.http.objects.logs",
+    "HTTPcreateApplicationSession": "apps.http.objects.sessions",
+    "HTTPcreateObjectBrowserSession": "apps.http.browser.service",
     "HTTPdaemon": "apps.http.objects.daemon",
+    "HTTPdirectoryListing": "apps.http.objects.listings",
+    "HTTPeventStream": "apps.http.objects.events",
     "HTTPextendedLogFormat": "apps.http.objects.logs",
     "HTTPfastReceive": "apps.http.objects.receive",
+    "HTTPhealth": "apps.http.objects.health",
+    "HTTPmetrics": "apps.http.objects.metrics",
+    "HTTPmountASGI": "apps.http.objects.asgi",
+    "HTTPobjectBrowser": "apps.http.browser.session",
+    "HTTPprotectedDirectory": "apps.http.objects.protected",
+    "HTTPproxy": "apps.http.objects.proxy",
     "HTTPpurgeCache": "apps.http.objects.cached",
     "HTTPrawCachedFile": "apps.http.objects.cached",
     "HTTPredirect": "apps.http.objects.redirect",
+    "HTTProtateLog": "apps.http.objects.logs",
+    "HTTPupload": "apps.http.objects.uploads",
+    "HTTPuploads": "apps.http.objects.uploads",
+    "HTTPwebSocket": "apps.http.objects.websocket",
     "URLdirectory": "apps.http.objects.directory",
     "URLfileLoader": "apps.http.objects.loader",
+    "URLprotectedFile": "apps.http.objects.protected",
 }
 """Class name to the module that defines it; `AutomaticClassLoader` imports it when asked for."""

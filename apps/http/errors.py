@@ -8,6 +8,10 @@
     |-- AnswerError        the author of an answer asked for what cannot be sent (a ValueError)
     |-- FileChanged        a file became shorter while it was sent
     |-- ProfileError       a profile says what cannot be (a ValueError)
+    |-- PasswordFileError  a file of passwords cannot be used (a ValueError)
+    |-- ApplicationError   a mounted application does not start, or breaks its protocol
+    |-- ClientGone         a mounted application sends to a client that is gone (an OSError)
+    |-- WebSocketClosed    a page sends to a client whose WebSocket is closed (an OSError)
     |-- OutOfTurnError     a core was called when it cannot be (a RuntimeError)
     `-- BadLimitError      a bound that is no bound, or does not fit another (a ValueError)
 
@@ -57,6 +61,36 @@ class FileChanged(HttpError):
 
 class ProfileError(HttpError, ValueError):
     """A profile cannot be read, or says what cannot be; the text begins with file and line."""
+
+
+class PasswordFileError(HttpError, ValueError):
+    """A file of passwords cannot be read or says what cannot be; the text has file and line.
+
+    As long as that is so, nobody gets in where it is needed.
+    """
+
+
+class ApplicationError(HttpError, RuntimeError):
+    """A mounted application cannot be loaded or started, or breaks the rules of its protocol."""
+
+
+class ClientGone(HttpError, OSError):
+    """Raised in a mounted application that sends on to a client that is gone: nobody reads it."""
+
+
+class WebSocketClosed(HttpError, OSError):
+    """A WebSocket is closed, so nothing can be sent.
+
+    ``code`` is that of RFC 6455, section 7.4.1, ``reason`` what the side said that closed it.
+    """
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"closed with code {self.code}{': ' if self.reason else ''}{self.reason}"
 
 
 class OutOfTurnError(HttpError, RuntimeError):

@@ -39,17 +39,23 @@ HTTP_LAYERS: tuple[tuple[str, ...], ...] = (
     ("apps.http.errors",),
     ("apps.http.syntax",),
     ("apps.http.content",),
-    ("apps.http.objects",),
+    ("apps.http.objects", "apps.http.passwords"),
+    ("apps.http.browser",),
 )
 
 # Every library from outside has one home that wraps it.
 HOMES: dict[str, tuple[str, ...]] = {
     "IPython": ("vista.shell.repl",),
+    "brotli": ("apps.http.content.compressing",),
     "cloudpickle": ("vista.mobility.interactive",),
+    "cryptography": ("apps.http.objects.certificates",),
     "greenlet": ("vista.kernel.threads",),
+    "h2": ("apps.http.syntax.http2",),
     "httptools": ("apps.http.syntax.heads",),
+    "hyperframe": ("apps.http.syntax.http2",),
     "msgpack": ("vista.wire.codec", "apps.solidstate.pbft.canonical"),
     "nacl": ("apps.solidstate.pbft.ed25519",),
+    "prometheus_client": ("apps.http.objects.metrics",),
     "psycopg": ("vista.persistence.postgres",),
     "python_multipart": ("apps.http.syntax.forms",),
     "re2": ("apps.http.content.ssi.patterns",),
@@ -57,6 +63,8 @@ HOMES: dict[str, tuple[str, ...]] = {
     "sqlite3": ("vista.persistence.sqlite",),
     "traitlets": ("vista.shell.repl",),  # how IPython is configured
     "uvloop": ("vista.kernel.hub",),
+    "zstandard": ("apps.http.content.compressing",),
+    "wsproto": ("apps.http.syntax.websocket",),
     "zmq": ("vista.peering.sockets", "vista.peering.curve"),
 }
 

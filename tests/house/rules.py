@@ -17,7 +17,9 @@ VAGUE_NAMES = frozenset("base common helper helpers manager managers misc util u
 # Where a method of somebody's class is invoked (coroutines drives the ``async def`` ones), and the
 # driver of the loop.
 BROAD_EXCEPT_HOMES = (
+    "apps.http.objects.answering",
     "apps.http.objects.receive",
+    "apps.http.objects.websocket",
     "vista.kernel.coroutines",
     "vista.kernel.creation",
     "vista.kernel.hot",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import growth
+from benchmarks import growth, pbft
 from benchmarks.erlang import between_nodes
 from benchmarks.erlang import subject as erlang
 from benchmarks.measure import (
@@ -175,6 +175,23 @@ def test_growth_is_measured_and_written_for_the_docs(tmp_path: Path) -> None:
     assert len(found) == 2 * len(plan.nodes + plan.services)
     assert all(row["hops"] == row["nodes"] - 1 for row in found if row["shape"] == "chain"
                and "hops" in row)  # fmt: skip
+
+
+def test_agreement_is_measured_and_written_for_the_docs() -> None:
+    (found,) = pbft.measure_all(pbft.QUICK)
+    assert found.per_second > 0 and 0 < found.median <= found.slow and found.processor >= 0
+    table = pbft.rst_tables([found], circumstances(surroundings(), "2026-11-21"))
+    assert table.count("   * -") == 2
+    assert table.count("     -") == 2 * (len(pbft.HEADINGS) - 1)
+
+
+def test_agreement_is_measured_for_groups_of_different_settings() -> None:
+    settings = pbft.FULL.settings
+    assert len({str(setting) for setting in settings}) == len(settings)
+    assert {setting.replicas for setting in settings} == {4, 7, 10}
+    assert {setting.payload for setting in settings} == {0, 100, 1024}
+    assert {setting.batch for setting in settings} == {1, 100, pbft.ADAPTIVE}
+    assert max(setting.clients for setting in settings) == 200
 
 
 def test_each_measured_group_has_a_table_of_its_own(

@@ -9,22 +9,42 @@ import pytest
 
 from apps.http.syntax import (
     answers,
+    authentication,
     cookies,
     dates,
     etags,
+    events,
     fields,
     forms,
     heads,
+    http2,
     negotiation,
     ranges,
     requests,
     targets,
+    websocket,
 )
 
 
 @pytest.mark.parametrize(
     "module",
-    [answers, cookies, dates, etags, fields, forms, heads, negotiation, ranges, requests, targets],
+    [
+        answers,
+        authentication,
+        cookies,
+        dates,
+        etags,
+        events,
+        fields,
+        forms,
+        heads,
+        http2,
+        negotiation,
+        ranges,
+        requests,
+        targets,
+        websocket,
+    ],
     ids=lambda module: module.__name__.rpartition(".")[2],
 )
 def test_examples_print_what_they_say(module: ModuleType) -> None:

@@ -18,8 +18,8 @@ READY = {
 }
 """What each of the others says when it has booted and runs until it is told to stop."""
 
-ELSEWHERE = ["http.rc"]
-"""Run by tests of their own: it has a port of its own (tests/http/objects/test_rc.py)."""
+ELSEWHERE = ["browser.rc", "http.rc"]
+"""Run by tests of their own, since they have ports of their own: test_rc.py in tests/http."""
 
 RC_FILES = sorted(path.name for path in (ROOT / "rc").glob("*.rc"))
 

@@ -23,20 +23,28 @@ class LeastRecentlyUsed(Generic[Kept]):
     ([], [], 'A')
     """
 
-    __slots__ = ("_entries", "_sizes", "bytes", "bytes_max")
+    __slots__ = ("_entries", "_sizes", "bytes", "bytes_max", "evictions", "hits", "misses")
 
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
         self.bytes = 0
+        self.hits = self.misses = self.evictions = 0
         self._entries: OrderedDict[str, Kept] = OrderedDict()
         self._sizes: dict[str, int] = {}
 
     def get(self, name: str) -> Kept | None:
         """Return an entry, which is the most recently used one thereby; None when not there."""
         entry = self._entries.get(name)
-        if entry is not None:
+        if entry is None:
+            self.misses += 1
+        else:
+            self.hits += 1
             self._entries.move_to_end(name)
         return entry
+
+    def peek(self, name: str) -> Kept | None:
+        """Return an entry without using it."""
+        return self._entries.get(name)
 
     def fits(self, size: int) -> bool:
         """Tell whether an entry of so many bytes is kept."""
@@ -53,11 +61,41 @@ class LeastRecentlyUsed(Generic[Kept]):
         self._entries[name] = entry
         self._sizes[name] = size
         self.bytes += size
+        return [*gone, *self._make_room()]
+
+    def resize(self, name: str, size: int) -> list[Kept]:
+        """Take note that an entry has so many bytes by now; return those that had to go for it.
+
+        That may be the entry itself, when it is larger than what is kept. Nothing happens to a name
+        that is not there.
+        """
+        if name not in self._entries:
+            return []
+        if not self.fits(size):
+            self.evictions += 1
+            return [dropped for dropped in (self.remove(name),) if dropped is not None]
+        self.bytes += size - self._sizes[name]
+        self._sizes[name] = size
+        return self._make_room()
+
+    def _make_room(self) -> list[Kept]:
+        gone = []
         while self.bytes > self.bytes_max:
             oldest, dropped = self._entries.popitem(last=False)
             self.bytes -= self._sizes.pop(oldest)
+            self.evictions += 1
             gone.append(dropped)
         return gone
+
+    def figures(self) -> dict[str, int]:
+        """Return the ``files`` and ``bytes`` kept, the ``hits``, ``misses`` and ``evictions``."""
+        return {
+            "files": len(self._entries),
+            "bytes": self.bytes,
+            "hits": self.hits,
+            "misses": self.misses,
+            "evictions": self.evictions,
+        }
 
     def remove(self, name: str) -> Kept | None:
         """Forget an entry and return it; None when it is not there."""

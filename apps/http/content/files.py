@@ -40,9 +40,6 @@ _MODERN = {
 }
 _AS_TEXT = frozenset({"application/json", "application/xml", "image/svg+xml"})
 
-CODINGS = (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz"))
-"""The content codings that are looked for beside a file, best first, and their endings."""
-
 CONDITIONAL = frozenset(
     "if-match if-none-match if-modified-since if-unmodified-since range".split()
 )

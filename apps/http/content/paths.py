@@ -21,6 +21,9 @@ from types import TracebackType
 
 from apps.http.errors import FileChanged
 
+CODINGS = (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz"))
+"""The content codings that are looked for beside a file, best first, and their endings."""
+
 NAME_BYTES_MAX = 255
 """Bytes of one name; no file system here has longer ones (NAME_MAX)."""
 STEPS_MAX = 128
@@ -32,6 +35,8 @@ _DIRECTORY = _ROOT | os.O_NOFOLLOW
 # O_NONBLOCK: should the file have become a FIFO since it was looked at, nobody waits for a writer.
 # O_NOCTTY: should it have become a terminal, it does not become this process's.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
+_CANNOT_TELL = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _DOTS = frozenset({"", ".", ".."})
 
 
@@ -43,6 +48,7 @@ class Refusal(Enum):
     NO_INDEX = (404, "a directory without an index")
     OUTSIDE = (404, "leads out of the root")
     HIDDEN = (404, "a name that begins with a dot")
+    PROTECTED = (404, "belongs to a protected part of the site")
     NOT_ALLOWED = (403, "may not be read")
     WITHOUT_SLASH = (301, "a directory: its address ends with a slash")
     TOO_BUSY = (503, "too many open files")
@@ -147,6 +153,27 @@ class OpenFile:
             count -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def read_ready(self, start: int, count: int) -> bytes | None:
+        """Return what `read` does if the system has it in memory; None if the disk must be waited
+        for.
+
+        Raises as `read` does. Where the system cannot tell, it is read and waited for.
+        """
+        count = min(count, self.size - start)
+        buffer = bytearray(max(count, 0))
+        try:
+            got = os.preadv(self._descriptor, [buffer], start, _NO_WAIT) if buffer else 0
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in _CANNOT_TELL:
+                raise
+            return self.read(start, count)
+        if got == len(buffer):
+            return bytes(buffer)
+        # The rest is on the disk, or nowhere: the one as the other is found out by reading on.
+        return None
+
     def unchanged(self) -> bool:
         """Tell whether the open file still has the size and time it was opened with."""
         found = os.fstat(self._descriptor)
@@ -181,15 +208,35 @@ class Roots:
     ``directories`` are paths; ``index_names`` stand for a directory, the first that exists.
     ``hidden`` lets names be served that begin with a dot: they are seldom meant for visitors
     (``.git``, ``.env``). ``.well-known`` (RFC 8615) is never hidden.
+
+    ``closed`` are places below the directories, as names, that nothing leads into: neither a path
+    nor a link, nor an index, see `covers`.
     """
 
     directories: tuple[str, ...]
     index_names: tuple[str, ...] = ("index.html",)
     hidden: bool = False
     disk: Disk = field(default_factory=Disk)
+    closed: tuple[tuple[str, ...], ...] = ()
 
 
-class _Refused(Exception):
+def covers(prefix: Sequence[str], place: Sequence[str]) -> bool:
+    """Tell whether a place is the one that ``prefix`` names, or below it.
+
+    So is the precompressed form of a file that ``prefix`` names: it has the same content.
+
+    >>> covers(("staff",), ("staff", "pay.html")), covers(("a.css",), ("a.css.gz",))
+    (True, True)
+    """
+    count = len(prefix)
+    if tuple(place[:count]) == tuple(prefix):
+        return True
+    if len(place) != count or tuple(place[:-1]) != tuple(prefix[:-1]):
+        return False
+    return any(place[-1] == prefix[-1] + ending for _, ending in CODINGS)
+
+
+class Refused(Exception):
     """Ends a walk."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -222,12 +269,12 @@ def resolve(roots: Roots, segments: Sequence[str]) -> OpenFile | Refusal:
 def _resolve_below(roots: Roots, root: str, segments: Sequence[str]) -> OpenFile | Refusal:
     as_directory = not segments or segments[-1] == ""
     names = segments[:-1] if as_directory else segments
-    if not all(map(_is_name, names)):
+    if not all(map(is_name, names)):
         return Refusal.NOT_FOUND
-    if not roots.hidden and any(map(_is_hidden, names)):
+    if not roots.hidden and any(map(is_hidden, names)):
         return Refusal.HIDDEN
     try:
-        walk = _Walk(roots.disk, root)
+        walk = Walk(roots.disk, root, roots.closed)
     except OSError as error:
         busy = _REFUSALS.get(error.errno or 0) is Refusal.TOO_BUSY
         return Refusal.TOO_BUSY if busy else Refusal.NO_ROOT
@@ -235,7 +282,7 @@ def _resolve_below(roots: Roots, root: str, segments: Sequence[str]) -> OpenFile
         if as_directory:
             return _open_index(walk, walk.enter(walk.start, names), roots.index_names)
         return walk.open_file(walk.start, names, None)
-    except _Refused as end:
+    except Refused as end:
         return end.refusal
     except OSError as error:
         return _REFUSALS.get(error.errno or 0, Refusal.DISK_FAILED)
@@ -243,7 +290,7 @@ def _resolve_below(roots: Roots, root: str, segments: Sequence[str]) -> OpenFile
         walk.close()
 
 
-def _is_name(segment: str) -> bool:
+def is_name(segment: str) -> bool:
     """Tell whether a segment can be the name of a file that is served.
 
     Names are compared by rules elsewhere, so there must be one way only to write each: trailing
@@ -257,42 +304,50 @@ def _is_name(segment: str) -> bool:
         return False
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Tell whether a name is served only if the roots say so: it begins with a dot."""
     return name.startswith(".") and name != ".well-known"
 
 
 def _open_index(
-    walk: _Walk, directories: tuple[int, ...], index_names: Iterable[str]
+    walk: Walk, directories: tuple[int, ...], index_names: Iterable[str]
 ) -> OpenFile | Refusal:
     for name in index_names:
         try:
             return walk.open_file(directories, name.split("/"), name)
         except FileNotFoundError:
             continue
-        except _Refused as end:
+        except Refused as end:
             # A directory of this name is no index, and to send the client there no answer.
             if end.refusal is not Refusal.WITHOUT_SLASH:
                 raise
     return Refusal.NO_INDEX
 
 
-class _Walk:
+class Walk:
     """One walk below a root. Where it stands is a tuple of descriptors: the root's first, then one
     for each directory on the way, so that ``..`` is the one before and never asked of the disk."""
 
-    def __init__(self, disk: Disk, root: str) -> None:
+    def __init__(self, disk: Disk, root: str, closed: tuple[tuple[str, ...], ...] = ()) -> None:
         self._disk = disk
         self._path = root
+        self._closed = closed
         self._steps = 0
         # The root's own path may hold links: the operator wrote it, and may turn a site over by
         # pointing a link to the next one.
         self._held = [disk.open(root, _ROOT)]
         self.start = tuple(self._held)
+        # Where each directory really is, links being resolved.
+        self._places: dict[int, tuple[str, ...]] = {self._held[0]: ()}
 
     def close(self) -> None:
         """Let go of every directory; an opened file stays open."""
         for descriptor in self._held:
             os.close(descriptor)
+
+    def place(self, directory: int) -> tuple[str, ...]:
+        """Return where an open directory is below the root, links being resolved."""
+        return self._places[directory]
 
     def enter(self, directories: tuple[int, ...], names: Iterable[str]) -> tuple[int, ...]:
         """Return where one stands after walking ``names``, all of which are directories."""
@@ -315,18 +370,19 @@ class _Walk:
             if kind == stat.S_IFREG:
                 return self._open(name, directory, index)
             if kind != stat.S_IFLNK:
-                raise _Refused(_BY_KIND.get(kind, Refusal.NOT_A_FILE))
+                raise Refused(_BY_KIND.get(kind, Refusal.NOT_A_FILE))
             directories = self._follow(directories, pending)
-        raise _Refused(Refusal.WITHOUT_SLASH)  # a link to a directory
+        raise Refused(Refusal.WITHOUT_SLASH)  # a link to a directory
 
     def _open(self, name: str, directory: int, index: str | None) -> OpenFile:
         self._check_spelling(name, directory)
+        self._check_open((*self._places[directory], name))
         descriptor = self._disk.open(name, _FILE, directory)
         found = os.fstat(descriptor)
         # Between the look and the opening it may have become anything but a link.
         if not stat.S_ISREG(found.st_mode):
             os.close(descriptor)
-            raise _Refused(Refusal.NOT_A_FILE)
+            raise Refused(Refusal.NOT_A_FILE)
         return OpenFile(descriptor, found, self._path, index)
 
     def _step(self, directories: tuple[int, ...], pending: list[str]) -> tuple[int, ...]:
@@ -338,7 +394,7 @@ class _Walk:
             if name != "..":
                 return directories
             if len(directories) == 1:
-                raise _Refused(Refusal.OUTSIDE)
+                raise Refused(Refusal.OUTSIDE)
             return directories[:-1]
         try:
             below = self._disk.open(name, _DIRECTORY, directory)
@@ -348,7 +404,9 @@ class _Walk:
                 raise
             return self._follow(directories, pending)
         self._held.append(below)
+        self._places[below] = place = (*self._places[directory], name)
         self._check_spelling(name, directory)
+        self._check_open(place)
         pending.pop()
         return (*directories, below)
 
@@ -357,7 +415,7 @@ class _Walk:
         self._count()
         name, directory = pending[-1], directories[-1]
         if not stat.S_ISLNK(self._disk.status(name, directory).st_mode):
-            raise _Refused(Refusal.NOT_FOUND)
+            raise Refused(Refusal.NOT_FOUND)
         self._check_spelling(name, directory)
         target = self._disk.read_link(name, directory)
         pending.pop()
@@ -375,7 +433,12 @@ class _Walk:
         for root in (os.path.abspath(self._path), os.path.realpath(self._path)):
             if f"{target}/".startswith(f"{root.rstrip('/')}/"):
                 return target[len(root) :]
-        raise _Refused(Refusal.OUTSIDE)
+        raise Refused(Refusal.OUTSIDE)
+
+    def _check_open(self, place: tuple[str, ...]) -> None:
+        """Refuse what belongs to a closed part, by whatever way one came."""
+        if self._closed and any(covers(closed, place) for closed in self._closed):
+            raise Refused(Refusal.PROTECTED)
 
     def _check_spelling(self, name: str, directory: int) -> None:
         """Refuse a name that the file system knows under another spelling only.
@@ -390,9 +453,9 @@ class _Walk:
         except OSError:
             return
         if name not in self._disk.names(directory):
-            raise _Refused(Refusal.NOT_FOUND)
+            raise Refused(Refusal.NOT_FOUND)
 
     def _count(self) -> None:
         self._steps += 1
         if self._steps > STEPS_MAX:
-            raise _Refused(Refusal.NOT_FOUND)
+            raise Refused(Refusal.NOT_FOUND)

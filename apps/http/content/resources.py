@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import vista
+from apps.http.content.forms import Form, UploadedFile, form_of, parse_form
+from apps.http.errors import AnswerError, RequestRejected
 from apps.http.syntax.answers import REASONS, AnswerWriter, DateCache
 from apps.http.syntax.fields import Fields
 
@@ -33,8 +35,13 @@ class Request(NamedTuple):
     ``method`` is the command, ``path`` the decoded path without dot segments, ``query`` what
     followed the question mark as it was sent, ``body`` the whole body. ``host`` is the host that
     was asked for or ``""``, ``site`` the logical name of the site that answers, ``client`` the
-    address of the other side. `field` looks a header field up; ``header_names`` (in lower case) and
-    ``header_values`` are all of them, a line for each.
+    address of the other side, ``secure`` whether the request came over TLS. `field` looks a header
+    field up; ``header_names`` (in lower case) and ``header_values`` are all of them, a line each.
+    ``user`` is who logged in, ``session`` the Id of the session; ``""`` where there is none.
+
+    `form` gives the values and files of a form. A body that is too large for memory, which the
+    site's profile must allow, is no ``body`` but an ``upload``, or if it is a form its ``parts``.
+    ``uploads`` keeps the files of a form in memory.
 
     Example::
 
@@ -52,6 +59,12 @@ class Request(NamedTuple):
     site: str = ""
     client: str = ""
     version: str = "1.1"
+    secure: bool = False
+    user: str = ""
+    session: str = ""
+    upload: UploadedFile | None = None
+    parts: tuple[Any, ...] | None = None  # not (): what is nothing but texts is not looked into
+    uploads: Any = None
 
     def field(self, name: str, default: str = "") -> str:
         """Return the value of a header field; several lines of it are joined with ``", "``."""
@@ -68,6 +81,18 @@ class Request(NamedTuple):
         """Return the header fields as the rules of `apps.http.syntax` read them."""
         header = self.header()
         return Fields.from_parser(tuple(header), tuple(header.values()))
+
+    def form(self) -> Form:
+        """Return the values and files of the form that is the body, of either type.
+
+        Raises `RequestRejected` for a body that is no form or a malformed one: a handler that lets
+        it pass answers 415, 400 or 413 by it.
+        """
+        if self.parts:
+            return form_of(self.parts)
+        if self.upload is not None:
+            raise RequestRejected(413, "The form is too large.")
+        return parse_form(self.field("content-type"), self.body, self.uploads)
 
     def parameters(self) -> dict[str, str]:
         """Return the parameters of the query by name; of a name that stands twice the last one."""
@@ -88,8 +113,8 @@ class Response:
     Without a Content-Type text is HTML and bytes are just bytes.
 
     ``source`` replaces the body by an object that answers ``read_bytes(maximum)`` until it gives
-    ``b""``, such as an ``IOobject``, and is deleted afterwards; ``length`` is the number of bytes
-    it will give, if that is known. ``prepared`` is made by `prepare` alone.
+    ``b""``, such as an ``IOobject``, and is deleted afterwards, or by a `Feed`; ``length`` is the
+    number of bytes it will give, if that is known. ``prepared`` is made by `prepare` alone.
 
     Example::
 
@@ -102,6 +127,21 @@ class Response:
     source: Any = None
     length: int | None = None
     prepared: bytes = b""
+
+
+@vista.record
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """A body that an object pushes piece by piece, as the ``source`` of a `Response`.
+
+    ``target`` is the object, which answers the messages of `apps.http.objects.feeding`; ``note`` is
+    a value that it gets back when the feed begins. With ``takes_input`` the answer is 101 and what
+    the client sends afterwards goes to the object.
+    """
+
+    target: vista.Ref
+    note: Any = None
+    takes_input: bool = False
 
 
 def prepare(response: Response) -> Response:
@@ -118,9 +158,24 @@ def prepare(response: Response) -> Response:
     return Response(body, response.status, prepared=head.removesuffix(b"\r\n"))
 
 
+def unprepared(response: Response) -> tuple[tuple[str, str], ...]:
+    """Return the fields of a head that was prepared, for the rare answer that is written anew."""
+    lines = response.prepared.decode("latin-1").split("\r\n")[1:-1]
+    pairs = (line.partition(": ") for line in lines)
+    return tuple((name, value) for name, _, value in pairs if name != "Content-Length")
+
+
 def body_of(response: Response) -> bytes:
-    """Return the body as bytes."""
-    return response.body.encode() if isinstance(response.body, str) else response.body
+    """Return the body as bytes. Raises `AnswerError` for what is no body."""
+    body = response.body
+    if isinstance(body, str):
+        try:
+            return body.encode()
+        except UnicodeEncodeError as error:
+            raise AnswerError(f"the body has a character without UTF-8: {error}") from error
+    if not isinstance(body, bytes):
+        raise AnswerError(f"a body is text or bytes, not {type(body).__name__}")
+    return body
 
 
 def fields_of(response: Response) -> tuple[tuple[str, str], ...]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import os
 import secrets
 import time
-from pathlib import Path
 from typing import Any
 
 import vista
+from apps.http.content.compressing import (
+    COMPRESS_BYTES_MIN,
+    chosen_coding,
+    is_compressible,
+    kept_codings,
+    suits,
+)
 from apps.http.content.files import (
-    CODINGS,
     CONDITIONAL,
     Selected,
     content_type,
@@ -18,14 +25,16 @@ from apps.http.content.files import (
     from_memory,
     select,
 )
-from apps.http.content.paths import Refusal, resolve
+from apps.http.content.paths import CODINGS, Refusal, resolve
 from apps.http.content.resources import Request, Response, error_response, prepare
 from apps.http.content.ssi.processor import Page, process
 from apps.http.errors import FileChanged
+from apps.http.objects.compression import EVERYTHING, NOTHING, compress_aside
 from apps.http.objects.files import FileData, HTTPfileBody, file_data, refused
 from apps.http.objects.includes import SiteLoader, states_of
+from apps.http.syntax.etags import EntityTag
 from apps.http.syntax.limits import HttpLimits
-from apps.http.syntax.negotiation import IDENTITY, choose_encoding
+from apps.http.syntax.negotiation import IDENTITY
 
 _log = logging.getLogger("vista.http")
 
@@ -35,7 +44,8 @@ OBJECT_BYTES = 2_048
 """Bytes that an object takes beside its file."""
 
 _RANGES_MAX = HttpLimits().ranges_max
-_COMPRESSIBLE = ("text/", "application/json", "application/xml", "image/svg", "application/wasm")
+_WORTH = 0.9
+"""The part of a file that a compressed form takes at most, or the form is not worth its memory."""
 _ENDINGS = dict(CODINGS)
 
 
@@ -79,17 +89,31 @@ class HTTPcachedObject(vista.Object, namespace="HTTP", abstract=True):
 
 
 class _State:
-    """A file, or one of its precompressed forms, as it is sent."""
+    """A file, or one of its compressed forms, as it is sent.
+
+    What was ``made`` here and not found on the disk has no ranges and a weak tag of its own.
+    """
 
     __slots__ = ("described", "etag", "file", "modified", "whole")
 
     def __init__(
-        self, file: FileData, kind: str, coding: str | None, varies: bool, now: float
+        self,
+        file: FileData,
+        kind: str,
+        coding: str | None,
+        varies: bool,
+        now: float,
+        made: bool = False,
     ) -> None:
         self.file = file
         self.etag = file.facts.etag(now)
+        if made:
+            self.etag = EntityTag(f"{self.etag.opaque}-{coding}", weak=True)
         self.modified = file.facts.modified
         self.described = file_fields(kind, self.etag, self.modified, coding, varies)
+        if made:
+            without = (pair for pair in self.described if pair[0] != "Accept-Ranges")
+            self.described = tuple(without)
         self.whole: Response | None = None
         if file.data is not None:
             self.whole = prepare(Response(file.data, 200, self.described))
@@ -100,7 +124,9 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
 
     `URLfileLoader` makes it: ``create(url_directory, path, cgi_environment, file)``, the file being
     a `FileData`. It is kept in memory up to 1 MiB, and answers with every conditional and range of
-    HTTP. Beside it, ``.br``, ``.zst`` and ``.gz`` forms of it are sent to who accepts them.
+    HTTP. Beside it, ``.br``, ``.zst`` and ``.gz`` forms of it are sent to who accepts them. Where
+    there is none, a text of 1 KiB or more is compressed when somebody first asks for it, unless the
+    profile of the site says ``compress no``, and kept as well.
 
     A file that was replaced, changed or deleted is noticed within a second.
 
@@ -113,14 +139,18 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
         """Keep the file."""
         self.initialize(url_directory, path)
         self.kind = content_type(file.name)
+        self.compression: str = url_directory.get_compression()
         self._checked = time.time()
         self._states: dict[str | None, _State] = {}
+        # By coding; None while it is made, and where it would not be worth it.
+        self._made: dict[str, _State | None] = {}
+        self._codings: tuple[str, ...] = ()
         self._take(file, self._checked)
 
     def get_size(self) -> int:
-        """Return the bytes it takes, its precompressed forms included."""
-        kept = sum(len(state.file.data or b"") for state in self._states.values())
-        return OBJECT_BYTES + kept
+        """Return the bytes it takes, its compressed forms included."""
+        kept = (*self._states.values(), *self._made.values())
+        return OBJECT_BYTES + sum(len(state.file.data or b"") for state in kept if state)
 
     def check_if_still_valid(self, current_time: int | None = None) -> int:
         """Return 60 while the file on the disk is the one that is kept, else 0."""
@@ -134,7 +164,9 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
             if refusal is not None:
                 vista.post(vista.self_ref(self), "delete_yourself")
                 return refused(refusal, self.path)
-        state = self._states[None] if len(self._states) == 1 else self._choose(request)
+        state = self._states[None]
+        if self._codings and "accept-encoding" in request.header_names:
+            state = self._choose(request)
         if state.whole is not None and CONDITIONAL.isdisjoint(request.header_names.split("\n")):
             return state.whole
         try:
@@ -144,10 +176,51 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
             return error_response(503, "The file is being changed.", (("Retry-After", "1"),))
 
     def _choose(self, request: Request) -> _State:
-        """Choose the form of the file that the client wants most."""
-        codings = [coding for coding in self._states if coding is not None]
-        chosen = choose_encoding(request.fields(), codings)
-        return self._states[None if chosen in (None, IDENTITY) else chosen]
+        """Choose the form of the file that the client wants most; it may have to be made."""
+        plain = self._states[None]
+        names = request.header_names.split("\n")
+        # Parts are given of what has a strong tag, so of nothing that was made.
+        offered = self._found_codings() if "range" in names else self._codings
+        chosen = chosen_coding(request.field("Accept-Encoding"), offered)
+        if chosen == IDENTITY:
+            return plain
+        found = self._states.get(chosen)
+        if found is None:
+            found = self._made[chosen] if chosen in self._made else self._make_form(chosen)
+        return found or plain
+
+    def _found_codings(self) -> tuple[str, ...]:
+        return tuple(coding for coding in self._states if coding is not None)
+
+    def _make_form(self, coding: str) -> _State | None:
+        """Compress the file; meanwhile others get the plain form, and so do all if it is not worth
+        it."""
+        plain = self._states[None]
+        data = plain.file.data
+        assert data is not None, "what is not kept has no forms"
+        self._made[coding] = None
+        # Else it would be made again for each request, the file having to go for its own form.
+        if not self.url_directory.keeps(self.get_size() + len(data)):
+            return None
+        try:
+            body = compress_aside(data, coding, kept=True)
+        except vista.ThreadKilled:
+            self._made.pop(coding, None)
+            raise
+        except vista.CallError as error:
+            _log.warning("%s: not compressed: %r", self.path, error)
+            self._made.pop(coding, None)
+            return None
+        if self._states[None] is not plain or len(body) > _WORTH * len(data):
+            return None
+        form = dataclasses.replace(plain.file, data=body, size=len(body))
+        made = self._made[coding] = _State(form, self.kind, coding, True, time.time(), made=True)
+        self._note_size()
+        return made
+
+    def _note_size(self) -> None:
+        me = vista.self_ref(self)
+        self.url_directory.note_size.post(self.path, me, self.get_size())
 
     def _select(self, state: _State, request: Request, now: float) -> Response:
         selected = select(
@@ -186,7 +259,7 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
     def _take(self, file: FileData, now: float) -> None:
         """Keep a file, and what stands beside it, unless that is what is kept already."""
         files: dict[str | None, FileData] = {None: file}
-        if self.kind.startswith(_COMPRESSIBLE):
+        if is_compressible(self.kind):
             files |= self._beside(file)
         before = self._states
         if (
@@ -196,19 +269,29 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
         ):
             return
         self.kind = content_type(file.name)
-        varies = len(files) > 1
+        found = tuple(coding for coding in files if coding is not None)
+        makes = self.compression != NOTHING and file.data is not None
+        if makes and file.size >= COMPRESS_BYTES_MIN and is_compressible(self.kind):
+            self._codings = tuple(dict.fromkeys((*found, *kept_codings())))
+        else:
+            self._codings = found
+        varies = bool(self._codings)
+        self._made = {}
         self._states = {
-            coding: _State(found, self.kind, coding, varies, now) for coding, found in files.items()
+            coding: _State(own, self.kind, coding, varies, now) for coding, own in files.items()
         }
+        if before:
+            self._note_size()
 
     def _beside(self, file: FileData) -> dict[str | None, FileData]:
         """Return the precompressed forms of a file; they lie beside it under its name."""
         found: dict[str | None, FileData] = {}
-        folder = Path(file.root, *file.segments[:-1])
+        folder = "/".join((file.root, *file.segments[:-1]))
         for coding, ending in CODINGS:
             name = file.name + ending
-            # A look at the name, which costs 2 us, before the walk that is safe, which costs 30.
-            if not (folder / name).exists():
+            # A look at the name, which costs 1 us, before the walk that is safe, which costs 30.
+            # By access(), which raises nothing for names that cannot be: this one may be too long.
+            if not os.access(f"{folder}/{name}", os.F_OK):
                 continue
             segments = (*file.segments[:-1], *name.split("/"))
             opened = resolve(file.roots(), segments)
@@ -267,7 +350,7 @@ class HTTPcachedFile(HTTPrawCachedFile, namespace="HTTP"):
         file = self._states[None].file
         if file.data is None:
             return error_response(500, "The page is too large.")
-        loader = SiteLoader(file, self.url_directory)
+        loader = SiteLoader(file, self.url_directory, self.path)
         page = process(
             file.data.decode("utf-8", "replace"),
             _environment(request, file),
@@ -282,7 +365,10 @@ class HTTPcachedFile(HTTPrawCachedFile, namespace="HTTP"):
         self._seen = self._dependencies()
         # It has no date of its own, and a tag of it would have to know all it shows.
         fields = (("Content-Type", self.kind), ("Cache-Control", "no-cache"))
-        self._answer = prepare(Response(page.text.encode("utf-8", "replace"), 200, fields))
+        answer = Response(page.text.encode("utf-8", "replace"), 200, fields)
+        # What is to be compressed cannot be written yet.
+        later = self.compression == EVERYTHING and suits(answer)
+        self._answer = answer if later else prepare(answer)
         return self._answer
 
     def _dependencies(self) -> Any:
@@ -301,8 +387,12 @@ def _environment(request: Request, file: FileData) -> dict[str, str]:
         "SERVER_NAME": request.site,
         "SERVER_PROTOCOL": f"HTTP/{request.version}",
     }
+    if request.user:
+        names["REMOTE_USER"] = request.user
     for name, value in request.header().items():
-        names[f"HTTP_{name.upper().replace('-', '_')}"] = value
+        # RFC 3875, section 4.1.18: a page must not show the password with which one came in.
+        if name not in ("authorization", "proxy-authorization"):
+            names[f"HTTP_{name.upper().replace('-', '_')}"] = value
     return names
 
 

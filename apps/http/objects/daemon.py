@@ -15,10 +15,14 @@ from typing import Any
 
 import vista
 from apps.http.errors import ProfileError
+from apps.http.objects.compression import COMPRESSIONS, FILES
 from apps.http.objects.directory import CACHE_BYTES_MAX
 from apps.http.objects.loader import URLfileLoader
-from apps.http.objects.profile import Profile, read_profile
+from apps.http.objects.profile import Profile, read_profile, terms_of
+from apps.http.objects.protected import HTTPprotectedDirectory
 from apps.http.objects.receive import HTTPfastReceive
+from apps.http.objects.tls import CertificateFiles, Identity
+from apps.http.objects.uploads import UPLOAD_BYTES_MAX, HTTPuploads, uploads_directory
 
 _log = logging.getLogger("vista.http")
 
@@ -43,11 +47,12 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
 
     ``create(server_profile, address=None, override_name=None, dont_do_listen=False)``:
     ``server_profile`` is a file of attributes (see docs/http.rst) or ``-`` for none; ``address`` is
-    ``tcp:HOST:PORT``, with an IPv6 address in brackets, or ``unix:PATH``, and by default the
-    profile's SERVER_NAME and SERVER_PORT. ``override_name`` replaces the profile's ServerName; in
-    both ``-`` means the name of this machine. ``dont_do_listen`` makes a further site at an
-    address at which another HTTPdaemon of this node listens already: which site a request is for,
-    its field Host says. A request for any other host goes to the site that listens.
+    ``tcp:HOST:PORT``, with an IPv6 address in brackets, ``tls:HOST:PORT`` or ``unix:PATH``, and by
+    default the profile's SERVER_NAME and SERVER_PORT. ``override_name`` replaces the profile's
+    ServerName; in both ``-`` means the name of this machine. ``dont_do_listen`` makes a further
+    site at an address at which another HTTPdaemon of this node listens already: which site a
+    request is for, its field Host says. A request for any other host goes to the site that listens.
+    With ``tls:`` the profile names the certificate; a further site may have one of its own.
 
     The directory of the site is the service ``URLdirectory:NAME``. The daemon itself is the service
     ``HTTPdaemon:ADDRESS`` if it listens.
@@ -68,6 +73,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         profile = read_profile(server_profile)
         self.site = _host_name(override_name or profile.text("ServerName", "localhost"))
         self.limits = profile.limits()
+        self.http2 = profile.http2()
         self.connections_max = profile.number("connectionsMax", CONNECTIONS_MAX)
         self.address = address or _default_address(profile)
         self.connections_accepted = 0
@@ -75,22 +81,38 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         self.sites: dict[str, tuple[str, vista.Ref]] = {}
         self._socket: socket.socket | None = None
         self._open: dict[int, vista.Ref] = {}
+        self._all_ended: asyncio.Future[None] | None = None
+        self._certificate: CertificateFiles | None = None
+        self._identities: dict[str, Identity] = {}
+        self._joined: dict[str, vista.Ref] = {}
+        self._listener: vista.Ref | None = None
         self._until_stop: asyncio.Task[None] | None = None
         # What can fail before anything exists, fails first.
-        pages = _error_pages(profile)
-        family, place = _parse(self.address)
+        settings, protected = _directory_settings(profile), profile.protected()
+        kind, family, place = _parse(self.address)
+        if kind == "tls" and (not dont_do_listen or profile.texts("certificate")):
+            self._certificate = CertificateFiles(profile, self.site)
         listener = vista.service(f"HTTPdaemon:{self.address}") if dont_do_listen else None
         if listener is None:
             self._socket = _listen(family, place)
-            self.address = _address_of(self._socket)
-        cache_bytes = profile.number("cacheBytes", CACHE_BYTES_MAX)
-        self.url_directory = vista.create("URLdirectory", self.site, cache_bytes, pages)
+            self.address = _address_of(self._socket, kind)
+        self.url_directory = vista.create("URLdirectory", self.site, **settings)
+        self.url_directory.set_websocket_origins(tuple(profile.texts("webSocketOrigins")))
+        # Before there is anything to protect.
+        for path, realm, passwords in protected:
+            vista.create(HTTPprotectedDirectory, self.url_directory, path, realm, passwords)
         self.loader = self._make_loader(profile)
+        self.uploads = _make_uploads(profile, self.site)
         if listener is not None:
-            listener.add_site(self.site, self.url_directory)
-            return
+            self._listener = listener
+            self._join(listener)
+        else:
+            self._announce()
+
+    def _announce(self) -> None:
+        """Be found by further sites and told of the end, then begin to accept."""
         me = vista.self_ref(self)
-        self.sites[self.site.lower()] = (self.site, self.url_directory)
+        self.add_site(self.site, self.url_directory, self._identity())
         vista.register_service(f"HTTPdaemon:{self.address}", me)
         with contextlib.suppress(vista.NoSuchService):
             vista.send("ShutdownService", "register", me)
@@ -104,7 +126,11 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
             self._loop.call_soon(self._until_stop.cancel)
         for receiver in self._open.values():
             vista.post(receiver, "daemon_deleted")
-        for made in (getattr(self, "loader", None), getattr(self, "url_directory", None)):
+        if self._listener is not None:
+            # In flight and not waited for: the listener may be gone, which is nobody's mistake.
+            vista.future(self._listener, "remove_site", self.site)
+        for name in ("uploads", "loader", "url_directory"):
+            made = getattr(self, name, None)
             if made is not None:
                 vista.post(made, "delete_yourself")
 
@@ -115,7 +141,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
             return f"http+unix://{place}"
         host, _, port = place.rpartition(":")
         shown = "localhost" if host in ("0.0.0.0", "127.0.0.1", "[::]", "[::1]") else host
-        return f"http://{shown}:{port}/"
+        return f"{'https' if kind == 'tls' else 'http'}://{shown}:{port}/"
 
     def get_address(self) -> str:
         """Return the address it listens at, with the port that was taken for port 0."""
@@ -125,9 +151,61 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         """Return how many connections are open."""
         return len(self._open)
 
-    def add_site(self, name: str, url_directory: vista.Ref) -> None:
-        """Serve a further site at this address; a daemon that does not listen sends it."""
+    def get_figures(self) -> dict[str, int]:
+        """Return how many ``connections`` are open, and ``connections_accepted`` so far."""
+        return {
+            "connections": len(self._open),
+            "connections_accepted": self.connections_accepted,
+        }
+
+    def add_site(
+        self,
+        name: str,
+        url_directory: vista.Ref,
+        identity: Identity | None = None,
+        daemon: vista.Ref | None = None,
+    ) -> None:
+        """Serve a further site at this address; a daemon that does not listen sends it.
+
+        ``identity`` says where its certificate is; without one it has that of the site that
+        listens. ``daemon`` is then posted ``check_certificate``. Sent again it replaces what it
+        said.
+        """
         self.sites[name.lower()] = (name, url_directory)
+        if identity is not None:
+            self._identities[name.lower()] = identity
+            if daemon is not None:
+                self._joined[name.lower()] = daemon
+
+    def remove_site(self, name: str) -> None:
+        """Serve a site no more; a daemon that does not listen posts it when it is deleted."""
+        self.sites.pop(name.lower(), None)
+        self._identities.pop(name.lower(), None)
+        self._joined.pop(name.lower(), None)
+
+    def reload_certificate(self) -> None:
+        """Read the site's certificate and key again: connections that come from here on get them.
+
+        It happens by itself within a minute after the files have changed. Raises `ProfileError`
+        when they cannot be used, and goes on with what it has; `BadValueError` where the site has
+        no certificate of its own.
+        """
+        if self._certificate is None:
+            raise vista.BadValueError(
+                f"{self.site} has no certificate of its own at {self.address}"
+            )
+        self._certificate.reload()
+        if self._listener is None:
+            self.add_site(self.site, self.url_directory, self._identity())
+        else:
+            self._join(self._listener)
+
+    def _identity(self) -> Identity | None:
+        return None if self._certificate is None else self._certificate.identity
+
+    def _join(self, listener: vista.Ref) -> None:
+        me = vista.self_ref(self)
+        listener.add_site(self.site, self.url_directory, self._identity(), me)
 
     def site_of(self, host: str) -> Any:
         """Return name and directory of the site of a host, None when there is none."""
@@ -150,19 +228,43 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
             self._stop_listening()
 
     def system_shutdown(self) -> None:
-        """Accept no more, and close each connection after the request that is being answered."""
+        """Accept no more, have requests answered, and return when all connections are closed.
+
+        Those that last longer than ``stop_seconds`` are cut off. ``ShutdownService`` sends it.
+        """
+        if self._socket is not None and hasattr(self, "_loop"):
+            # Closed with the socket, those that wait in the system would get a reset.
+            for _ in range(BACKLOG // ACCEPTS_MAX + 1):
+                self.accept_waiting()
         self._stop_listening()
-        for call in [vista.future(receiver, "drain") for receiver in self._open.values()]:
-            call.exception()
+        for receiver in self._open.values():
+            # In flight and not waited for: its end is, below, and it may be gone already.
+            vista.future(receiver, "drain")
+        if not self._open:
+            return
+        self._all_ended = self._loop.create_future()
+        try:
+            vista.wait(self._all_ended, terms_of(self.limits).limits.stop_seconds)
+        except TimeoutError:
+            _log.warning("%s: %d connections are cut off", self.address, len(self._open))
+            for receiver in self._open.values():
+                vista.post(receiver, "delete_yourself")
 
     def connection_ended(self, number: int) -> None:
         """Take note that a connection is closed; its object posts it."""
         self._open.pop(number, None)
+        ended = self._all_ended
+        if ended is not None and not self._open and not ended.done():
+            ended.set_result(None)
 
     # --- accepting -------------------------------------------------------------------------
 
     def accept_waiting(self) -> None:
         """Accept the connections that wait; the loop has it posted."""
+        if self._certificate is not None and self._certificate.is_due(self._loop.time()):
+            self.check_certificate()
+            for daemon in self._joined.values():
+                daemon.check_certificate.post()
         for _ in range(ACCEPTS_MAX):
             if self._socket is None:
                 return
@@ -179,8 +281,26 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
                     self._pause()
                     return
                 continue  # that client went away while it waited
-            self._take(sock)
+            try:
+                self._take(sock)
+            except vista.VistaError as error:
+                # That one is lost; the next ones come when there is room for an object again.
+                _log.error("%s: a connection cannot be served: %s", self.address, error)
+                self._pause()
+                return
         self._loop.call_soon(self._watch, context=self._context)
+
+    def check_certificate(self) -> None:
+        """Read the certificate again if its files have changed; one that is bad is only logged.
+
+        The daemon that listens posts it to those of further sites.
+        """
+        if self._certificate is None or not self._certificate.has_changed():
+            return
+        try:
+            self.reload_certificate()
+        except ProfileError as error:
+            _log.error("the certificate that was read before stays in use: %s", error)
 
     def _take(self, sock: socket.socket) -> None:
         if sock.family != socket.AF_UNIX:
@@ -196,6 +316,8 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
                 self.site,
                 self.limits,
                 number,
+                tuple(self._identities.values()),
+                self.http2,
             )
         except vista.VistaError:
             os.close(descriptor)
@@ -226,7 +348,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
             Path(name).unlink(missing_ok=True)
 
     def _make_loader(self, profile: Profile) -> vista.Ref | None:
-        roots = profile.texts("directoryRoot")
+        roots = profile.paths("directoryRoot")
         if not roots:
             return None
         made = vista.create(
@@ -249,7 +371,26 @@ def _host_name(name: str) -> str:
 def _default_address(profile: Profile) -> str:
     """The original's: SERVER_NAME, which is ServerName, and SERVER_PORT."""
     host = _host_name(profile.text("ServerName", "0.0.0.0"))
-    return f"tcp:{host}:{profile.number('SERVER_PORT', 80)}"
+    kind, port = ("tls", 443) if profile.texts("certificate") else ("tcp", 80)
+    return f"{kind}:{host}:{profile.number('SERVER_PORT', port)}"
+
+
+def _directory_settings(profile: Profile) -> dict[str, Any]:
+    """Return what the directory of the site is made with besides its name."""
+    return {
+        "cache_bytes": profile.number("cacheBytes", CACHE_BYTES_MAX),
+        "error_pages": _error_pages(profile),
+        "acting_users": profile.pairs("actAs"),
+        "compression": profile.one_of("compress", FILES, COMPRESSIONS),
+        "listings": profile.one_of("listings", "no", ("no", "yes")) == "yes",
+    }
+
+
+def _make_uploads(profile: Profile, site: str) -> vista.Ref:
+    bytes_max = profile.number("uploadBytes", UPLOAD_BYTES_MAX)
+    kept = next(iter(profile.paths("keptUploads")), "")
+    made: vista.Ref = vista.create(HTTPuploads, site, uploads_directory(profile), bytes_max, kept)
+    return made
 
 
 def _error_pages(profile: Profile) -> dict[int, str]:
@@ -260,7 +401,7 @@ def _error_pages(profile: Profile) -> dict[int, str]:
         if not (code.isdecimal() and 400 <= int(code) <= 599):
             raise ProfileError(f"{profile.name}: errorPage takes a code and a file, not {code!r}")
         try:
-            with Path(name).open("rb") as file:
+            with Path(profile.path(name)).open("rb") as file:
                 pages[int(code)] = file.read(ERROR_PAGE_BYTES_MAX).decode("utf-8", "replace")
         except OSError as error:
             raise ProfileError(f"{profile.name}: errorPage {name}: {error.strerror}") from error
@@ -269,20 +410,21 @@ def _error_pages(profile: Profile) -> dict[int, str]:
     return pages
 
 
-def _parse(address: str) -> tuple[socket.AddressFamily, Any]:
+def _parse(address: str) -> tuple[str, socket.AddressFamily, Any]:
     kind, colon, place = address.partition(":")
     if kind == "unix" and place:
-        return socket.AF_UNIX, place
+        return kind, socket.AF_UNIX, place
     host, colon, port = place.rpartition(":")
-    if kind != "tcp" or not colon or not (port.isascii() and port.isdecimal()):
+    if kind not in ("tcp", "tls") or not colon or not (port.isascii() and port.isdecimal()):
         raise vista.BadValueError(
-            f"a site listens at tcp:HOST:PORT, tcp:[ADDRESS]:PORT or unix:PATH, not {address!r}"
+            "a site listens at tcp:HOST:PORT, tls:HOST:PORT or unix:PATH, an IPv6 address in "
+            f"brackets, not at {address!r}"
         )
     if int(port) > 65_535:
         raise vista.BadValueError(f"{address}: a port is at most 65535")
     bracketed = host.startswith("[") and host.endswith("]")
     family = socket.AF_INET6 if bracketed else socket.AF_INET
-    return family, (host[1:-1] if bracketed else host, int(port))
+    return kind, family, (host[1:-1] if bracketed else host, int(port))
 
 
 def _listen(family: socket.AddressFamily, place: Any) -> socket.socket:
@@ -316,9 +458,9 @@ def _remove_stale(path: Path) -> None:
         path.unlink()
 
 
-def _address_of(sock: socket.socket) -> str:
+def _address_of(sock: socket.socket, kind: str) -> str:
     name = sock.getsockname()
     if isinstance(name, str):
         return f"unix:{name}"
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    return f"tcp:{host}:{name[1]}"
+    return f"{kind}:{host}:{name[1]}"

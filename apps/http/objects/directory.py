@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 import vista
 from apps.http.content.cache import LeastRecentlyUsed
-from apps.http.content.resources import Response, error_response
+from apps.http.content.paths import covers
+from apps.http.content.resources import Request, Response, error_response
+from apps.http.objects.asking import ask
+from apps.http.objects.compression import FILES
+from apps.http.objects.found import WEBSOCKET, WEBSOCKET_REQUEST, Found, Guarded, Loaded, Pairs
+from apps.http.syntax.heads import knows_method
 
 COMMANDS = {
     "GET": "get_request",
@@ -19,31 +26,16 @@ COMMANDS = {
 }
 """The methods of HTTP and the messages they become; as in the original."""
 
+ANY_REQUEST = "any_request"
+"""The message for methods that an object has none of its own for, known ones or not."""
+
 CACHE_BYTES_MAX = 64 * 1024 * 1024
 """Bytes of files a site keeps, unless its profile says otherwise."""
 
-Pairs = tuple[tuple[str, str], ...]
+UNKEPT_MAX = 16
+"""Objects of files too large to be kept that wait for the end of their requests."""
 
-
-@vista.record
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Who answers a request, when there is more to say than who; ``target`` is a Response if it is
-    answered already. ``fields`` go into every answer of the site."""
-
-    target: Any
-    message: str = "get_request"
-    asynchronous: bool = False
-    fields: Pairs = ()
-
-
-@vista.record
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a directory handler made for an address: an object, and the bytes it keeps."""
-
-    target: Any
-    size: int
+_PRIVATE = ("Cache-Control", "private")
 
 
 @dataclass(slots=True)
@@ -53,6 +45,7 @@ class _Entry:
     target: vista.Ref
     messages: dict[str, str]
     asynchronous: frozenset[str] = frozenset()
+    otherwise: str | None = None
     plain_get: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,15 +60,18 @@ def service_name(site: str) -> str:
 class URLdirectory(vista.Object, namespace="HTTP"):
     """The objects of a site by address; the service ``URLdirectory:SITE``.
 
-    `HTTPdaemon` makes it. ``create(site, cache_bytes, error_pages)``: ``error_pages`` are pages by
-    status code, in text form.
+    `HTTPdaemon` makes it. ``create(site, cache_bytes, error_pages, acting_users)``:
+    ``error_pages`` are pages by status code, in text form; ``acting_users`` says for users who
+    logged in as which user of this node their pages are called; ``compression`` is ``no``,
+    ``files`` or ``yes``, as in a profile.
 
     An object becomes a page by `register_object`; what it answers says which methods the page has:
     ``get_request``, ``head_request``, ``post_request``, ``put_request``, ``delete_request``,
     ``options_request``. Each takes a `Request` and returns a `Response`, a str (HTML) or bytes. One
     with a parameter ``reply_method`` is called as in the original system:
     ``get_request(request_data, options, reply_method, reply_dest)``. The object may live on any
-    node.
+    node. One with ``any_request`` is sent that for each method that it has no message for;
+    ``websocket_request(request, socket)`` is for clients that ask for a WebSocket.
 
     Addresses that no object has are asked of the directory handler with the longest beginning.
 
@@ -87,23 +83,32 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         site: str,
         cache_bytes: int = CACHE_BYTES_MAX,
         error_pages: dict[int, str] | None = None,
+        acting_users: dict[str, str] | None = None,
+        compression: str = FILES,
+        listings: bool = False,
     ) -> None:
         """Begin empty, and register the service."""
         self.site = site
         self.error_pages = dict(error_pages or {})
+        self.acting_users = dict(acting_users or {})
+        self.compression = compression
+        self.listings = listings
+        self.websocket_origins: tuple[str, ...] = ()
         self.announced: Pairs = ()
         self.features: dict[str, str] = {}
         self._permanent: dict[str, _Entry] = {}
         self._handlers: dict[str, vista.Ref] = {}
+        self._own_answers: dict[vista.Ref, _Entry] = {}
+        self._guards: dict[str, vista.Ref] = {}
         self._cached: LeastRecentlyUsed[_Entry] = LeastRecentlyUsed(cache_bytes)
+        self._unkept: deque[vista.Ref] = deque()
         vista.register_service(service_name(site), vista.self_ref(self))
 
     def delete(self) -> None:
         """Have the cached objects go too."""
-        for name in self._cached.names():
-            entry = self._cached.remove(name)
-            if entry is not None:
-                vista.post(entry.target, "delete_yourself")
+        self._drop_cached()
+        for target in self._unkept:
+            vista.post(target, "delete_yourself")
 
     # --- registering -----------------------------------------------------------------------
 
@@ -120,7 +125,7 @@ class URLdirectory(vista.Object, namespace="HTTP"):
 
         With ``target`` only if it is that object.
         """
-        found = self._permanent.get(path) or self._cached.get(path)
+        found = self._permanent.get(path) or self._cached.peek(path)
         if found is None or (target is not None and found.target != vista.ref_of(target)):
             return False
         self._permanent.pop(path, None)
@@ -133,6 +138,7 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         It is sent ``load_object(path)`` and returns a `Response`, a Ref, a `Loaded` or None. The
         handler it takes the place of is posted ``handler_replaced(path)``.
         """
+        self._own_answers.clear()
         path = _checked(path).rstrip("/") + "/"
         before = self._handlers.pop(path, None)
         self._handlers[path] = vista.ref_of(handler)
@@ -141,15 +147,120 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         if before is not None and before != self._handlers[path]:
             vista.post(before, "handler_replaced", path)
 
-    def unregister_directory_handler(self, path: str) -> bool:
-        """Undo `register_directory_handler`; return whether there was one."""
-        return self._handlers.pop(path.rstrip("/") + "/", None) is not None
+    def unregister_directory_handler(self, path: str, handler: Any = None) -> bool:
+        """Undo `register_directory_handler`; return whether there was one.
+
+        With ``handler`` only if it is that.
+        """
+        path = path.rstrip("/") + "/"
+        found = self._handlers.get(path)
+        if found is None or (handler is not None and found != vista.ref_of(handler)):
+            return False
+        self._own_answers.clear()
+        del self._handlers[path]
+        return True
+
+    def get_directory_handler(self, path: str) -> tuple[str, vista.Ref] | None:
+        """Return beginning and Ref of the handler that is asked for an address, None if none is."""
+        own = ((own, handler) for own, handler in self._handlers.items() if path.startswith(own))
+        return next(own, None)
+
+    def unregister_below(self, path: str) -> int:
+        """Have nobody answer for an address and those below it; return how many there were."""
+        below = path.rstrip("/") + "/"
+        gone = [own for own in self._permanent if own == path or own.startswith(below)]
+        for own in gone:
+            del self._permanent[own]
+        return len(gone)
+
+    # --- protecting ------------------------------------------------------------------------
+
+    def protect(self, path: str, guard: Any) -> None:
+        """Have ``guard`` asked before anything at an address or below it is answered.
+
+        It takes the place of another guard of the same path. Of several that fit the one with the
+        longest path decides alone. It holds for whatever way leads to the address: objects, files
+        kept or not, the index of a directory, precompressed forms, what other pages include and
+        symbolic links. A guard that is gone lets nobody in; only `unprotect` opens the way.
+        """
+        path = "/" + "/".join(_names(_checked(path)))
+        self._guards = {**self._guards, path: vista.ref_of(guard)}
+        self._drop_cached()
+
+    def unprotect(self, path: str, guard: Any = None) -> bool:
+        """Undo `protect`; return whether there was a guard. With ``guard`` only if it is that."""
+        path = "/" + "/".join(_names(path))
+        found = self._guards.get(path)
+        if found is None or (guard is not None and found != vista.ref_of(guard)):
+            return False
+        self._guards = {own: other for own, other in self._guards.items() if own != path}
+        self._drop_cached()
+        return True
+
+    def get_protected(self) -> list[str]:
+        """Return the paths that have a guard."""
+        return sorted(self._guards)
+
+    def get_closed(self, path: str) -> tuple[str, ...]:
+        """Return the paths with guards that an address is not under: its page shows nothing of
+        them."""
+        if not self._guards:
+            return ()
+        place = _names(path)
+        return tuple(own for own in self._guards if not covers(_names(own), place))
+
+    def set_websocket_origins(self, origins: tuple[str, ...]) -> None:
+        """Say from where pages of other sites may have WebSockets here; ``*`` is everywhere."""
+        self.websocket_origins = tuple(origins)
+
+    def get_websocket_origins(self) -> tuple[str, ...]:
+        """Return the origins that `set_websocket_origins` set."""
+        return self.websocket_origins
+
+    def find_admitted(self, method: str, path: str, user: str = "", session: str = "") -> Any:
+        """Return who answers a request that a guard lets in; guards send it.
+
+        ``user`` is who logged in, ``session`` the Id of the session. No cache that others use may
+        keep the answer (RFC 9111, section 5.2.2.7).
+        """
+        found = self._find(method, path)
+        if not isinstance(found, Found):
+            found = Found(found)
+        acts_for = self.acting_users.get(user) or self.acting_users.get("*", "") if user else ""
+        fields = (*found.fields, _PRIVATE)
+        return dataclasses.replace(
+            found, fields=fields, user=user, session=session, acts_for=acts_for
+        )
+
+    def find_within(self, page: str, method: str, path: str) -> Any:
+        """Return what `find` does, for a page that includes another address.
+
+        What is under the same guard as ``page`` itself needs no asking again.
+        """
+        guard = self._guard_of(path)
+        if guard is not None and not covers(_names(guard), _names(page)):
+            return Guarded(self._guards[guard], self.announced)
+        return self._find(method, path)
+
+    def _guard_of(self, path: str) -> str | None:
+        """Return the path of the guard that is asked for an address."""
+        place = _names(path)
+        fitting = [own for own in self._guards if covers(_names(own), place)]
+        return max(fitting, key=len) if fitting else None
+
+    def _drop_cached(self) -> None:
+        """Have every cached object go: what it may show has changed."""
+        for name in self._cached.names():
+            entry = self._cached.remove(name)
+            if entry is not None:
+                vista.post(entry.target, "delete_yourself")
 
     def register_new_feature(self, announce: Any, *methods: str) -> None:
         """Add methods of HTTP, and fields that go into every answer.
 
         ``announce`` is None, a field ``"Name: value"`` or several of them. An object answers to
-        method ``PROPFIND`` by ``propfind_request``.
+        method ``PROPFIND`` by ``propfind_request``. Raises `BadValueError` for a method that is not
+        registered with IANA: requests with such a one get 501 and reach nobody.
         """
         lines = [announce] if isinstance(announce, str) else list(announce or ())
         pairs = []
@@ -158,6 +269,13 @@ class URLdirectory(vista.Object, namespace="HTTP"):
             if not colon:
                 raise vista.BadValueError(f"a field to announce is 'Name: value', not {line!r}")
             pairs.append((name.strip(), value.strip()))
+        self._own_answers.clear()
+        for method in methods:
+            if not knows_method(method.upper()):
+                raise vista.BadValueError(
+                    f"requests with the method {method!r} are refused before anybody can answer "
+                    "them: take one that IANA has registered, such as PROPFIND"
+                )
         for method in methods:
             self.features[method.upper()] = f"{method.lower()}_request"
         self.announced = (*self.announced, *pairs)
@@ -167,8 +285,21 @@ class URLdirectory(vista.Object, namespace="HTTP"):
     # --- looking up ------------------------------------------------------------------------
 
     def find(self, method: str, path: str) -> Any:
-        """Return who answers a request: a Ref for a plain GET, a `Response`, or else a `Found`."""
+        """Return who answers a request: a Ref for a plain GET, a `Response`, or else a `Found`.
+
+        For an address that is protected it is a `Guarded` instead, whatever is there.
+        """
+        if self._guards and (guard := self._guard_of(path)) is not None:
+            return Guarded(self._guards[guard], self.announced)
         entry = self._permanent.get(path) or self._cached.get(path)
+        if entry is not None and method == "GET" and entry.plain_get and not self.announced:
+            return entry.target  # nearly always; what comes next would cost a call
+        return self._found(method, path, entry)
+
+    def _find(self, method: str, path: str) -> Any:
+        return self._found(method, path, self._permanent.get(path) or self._cached.get(path))
+
+    def _found(self, method: str, path: str, entry: _Entry | None) -> Any:
         if entry is None:
             answer = self._load(path)
             if not isinstance(answer, _Entry):
@@ -176,17 +307,39 @@ class URLdirectory(vista.Object, namespace="HTTP"):
             entry = answer
         if method == "GET" and entry.plain_get and not self.announced:
             return entry.target
-        message = entry.messages.get(method)
+        if method == WEBSOCKET and WEBSOCKET not in entry.messages:
+            # Who asks for another protocol takes the answer of this one (RFC 9110, 7.8).
+            method = "GET"
+        message = entry.messages.get(method, entry.otherwise)
         if message is not None:
             asynchronous = message in entry.asynchronous
             return Found(entry.target, message, asynchronous, self.announced)
         return Found(self._refused(method, entry), fields=self.announced)
+
+    def answer_request(self, request: Request) -> Any:
+        """Have a request answered as a connection to this site would; `HTTPproxy` sends it.
+
+        Returns a `Response`, a text or bytes; raises what the page raises.
+        """
+        return ask(self, request._replace(site=self.site))
+
+    def answer_websocket(self, request: Request, socket: vista.Ref) -> Any:
+        """Have a page talk with a client, as `answer_request` has it answer."""
+        return ask(self, request._replace(site=self.site), socket)
 
     def forget_object(self, path: str, target: vista.Ref) -> bool:
         """Take an object that is gone out of the directory; return whether it was and is gone."""
         error = vista.future(target, "class_of").exception()
         gone = isinstance(error, vista.NoSuchObject | vista.ObjectDeleted)
         return gone and self.unregister_object(path, target)
+
+    def get_listings(self) -> bool:
+        """Return whether directories without an index are listed."""
+        return self.listings
+
+    def get_site_name(self) -> str:
+        """Return the logical name of the site."""
+        return self.site
 
     def get_error_page_source(self, code: int) -> str | None:
         """Return the site's own page for a status code, None when it has none."""
@@ -199,6 +352,10 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         else:
             self.error_pages[code] = page
 
+    def has_object(self, path: str) -> bool:
+        """Tell whether an object is registered for an address; files are not asked for."""
+        return path in self._permanent
+
     def get_paths(self) -> list[str]:
         """Return the addresses that have an object, those of cached files too."""
         return sorted({*self._permanent, *self._cached.names()})
@@ -207,24 +364,48 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         """Return how many bytes of files are kept."""
         return self._cached.bytes
 
+    def get_compression(self) -> str:
+        """Return what is compressed on its way out: ``no``, ``files`` or ``yes``."""
+        return self.compression
+
+    def keeps(self, size: int) -> bool:
+        """Return whether a cached object of so many bytes is kept."""
+        return self._cached.fits(size)
+
+    def note_size(self, path: str, target: vista.Ref, size: int) -> None:
+        """Take note that a cached object has so many bytes by now; others may have to go for it."""
+        entry = self._cached.peek(path)
+        if entry is not None and entry.target == target:
+            for gone in self._cached.resize(path, size):
+                vista.post(gone.target, "delete_yourself")
+
+    def get_cache_figures(self) -> dict[str, int]:
+        """Return ``files`` and ``bytes`` that are kept, and ``hits``, ``misses``, ``evictions``."""
+        return self._cached.figures()
+
     def delete_obsolete(self, now: int, check_interval: int) -> None:
         """Have every cached object delete itself that is not good any longer.
 
         ``now`` is in seconds since 1970. `HTTPpurgeCache` sends it.
         """
         for path in self._cached.names():
-            entry = self._cached.get(path)
+            entry = self._cached.peek(path)
             if entry is not None:
                 vista.post(entry.target, "delete_if_obsolete", now, check_interval)
 
     def _load(self, path: str) -> Any:
-        fitting = (own for beginning, own in self._handlers.items() if path.startswith(beginning))
-        handler = next(fitting, None)
+        guards = self._guards
+        asked = self.get_directory_handler(path)
+        handler = None if asked is None else asked[1]
         found = None if handler is None else handler.load_object(path)
         if isinstance(found, Loaded):
+            if self._guards is not guards:
+                # It was made when something was open that is closed by this time.
+                vista.post(found.target, "delete_yourself")
+                return self._load(path)
             return self._keep(path, found)
         if isinstance(found, vista.Ref):
-            return self._entry(found)
+            return self._entry_of_handler(found) if found == handler else self._entry(found)
         return found or error_response(404, "There is nothing at this address.")
 
     def _keep(self, path: str, loaded: Loaded) -> _Entry:
@@ -232,30 +413,52 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         for gone in self._cached.put(path, entry, loaded.size):
             if gone is not entry:
                 vista.post(gone.target, "delete_yourself")
+        if self._cached.peek(path) is not entry:
+            # It answers the request that it was made for, and goes some requests later.
+            self._unkept.append(loaded.target)
+            if len(self._unkept) > UNKEPT_MAX:
+                vista.post(self._unkept.popleft(), "delete_yourself")
         return entry
 
     def _entry(self, target: vista.Ref) -> _Entry:
         rows = vista.send(target, "methods")
-        commands = {**COMMANDS, **self.features}
+        commands = {**COMMANDS, WEBSOCKET: WEBSOCKET_REQUEST, **self.features}
         messages = {method: name for method, name in commands.items() if name in rows}
         if "GET" in messages:
             messages.setdefault("HEAD", messages["GET"])
-        if not messages:
+        otherwise = ANY_REQUEST if ANY_REQUEST in rows else None
+        if not messages and otherwise is None:
             raise vista.BadValueError(
                 f"{target} answers no request: it has none of {', '.join(commands.values())}"
             )
         asynchronous = frozenset(
             name for name in messages.values() if "reply_method" in rows[name].signature
         )
-        return _Entry(target, messages, asynchronous)
+        return _Entry(target, messages, asynchronous, otherwise)
+
+    def _entry_of_handler(self, handler: vista.Ref) -> _Entry:
+        """The entry of a handler that answers itself: to ask for its messages takes 50 us."""
+        entry = self._own_answers.get(handler)
+        if entry is None:
+            entry = self._own_answers[handler] = self._entry(handler)
+        return entry
 
     def _refused(self, method: str, entry: _Entry) -> Response:
-        allow = (("Allow", ", ".join(sorted({*entry.messages, "OPTIONS"}))),)
+        if method == "GET" and WEBSOCKET in entry.messages:
+            explain = "This address speaks WebSocket only."
+            return error_response(426, explain, (("Upgrade", "websocket"),))
+        known = {*entry.messages, "OPTIONS"} - {WEBSOCKET}
+        allow = (("Allow", ", ".join(sorted(known))),)
         if method == "OPTIONS":
             return Response(b"", 204, allow)
         if method not in COMMANDS and method not in self.features:
             return error_response(501, "No such method is known here.")
         return error_response(405, "This address does not take that method.", allow)
+
+
+def _names(path: str) -> tuple[str, ...]:
+    """The names of a path; empty ones are nobody's way around a guard."""
+    return tuple(name for name in path.split("/") if name)
 
 
 def _checked(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -21,8 +22,8 @@ CACHED_FILE_BYTES_MAX = 1024 * 1024
 class FileData:
     """A file when it was looked at; ``data`` is None for one that is too large to keep.
 
-    ``directories``, ``index_names`` and ``hidden`` are those of the loader, ``segments`` its path
-    below them, ``name`` the one by whose ending its type is known.
+    ``directories``, ``index_names``, ``hidden`` and ``closed`` are those of the loader,
+    ``segments`` its path below them, ``name`` the one by whose ending its type is known.
     """
 
     directories: tuple[str, ...]
@@ -35,6 +36,7 @@ class FileData:
     size: int
     modified_ns: int
     data: bytes | None
+    closed: tuple[tuple[str, ...], ...] = ()
 
     @property
     def facts(self) -> FileFacts:
@@ -43,7 +45,7 @@ class FileData:
 
     def roots(self) -> Roots:
         """Return where the file was found."""
-        return Roots(self.directories, self.index_names, self.hidden)
+        return Roots(self.directories, self.index_names, self.hidden, closed=self.closed)
 
 
 def file_data(
@@ -53,11 +55,56 @@ def file_data(
     facts = FileFacts.of(file)
     if known is not None and known.facts == facts:
         return known
-    data = file.read(0, file.size) if file.size <= CACHED_FILE_BYTES_MAX else None
+    data = read_whole(file) if file.size <= CACHED_FILE_BYTES_MAX else None
     return FileData(
         tuple(roots.directories), tuple(roots.index_names), roots.hidden, segments,
         file.index or segments[-1], file.root, file.inode, file.size, file.modified_ns, data,
+        roots.closed,
     )  # fmt: skip
+
+
+def read_whole(file: OpenFile) -> bytes:
+    """Return the bytes of an open file; what is not in memory is read aside of the loop.
+
+    Raises `FileChanged` when the file has become shorter than it was, OSError when the disk fails.
+    """
+    data = file.read_ready(0, file.size)
+    if data is not None:
+        return data
+    reader = vista.create(HTTPfileReader, os.dup(file.fileno()))
+    try:
+        read: bytes = reader.read(file.size)
+    finally:
+        vista.post(reader, "delete_yourself")
+    if len(read) < file.size:
+        raise FileChanged(f"the file ends at {len(read)} where it had {file.size} bytes")
+    return read
+
+
+class HTTPfileReader(vista.Object, namespace="HTTP"):
+    """Reads one file in a kernel thread, while the node goes on.
+
+    ``create(descriptor)``: the number of a file that is open for reading, which the object owns
+    from here.
+    """
+
+    def create(self, descriptor: int) -> None:
+        """Take the file over."""
+        self._descriptor = descriptor
+
+    def delete(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    # Not preemptable: were the file closed meanwhile, its number could be that of another one.
+    @vista.native
+    def read(self, count: int) -> bytes:
+        """Return the first ``count`` bytes, fewer only where the file ends."""
+        pieces, left = [], count
+        while left and (piece := os.pread(self._descriptor, left, count - left)):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
 
 
 def refused(refusal: Refusal, path: str) -> Response:
@@ -114,7 +161,17 @@ class HTTPfileBody(vista.Object, namespace="HTTP"):
         if isinstance(piece, bytes):
             return piece
         first, count = piece
-        data = self._file.read(first, min(count, maximum))
+        ready = self._file.read_ready(first, min(count, maximum))
+        data: bytes = ready if ready is not None else self._read_aside(first, min(count, maximum))
         if count > len(data):
             self._left.append((first + len(data), count - len(data)))
         return data
+
+    def _read_aside(self, first: int, count: int) -> bytes:
+        data: bytes = vista.self_ref(self).read_from_disk(first, count)
+        return data
+
+    @vista.native
+    def read_from_disk(self, first: int, count: int) -> bytes:
+        """Read and wait for the disk; the object sends it to itself."""
+        return b"" if self._file is None else self._file.read(first, count)

@@ -12,18 +12,20 @@ from apps.http.content.resources import Request, as_response, body_of
 from apps.http.content.ssi.errors import LoadFailed
 from apps.http.content.ssi.loading import Document, Facts, show
 from apps.http.errors import FileChanged
-from apps.http.objects.directory import Found
-from apps.http.objects.files import CACHED_FILE_BYTES_MAX, FileData
+from apps.http.objects.files import CACHED_FILE_BYTES_MAX, FileData, read_whole
+from apps.http.objects.found import Found
 
 
 class SiteLoader:
     """Gets what a page of a site asks for; a `Loader` of the SSI processor.
 
     Files come from the directories the page itself came from; other addresses are asked of the
-    objects of the site.
+    objects of the site. ``address`` is that of the page: what is protected is shown on pages only
+    that are protected by the same.
     """
 
-    def __init__(self, page: FileData, url_directory: vista.Ref) -> None:
+    def __init__(self, page: FileData, url_directory: vista.Ref, address: str) -> None:
+        self._address = address
         self._roots = page.roots()
         self._directory = url_directory
 
@@ -36,7 +38,7 @@ class SiteLoader:
             if found.size > CACHED_FILE_BYTES_MAX:
                 raise LoadFailed(f"{show(path)} is too large to be included")
             try:
-                text = found.read(0, found.size).decode("utf-8", "replace")
+                text = read_whole(found).decode("utf-8", "replace")
             except (OSError, FileChanged) as error:
                 raise LoadFailed(f"{show(path)}: {error}") from error
             name = found.index or path[-1]
@@ -60,7 +62,7 @@ class SiteLoader:
     def _ask(self, path: tuple[str, ...], query: str) -> Document:
         address = show(path)
         try:
-            found: Any = self._directory.find("GET", address)
+            found: Any = self._directory.find_within(self._address, "GET", address)
             target = found.target if isinstance(found, Found) else found
             if not isinstance(target, vista.Ref):
                 raise LoadFailed(f"{address} is not there")

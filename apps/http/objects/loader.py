@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import vista
 from apps.http.content.paths import Refusal, Roots, resolve
 from apps.http.content.resources import Response
 from apps.http.objects.cached import HTTPcachedFile, HTTPrawCachedFile
-from apps.http.objects.directory import Loaded
 from apps.http.objects.files import file_data, refused
+from apps.http.objects.found import Loaded
+from apps.http.objects.listings import HTTPdirectoryListing
 
 INDEX_NAMES = ("index.html", "index.shtml")
 """The files that stand for a directory, unless the profile's defaultFiles says otherwise."""
@@ -26,11 +28,12 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
     ``create(url_directory, object_class, root, checker, *directories)``: ``url_directory`` is the
     directory of a site or the site's name, ``object_class`` the class of the objects, usually
     ``HTTPcachedFile``, ``root`` the beginning of the addresses it serves; ``directories`` are
-    searched in turn. ``checker`` is nil. ``default_files`` stand for a directory, the first that is
+    searched in turn. ``checker`` is a `URLprotectedFile` that is asked who may read them, or nil.
+    ``default_files`` stand for a directory, the first that is
     there; names that begin with a dot are served only if ``hidden``.
 
     Nothing outside of the directories is ever served; symbolic links are followed inside them only.
-    Directories are not listed.
+    Directories without an index are listed if the site's profile says ``listings yes``.
 
     The original's URLfileLoader.
     """
@@ -67,8 +70,6 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         hidden: bool = False,
     ) -> None:
         """Register for the addresses below ``root``; a derived class calls it from ``create``."""
-        if checker is not None:
-            raise vista.BadValueError("a URLfileLoader takes no access checker; give nil")
         if not directories:
             raise vista.BadValueError("a URLfileLoader needs the directories whose files it serves")
         if not root.startswith("/"):
@@ -82,16 +83,19 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         self.directory_roots = tuple(directories)
         self.default_files = default_files or INDEX_NAMES
         self.hidden = hidden
+        self.access_controller = checker
         self._roots = Roots(self.directory_roots, self.default_files, hidden)
+        if checker is not None:
+            self.url_directory.protect(self.logical_root, checker)
         self.url_directory.register_directory_handler(self.logical_root, vista.self_ref(self))
 
     def handler_replaced(self, path: str) -> None:
         """Another loader serves its addresses from here on: go."""
         vista.post(vista.self_ref(self), "delete_yourself")
 
-    def get_access_controller(self) -> None:
-        """Return the access checker: there is none."""
-        return
+    def get_access_controller(self) -> vista.Ref | None:
+        """Return the access checker, None when everybody may read the files."""
+        return self.access_controller
 
     def get_directory_roots(self) -> list[str]:
         """Return the directories that are searched."""
@@ -107,10 +111,29 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         The directory of the site sends it.
         """
         segments = tuple(path[len(self.logical_root) :].split("/"))
-        found = resolve(self._roots, segments)
+        roots = self._roots_for(path)
+        found = resolve(roots, segments)
+        if found is Refusal.NO_INDEX and self.url_directory.get_listings():
+            listing = vista.create(
+                HTTPdirectoryListing, self.url_directory, path, tuple(roots.directories),
+                tuple(roots.index_names), roots.hidden, roots.closed, segments,
+            )  # fmt: skip
+            return Loaded(listing, listing.get_size())
         if isinstance(found, Refusal):
             return refused(found, path)
         with found:
-            data = file_data(self._roots, segments, found)
+            data = file_data(roots, segments, found)
         made = vista.create(self._class, self.url_directory, path, None, data)
         return Loaded(made, made.get_size())
+
+    def _roots_for(self, path: str) -> Roots:
+        """Return the directories, closed where an address is not under the same guards."""
+        closed = self.url_directory.get_closed(path)
+        if not closed:
+            return self._roots
+        below = [own[len(self.logical_root) :] for own in closed if self._is_below(own)]
+        places = tuple(tuple(own.split("/")) for own in below)
+        return dataclasses.replace(self._roots, closed=places)
+
+    def _is_below(self, path: str) -> bool:
+        return path.startswith(self.logical_root) and path != self.logical_root

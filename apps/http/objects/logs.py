@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
-import os
 import time
 from typing import Any
 
 import vista
-
-_log = logging.getLogger("vista.http")
+from apps.http.objects.log_file import KEPT_MAX, LogFile, Rotation
 
 WAITING_BYTES = 65_536
 """Bytes of lines that wait before they are written at once."""
 WAITING_SECONDS = 0.5
 """How long a line waits before it is written."""
+ROTATED_BYTES_MIN = 65_536
+"""The smallest size at which a log may go on in another file: what is written at once."""
 VALUE_CHARS_MAX = 2_048
 """Characters of a client's field in a line; the rest is cut off."""
 
@@ -32,29 +31,31 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
     """A file to which a line is added for each request; the service ``HTTPlogger:SITE``.
 
     A derived class writes the line: ``format_request(...)``. Lines are written together, at the
-    latest half a second after the first of them.
+    latest half a second after the first of them. What cannot be written, since the disk is full or
+    nobody reads a pipe, is lost and counted; the requests go on.
     """
 
-    def initialize(self, file_name: str, site: str) -> None:
+    def initialize(self, file_name: str, site: str, head: str = "") -> None:
         """Open the file and register; a derived class calls it from its own ``create``.
 
-        ``""`` or ``-`` logs nothing. Raises OSError when the file cannot be opened.
+        ``/dev/stdout`` and ``/dev/stderr`` are those of the process; ``""`` or ``-`` logs nothing.
+        ``head`` begins each file. Raises OSError when the file cannot be opened.
         """
         self.file_name = file_name
         self.site = site
         self.lines = 0
+        self.head = head
         self._lines: list[str] = []
         self._chars = 0
         self._timed = False
-        self._descriptor = -1
-        self._open(file_name)
+        self._file = LogFile(file_name, head)
         vista.register_service(f"HTTPlogger:{site}", vista.self_ref(self))
 
     def delete(self) -> None:
         """Write what waits and close the file."""
-        if hasattr(self, "_descriptor"):
+        if hasattr(self, "_file"):
             self.flush()
-            self._close()
+            self._file.close()
 
     def reopen(self, new_file_name: str | None = None) -> int:
         """Close the file and open it again, or another one, as one does after moving it away.
@@ -62,13 +63,38 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         ``""`` or ``-`` logs nothing from here on. Returns 0, or -1 when nothing was open and no
         name was given.
         """
-        if new_file_name is None and self._descriptor < 0:
+        before = self._file
+        if new_file_name is None and not before.is_open:
             return -1
-        self.flush()
-        self._close()
-        self.file_name = self.file_name if new_file_name is None else new_file_name
-        self._open(self.file_name)
+        # To the file that was moved away, as those were that came before.
+        self._write()
+        name = self.file_name if new_file_name is None else new_file_name
+        # When that fails nothing has changed.
+        opened = LogFile(name, self.head)
+        before.close()
+        opened.rotation, opened.lines_lost = before.rotation, before.lines_lost
+        self.file_name, self._file = name, opened
         return 0
+
+    def set_rotation(self, kept: int, bytes_max: int | None = None, daily: bool = False) -> None:
+        """Have the log go on in another file from time to time, the last ``kept`` being kept.
+
+        ``bytes_max`` is the size that no file passes, ``daily`` begins one with each day (UTC).
+        With neither, only `rotate` does it. Raises `BadValueError`.
+        """
+        if not 0 <= kept <= KEPT_MAX:
+            raise vista.BadValueError(f"0 to {KEPT_MAX} old files are kept, not {kept}")
+        if bytes_max is not None and bytes_max < ROTATED_BYTES_MIN:
+            raise vista.BadValueError(
+                f"a log goes on in another file at {ROTATED_BYTES_MIN} bytes or more, not at "
+                f"{bytes_max}"
+            )
+        self._file.rotation = Rotation(kept, bytes_max, daily)
+
+    def rotate(self) -> bool:
+        """Go on in another file at once; return whether that was done: a pipe has no other."""
+        self.flush()
+        return self._file.rotate(time.time())
 
     def log_request(
         self,
@@ -78,11 +104,15 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         fields: tuple[str, ...],
         status: int,
         sent: int,
+        user: str = "",
     ) -> None:
-        """Add a line. ``words`` are method, target and version; ``fields`` name, value, name ..."""
-        if self._descriptor < 0:
+        """Add a line. ``words`` are method, target and version; ``fields`` name, value, name ...
+
+        ``user`` is who logged in. The password with which he did is in no line.
+        """
+        if not self._file.is_open:
             return
-        line = self.format_request(from_address, now, words, fields, status, sent)
+        line = self.format_request(from_address, now, words, fields, status, sent, user)
         self.lines += 1
         self._lines.append(line)
         self._chars += len(line)
@@ -91,6 +121,10 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         elif not self._timed:
             self._timed = True
             vista.self_ref(self).flush_later.post()
+
+    def get_figures(self) -> dict[str, int]:
+        """Return how many ``lines`` there were so far, and ``lines_lost`` of them."""
+        return {"lines": self.lines, "lines_lost": self._file.lines_lost}
 
     def needs_fields(self) -> bool:
         """Return whether lines show fields of requests; they are passed only then."""
@@ -104,6 +138,7 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         fields: tuple[str, ...],
         status: int,
         sent: int,
+        user: str = "",
     ) -> str:
         """Return the line of a request, with its end."""
         raise NotImplementedError
@@ -113,29 +148,22 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         await asyncio.sleep(WAITING_SECONDS)
         self._timed = False
         self.flush()
+        if self._file.waits and not self._timed:
+            self._timed = True
+            vista.self_ref(self).flush_later.post()
 
     def flush(self) -> None:
-        """Write what waits. A disk that is full costs lines, not requests."""
+        """Write what waits. A disk that is full costs lines, not requests.
+
+        A file that somebody moved away or removed is begun anew.
+        """
+        self._file.follow()
+        self._write()
+
+    def _write(self) -> None:
         lines, self._lines = self._lines, []
         self._chars = 0
-        if not lines or self._descriptor < 0:
-            return
-        data = "".join(lines).encode("utf-8", "backslashreplace")
-        try:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
-        except OSError as error:
-            _log.error("%s: %d lines are lost: %s", self.file_name, len(lines), error)
-
-    def _open(self, name: str) -> None:
-        if name not in ("", "-"):
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._descriptor = os.open(name, flags, 0o644)
-
-    def _close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        self._file.write(lines, time.time())
 
 
 class HTTPcommonLogFormat(RequestLog, namespace="HTTP"):
@@ -166,12 +194,14 @@ class HTTPcommonLogFormat(RequestLog, namespace="HTTP"):
         fields: tuple[str, ...],
         status: int,
         sent: int,
+        user: str = "",
     ) -> str:
-        """Return ``host - - [date] "request" status bytes``."""
+        """Return ``host - user [date] "request" status bytes``."""
         request = _safe(" ".join(words))
-        line = f'{from_address or "-"} - - [{_date(int(now))}] "{request}" {status} {sent or "-"}'
+        who = f"{from_address or '-'} - {_word(user)}"
+        line = f'{who} [{_date(int(now))}] "{request}" {status} {sent or "-"}'
         if self.extra_fields:
-            given = dict(zip(fields[::2], fields[1::2], strict=True))
+            given = _shown(fields)
             for key in self.extra_fields:
                 line += f' "{_safe(given.get(key, "-"))}"'
         return line + "\n"
@@ -184,8 +214,9 @@ class HTTPextendedLogFormat(RequestLog, namespace="HTTP"):
 
     ``create(file_name, site, *field_names)``: the names are ``date``, ``time``, ``c-ip``,
     ``cs-method``, ``cs-uri``, ``cs-uri-stem``, ``cs-uri-query``, ``cs-version``, ``sc-status``,
-    ``sc-bytes``, ``cs(FIELD)`` for a field of the request, and ``x-common-date`` for the date of
-    the common format; without any, the first ten. What is not known is ``-``.
+    ``sc-bytes``, ``cs(FIELD)`` for a field of the request, ``cs-username`` for who logged in, and
+    ``x-common-date`` for the date of the common format; without any, the first ten. What is not
+    known is ``-``.
 
     The original's HTTPextendedLogFormat.
     """
@@ -193,19 +224,14 @@ class HTTPextendedLogFormat(RequestLog, namespace="HTTP"):
     def create(self, file_name: str, site: str = "localhost", *field_names: str) -> None:
         """Open the file and register."""
         self.field_names = field_names or _EXTENDED
-        known = {*_EXTENDED, "x-common-date"}
+        known = {*_EXTENDED, "cs-username", "x-common-date"}
         for name in self.field_names:
             if name not in known and not (name.startswith("cs(") and name.endswith(")")):
                 raise vista.BadValueError(
                     f"no log field {name!r}; there are {', '.join(sorted(known))} and cs(FIELD)"
                 )
-        self.initialize(file_name, site)
-
-    def _open(self, name: str) -> None:
-        super()._open(name)
-        if self._descriptor >= 0:
-            fields = " ".join(self.field_names)
-            os.write(self._descriptor, f"#Version: 1.0\n#Fields: {fields}\n".encode())
+        fields = " ".join(self.field_names)
+        self.initialize(file_name, site, f"#Version: 1.0\n#Fields: {fields}\n")
 
     def format_request(
         self,
@@ -215,6 +241,7 @@ class HTTPextendedLogFormat(RequestLog, namespace="HTTP"):
         fields: tuple[str, ...],
         status: int,
         sent: int,
+        user: str = "",
     ) -> str:
         """Return the values of the fields, with blanks between them."""
         moment = time.gmtime(now)
@@ -223,6 +250,7 @@ class HTTPextendedLogFormat(RequestLog, namespace="HTTP"):
             "date": time.strftime("%Y-%m-%d", moment),
             "time": time.strftime("%H:%M:%S", moment),
             "c-ip": from_address,
+            "cs-username": _word(user),
             "cs-method": words[0],
             "cs-uri": words[1],
             "cs-uri-stem": stem,
@@ -232,7 +260,7 @@ class HTTPextendedLogFormat(RequestLog, namespace="HTTP"):
             "sc-bytes": str(sent),
             "x-common-date": f"[{_date(int(now))}]",
         }
-        given = dict(zip(fields[::2], fields[1::2], strict=True))
+        given = _shown(fields)
         return " ".join(self._value(name, known, given) for name in self.field_names) + "\n"
 
     def _value(self, name: str, known: dict[str, str], given: dict[str, Any]) -> str:
@@ -242,10 +270,47 @@ class HTTPextendedLogFormat(RequestLog, namespace="HTTP"):
         return _safe(known[name]) or "-"
 
 
+class HTTProtateLog(vista.Object, namespace="HTTP"):
+    """Has the log of a site go on in another file each day, or when it has grown, or both.
+
+    rc line: ``HTTProtateLog www.harbour.example 14 day 100M``
+
+    ``create(site, kept, *when)``: ``kept`` is the number of old files that are kept; ``when`` are
+    ``day`` (each day, UTC) and a size in bytes, with ``K``, ``M`` or ``G`` behind it. The log
+    stands in an rc file before it. A file is put aside by one renaming and has the time in UTC at
+    the end of its name, as in ``harbour.log.20261121-163000``.
+
+    Whoever wants it at another time sends ``rotate`` to the service ``HTTPlogger:SITE``.
+    """
+
+    def create(self, site: str, kept: int, *when: str) -> None:
+        """Tell the log of the site."""
+        sizes = [_bytes(word) for word in when if word != "day"]
+        if not when or len(sizes) > 1:
+            raise vista.BadValueError(
+                "a log is rotated by 'day', by one size such as 100M, or both"
+            )
+        self.site = site
+        self.logger = vista.service(f"HTTPlogger:{site}")
+        self.logger.set_rotation(kept, sizes[0] if sizes else None, "day" in when)
+
+
+_SECRET = frozenset({"authorization", "proxy-authorization"})
 _EXTENDED = (
     "date", "time", "c-ip", "cs-method", "cs-uri", "cs-uri-stem", "cs-uri-query", "cs-version",
     "sc-status", "sc-bytes",
 )  # fmt: skip
+
+
+def _shown(fields: tuple[str, ...]) -> dict[str, str]:
+    """The fields of a request by name, without those that hold a password."""
+    pairs = zip(fields[::2], fields[1::2], strict=True)
+    return {name: value for name, value in pairs if name not in _SECRET}
+
+
+def _word(user: str) -> str:
+    """A user's name as one word of a line."""
+    return _safe(user).replace(" ", "\\x20") or "-"
 
 
 def _safe(text: str) -> str:
@@ -260,3 +325,12 @@ def _date(second: int) -> str:
     moment = time.gmtime(second)
     clock = time.strftime("%H:%M:%S", moment)
     return f"{moment.tm_mday:02}/{_MONTHS[moment.tm_mon - 1]}/{moment.tm_year}:{clock} +0000"
+
+
+def _bytes(word: str) -> int:
+    """The bytes that a word like ``100M`` says."""
+    digits = word.rstrip("KMG")
+    unit = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}.get(word[len(digits) :])
+    if unit is None or not (digits.isascii() and digits.isdecimal() and len(digits) < 16):
+        raise vista.BadValueError(f"a log is rotated by 'day' or a size such as 100M, not {word!r}")
+    return int(digits) * unit

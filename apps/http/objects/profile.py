@@ -31,17 +31,36 @@ NO_PROFILE = ("", "-")
 """What stands for a profile that says nothing."""
 
 BODY_BYTES_MAX = 1024 * 1024
-"""Bytes of a request's body unless the profile says more: objects get it whole, in memory."""
+"""Bytes of a request's body unless the profile says more, or where uploads go: what objects get
+whole, in memory."""
+
+OVER_TLS = "yes"
+"""HTTP/2 for clients that speak TLS: what browsers do."""
+CLEARTEXT = "cleartext"
+"""HTTP/2 without TLS as well, for clients that know it (RFC 9113, section 3.3)."""
+NO_HTTP2 = "no"
+"""HTTP/1.1 only."""
 
 ATTRIBUTES = {
+    "actas": "actAs",
     "servername": "ServerName",
     "serverport": "SERVER_PORT",
     "directoryroot": "directoryRoot",
     "defaultfiles": "defaultFiles",
     "errorpage": "errorPage",
     "cachebytes": "cacheBytes",
+    "certificate": "certificate",
+    "compress": "compress",
     "connectionsmax": "connectionsMax",
+    "http2": "http2",
+    "privatekey": "privateKey",
+    "websocketorigins": "webSocketOrigins",
     "showhidden": "showHidden",
+    "listings": "listings",
+    "protected": "protected",
+    "uploads": "uploads",
+    "uploadbytes": "uploadBytes",
+    "keptuploads": "keptUploads",
 }
 """The attributes there are, as they are usually written. Each limit of `HttpLimits` is one too."""
 
@@ -73,12 +92,61 @@ class Profile:
             raise ProfileError(f"{self.name}: {attribute} must be a whole number, not {text!r}")
         return int(text)
 
+    def one_of(self, attribute: str, default: str, words: tuple[str, ...]) -> str:
+        """Return one of several words. Raises `ProfileError` for any other."""
+        text = self.text(attribute, default).lower()
+        if text not in words:
+            raise ProfileError(
+                f"{self.name}: {attribute} must be {' or '.join(words)}, not {text!r}"
+            )
+        return text
+
+    def paths(self, attribute: str) -> list[str]:
+        """Return the files or directories that an attribute names.
+
+        Relative ones begin at the directory of the profile, wherever the process was started.
+        """
+        return [self.path(text) for text in self.texts(attribute)]
+
+    def path(self, text: str) -> str:
+        """Return the name of a file or directory as `paths` does."""
+        return str(Path(self.name).parent / text)
+
+    def pairs(self, attribute: str) -> dict[str, str]:
+        """Return the values of an attribute two by two. Raises `ProfileError` if one is left."""
+        words = self.texts(attribute)
+        if len(words) % 2:
+            raise ProfileError(f"{self.name}: {attribute} takes pairs, and {words[-1]!r} is alone")
+        return dict(zip(words[::2], words[1::2], strict=True))
+
+    def http2(self) -> str:
+        """Return where HTTP/2 is spoken. Raises `ProfileError` for what is no such place."""
+        text = self.text("http2", OVER_TLS)
+        if text not in (OVER_TLS, CLEARTEXT, NO_HTTP2):
+            raise ProfileError(
+                f"{self.name}: http2 is {OVER_TLS}, {CLEARTEXT} or {NO_HTTP2}, not {text!r}"
+            )
+        return text
+
+    def protected(self) -> list[tuple[str, str, str]]:
+        """Return path, realm and file of passwords of each part of the site that is protected.
+
+        Raises `ProfileError` when one of the three is missing.
+        """
+        words = self.texts("protected")
+        if len(words) % 3:
+            raise ProfileError(f"{self.name}: protected takes a path, a realm and a file for each")
+        files = map(self.path, words[2::3])
+        return list(zip(words[::3], words[1::3], files, strict=True))
+
     def limits(self) -> tuple[tuple[str, float], ...]:
         """Return the bounds that the profile sets, by their names in `HttpLimits`.
 
         Raises `ProfileError` for what is no number, and `BadLimitError` for bounds that cannot be.
         """
-        found: dict[str, float] = {"body_bytes_max": BODY_BYTES_MAX}
+        found: dict[str, float] = {}
+        if "uploads" not in self._values:
+            found["body_bytes_max"] = BODY_BYTES_MAX
         for key, name in _LIMITS.items():
             if key in self._values:
                 found[name] = self._bound(name)

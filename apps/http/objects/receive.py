@@ -1,9 +1,12 @@
-"""The object behind each connection: from the bytes of a request to those of its answer."""
+"""The object behind each connection: from the bytes of a request to those of its answer.
+
+This is HTTP/1.1: the requests of one connection in their order. Who answers them, and with what, is
+the same for every version of HTTP and stands in `answering`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 import time
@@ -12,36 +15,30 @@ from typing import Any
 import vista
 from apps.http.content.resources import (
     HTML,
-    Request,
+    Feed,
     Response,
-    as_response,
     body_of,
     error_response,
     fields_of,
+    unprepared,
 )
 from apps.http.errors import AnswerError, HttpError
-from apps.http.objects.connection import BODY, HEAD, IDLE, WRITE, Connection
-from apps.http.objects.directory import Found
-from apps.http.objects.profile import terms_of
-from apps.http.objects.reply import await_reply
+from apps.http.objects.answering import Answering, Pairs
+from apps.http.objects.bodies import RequestBody
+from apps.http.objects.connection import BODY, HEAD, IDLE, WRITE, Connection, address_of
+from apps.http.objects.feeding import Feeding
+from apps.http.objects.profile import CLEARTEXT, OVER_TLS, terms_of
+from apps.http.objects.raw import PREFACE_CAME, PrefaceReader
+from apps.http.objects.streams import Streams
+from apps.http.objects.tls import Identity, handshake_of
 from apps.http.syntax.answers import AnswerWriter
-from apps.http.syntax.requests import (
-    CLOSED,
-    NEED_DATA,
-    NO_BODY,
-    BodyData,
-    BodyEnd,
-    Rejected,
-    RequestHead,
-)
+from apps.http.syntax.requests import CLOSED, NEED_DATA, NO_BODY, BodyData, BodyEnd, RequestHead
 
 _log = logging.getLogger("vista.http")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TEXT_HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: {HTML}\r\nContent-Length: ".encode("ascii")
 _PIECE_BYTES = 262_144
-
-Pairs = tuple[tuple[str, str], ...]
 
 
 class HTTPfastReceive(vista.Object, namespace="HTTP"):
@@ -51,7 +48,9 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
     virtual_host, limits, accept_id)``: ``descriptor`` is the number of a connected socket of this
     node, which the object owns from here; requests for hosts that the daemon knows no site of go to
     ``url_directory``, the site ``virtual_host``. ``limits`` are those of `HttpLimits` that are not
-    as usual. It deletes itself when the connection is closed.
+    as usual. With ``identities`` the client is to speak TLS; they say where the certificates are.
+    ``http2`` is ``yes`` for HTTP/2 over TLS, ``cleartext`` for without as well, or ``no``. It
+    deletes itself when the connection is closed.
 
     The original's HTTPfastReceive, whose ``sendResult`` and ``returnError`` a handler finds at the
     object it is told to reply to.
@@ -65,28 +64,30 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         virtual_host: str,
         limits: tuple[tuple[str, float], ...] = (),
         accept_id: int = 0,
+        identities: tuple[Identity, ...] = (),
+        http2: str = OVER_TLS,
     ) -> None:
         """Take over the connection."""
         self.accept_id = accept_id
         self.daemon: vista.Ref | None = daemon
-        self.default_directory = url_directory
-        self.default_host = virtual_host
         self.requests = 0
         self.from_address = ""
+        self._status = 0
         self._socket = socket.socket(fileno=descriptor)
-        self._host: str | None = None
-        self._site = virtual_host
-        self._directory = url_directory
-        self._logger: Any = None
-        self._log_fields = False
         self._head: RequestHead | None = None
-        self._body: list[bytes] = []
+        self._body: RequestBody | None = None
         terms = terms_of(limits)
         self._writer: AnswerWriter | None = None
         self._terms = terms
+        self._answering = Answering(terms, daemon, url_directory, virtual_host)
+        self._answering.secure = bool(identities)
         self._connection: Connection | None = None
+        self._identities = identities
+        self._http2 = http2
+        self._streams: Streams | None = None
+        self._virtual_host = (virtual_host, url_directory)
         self._draining = False
-        self._meet_logger()
+        self._feeding: Feeding | None = None
         vista.self_ref(self).open.post()
 
     def delete(self) -> None:
@@ -98,34 +99,52 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             self._socket.close()
         else:
             self._connection.drop()
+        self._close_feed()
+        self._end_body()
+        if self._streams is not None:
+            self._streams.close()
 
     async def open(self) -> None:
         """Begin to read. `HTTPdaemon` has it sent."""
         if self._connection is not None:
             return
         me = vista.self_ref(self)
-        self._connection = connection = Connection(self._terms, me.serve.post)
+        connection = Connection(self._terms, me.serve.post, me.serve_streams.post)
+        self._connection = connection
+        if self._http2 == CLEARTEXT and not self._identities:
+            connection.reader = PrefaceReader(self._terms.limits)  # type: ignore[assignment]
         try:
-            self.from_address = _address(self._socket)
-            self._socket.setblocking(False)
-            loop = asyncio.get_running_loop()
-            await loop.connect_accepted_socket(lambda: connection, self._socket)
-            connection.staying = loop.create_task(connection.stay())
+            self.from_address = self._answering.client = address_of(self._socket)
+            handshake = handshake_of(self._identities, self._http2, self._terms.limits)
         except OSError as error:
-            _log.debug("a connection was lost before it was served: %s", error)
+            _log.warning("a connection cannot be served: %s", error)
+            self._socket.close()
             connection.lost = True
-            me.serve.post()
+            connection.wake()
+            return
+        self._socket.setblocking(False)
+        stay = connection.stay(self._socket, handshake)
+        connection.staying = asyncio.get_running_loop().create_task(stay)
 
     def drain(self) -> None:
-        """Close the connection after the request that is being answered, at once if none is."""
+        """Close the connection after the next answer, or when no request comes for a moment."""
         self._draining = True
+        if self._streams is not None:
+            self._streams.drain()
+            return
         connection = self._connection
-        if connection is not None and not connection.busy and self._head is None:
-            connection.close()
+        feeding = self._feeding
+        if feeding is not None:
+            if feeding.feed.takes_input:
+                feeding.feed.target.feed_draining.post(vista.self_ref(self), feeding.number)
+            else:
+                self.end_feed(feeding.number)
+        if connection is not None:
+            connection.retire()
 
     def daemon_deleted(self) -> None:
         """Go with the daemon, which posts it."""
-        self.daemon = None
+        self.daemon = self._answering.daemon = None
         vista.post(vista.self_ref(self), "delete_yourself")
 
     def serve(self) -> None:
@@ -139,10 +158,110 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         except (HttpError, OSError) as error:
             _log.warning("a connection was closed: %s", error)
             # Its loss is to be seen to, once the transport tells it.
-            connection.busy = False
-            connection.transport.abort()
+            connection.give_up()
+        except Exception:  # a mistake of this side: the client must not wait for its end
+            connection.give_up()
+            raise
         if connection.lost:
             vista.post(vista.self_ref(self), "delete_yourself")
+
+    # --- HTTP/2 ----------------------------------------------------------------------------
+
+    def serve_streams(self) -> None:
+        """See to what came of HTTP/2; the connection posts it."""
+        connection = self._connection
+        if connection is None:
+            return
+        streams = self._streams
+        if streams is None and connection.transport is not None:
+            me = vista.self_ref(self)
+            streams = self._streams = Streams(connection, self._terms, me, self._make_answering)
+        try:
+            while streams is not None and streams.step():
+                pass
+        except Exception:  # as in `serve`
+            connection.give_up()
+            raise
+        if connection.lost:
+            vista.post(vista.self_ref(self), "delete_yourself")
+
+    def serve_stream(self, number: int) -> None:
+        """Answer one request of HTTP/2; what `serve_streams` took has it posted."""
+        if self._streams is not None:
+            self._streams.run(number)
+
+    def _make_answering(self) -> Answering:
+        site, url_directory = self._virtual_host
+        answering = Answering(self._terms, self.daemon, url_directory, site, self.from_address)
+        answering.secure = self._answering.secure
+        return answering
+
+    # --- a body that an object pushes ------------------------------------------------------
+
+    def push(self, number: int, data: bytes) -> None:
+        """Send a piece of the body of feed ``number``; a client that does not read is dropped."""
+        feeding = self._feeding
+        if self._streams is not None:
+            self._streams.push(number, data)
+        elif feeding is not None and feeding.number == number:
+            feeding.push(data)
+
+    def push_in_turn(self, number: int, data: bytes, last: bool = False) -> bool:
+        """Send a piece of feed ``number`` when there is room; return whether it was sent.
+
+        It waits while the client has not taken enough of what was sent before. After the ``last``
+        piece no other one is sent.
+        """
+        if self._streams is not None:
+            return self._streams.push_in_turn(number, data)
+        feed = self._feeding
+        return feed is not None and feed.number == number and feed.push_in_turn(data, last)
+
+    def end_feed(self, number: int) -> None:
+        """End the body of feed ``number``; the connection then takes the next request."""
+        feeding = self._feeding
+        if self._streams is not None:
+            self._streams.end_feed(number)
+        elif feeding is not None and feeding.number == number:
+            goes_on = feeding.end()
+            self._close_feed()
+            if goes_on and self._connection is not None:
+                self._connection.phase = IDLE
+                self._connection.wake()
+
+    def _begin_feed(
+        self,
+        connection: Connection,
+        writer: AnswerWriter,
+        head: RequestHead,
+        response: Response,
+        extra: Pairs,
+        now: float,
+    ) -> int:
+        """Write the head, then have the object begin; return what was sent as `_send` does."""
+        me, number, feed = vista.self_ref(self), self.requests, response.source
+        fields = (*fields_of(response), *extra)
+        try:
+            data = writer.head(response.status, fields, now, close=self._draining)
+        except AnswerError:
+            vista.future(feed.target, "feed_closed", me, number)
+            raise
+        connection.transport.write(data)
+        if head.method == "HEAD":
+            self._writer = None
+            if not writer.keep_alive:
+                connection.close()
+            return 0
+        limits = self._terms.limits
+        # Before the object is told: the first piece may come before it has answered.
+        self._feeding = Feeding(connection, writer, limits, feed, head, response.status, number)
+        self._feeding.open(me)
+        return -1
+
+    def _close_feed(self) -> None:
+        feeding, self._feeding = self._feeding, None
+        if feeding is not None:
+            feeding.close(vista.self_ref(self), self._answering)
 
     # --- one step --------------------------------------------------------------------------
 
@@ -151,6 +270,8 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         if connection.lost or connection.closing:
             connection.busy = connection.lost
             return False
+        if self._feeding is not None:
+            return self._feeding.step(vista.self_ref(self))
         if connection.write_paused:
             connection.rest(WRITE)
             return False
@@ -165,12 +286,19 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
                 self._answer(connection)
                 if event.keep_alive and not (connection.reader.unread or self._draining):
                     return self._rest(connection)
-            elif event.expects_continue:
+            elif event.expects_continue and not self._is_refused(connection, event):
                 connection.transport.write(_CONTINUE)
         elif kind is BodyEnd:
+            refused = None if self._body is None else self._body.end()
+            if refused is not None:
+                self._reject(connection, refused)
+                return False
             self._answer(connection)
         elif kind is BodyData:
-            self._body.append(event.data)
+            refused = self._take_body(event.data)
+            if refused is not None:
+                self._reject(connection, refused)
+                return False
             if connection.body_too_slow():
                 connection.late = True
                 return self._wait_for_more(connection)
@@ -179,8 +307,11 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         elif event is CLOSED:
             connection.close()
             return False
+        elif event is PREFACE_CAME:
+            connection.multiplex()
+            return False
         else:
-            self._reject(connection, event)
+            self._reject(connection, self._answering.error(event.status, event.explain))
             return False
         return True
 
@@ -188,11 +319,10 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         if connection.late:
             connection.late = False
             part = "body" if self._head else "head"
-            self._reject(connection, Rejected(408, f"The {part} of the request came too slowly."))
+            explain = f"The {part} of the request came too slowly."
+            self._reject(connection, self._answering.error(408, explain))
         elif self._head is not None:
             connection.rest(BODY)
-        elif self._draining:
-            connection.close()
         else:
             connection.rest(HEAD if connection.reader.unread else IDLE)
         return False
@@ -201,18 +331,47 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         """Wait for the next request, unless the connection has something to say."""
         if connection.write_paused or connection.lost or connection.closing or connection.ended:
             return True
+        if self._feeding is not None:
+            return True
         connection.rest(IDLE)
         return False
 
-    def _reject(self, connection: Connection, rejected: Rejected) -> None:
-        """Give the last answer of a connection, to what is no request."""
+    def _is_refused(self, connection: Connection, head: RequestHead) -> bool:
+        """Refuse at once what would be refused after a large body; return whether it is."""
+        size = head.body
+        if not isinstance(size, int) or size > self._terms.limits.body_memory_bytes_max:
+            refused = self._answering.look_ahead(head)
+            if refused is not None:
+                self._reject(connection, refused)
+                return True
+            self._begin_body(head)
+        return False
+
+    def _take_body(self, data: bytes) -> Response | None:
+        """Take a piece of a body; return the answer to give at once, if any."""
+        assert self._head is not None, "a body follows a head"
+        body = self._body or self._begin_body(self._head)
+        return body.append(data)
+
+    def _begin_body(self, head: RequestHead) -> RequestBody:
+        self._body = RequestBody(self._answering, self._terms.limits, head)
+        return self._body
+
+    def _end_body(self) -> None:
+        """Have the files of a request go that nobody kept."""
+        body, self._body = self._body, None
+        if body is not None:
+            body.close()
+
+    def _reject(self, connection: Connection, response: Response) -> None:
+        """Give the last answer of a connection, to what is no request or is not taken as one."""
+        self._end_body()
         writer = AnswerWriter(self._terms.dates)
         writer.begin(None)
-        response = self._error(rejected.status, rejected.explain)
         now = time.time()
         data = writer.whole(response.status, fields_of(response), body_of(response), now)
         connection.transport.write(data)
-        self._log("-", "-", "-", response.status, len(data), (), now)
+        self._answering.log_rejected(response.status, len(data), now)
         self._head = None
         connection.linger()
         connection.busy = False
@@ -220,129 +379,35 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
     # --- one request -----------------------------------------------------------------------
 
     def _answer(self, connection: Connection) -> None:
-        """Find who answers a request that is whole, have it answered, and send the answer."""
+        """Have a request answered that is whole, and send the answer."""
         head = self._head
         assert head is not None, "a body ends after a head"
         connection.phase = IDLE
         self.requests += 1
-        target = head.target
-        path = "/" + "/".join(target.path)
-        if target.host != self._host:
-            self._choose_site(target.host)
-        response, extra = self._response(head, path)
+        answering = self._answering
+        response, extra = answering.answer(head, self._body)
         now = time.time()
-        if type(response) is str:
-            if not extra and head.keep_alive and head.version[1] and not self._draining:
-                sent = self._send_text(connection, head, response, now)
-            else:
-                sent = self._send(connection, head, Response(response), extra, now)
-            status = 200
+        self._status = 200 if type(response) is str else response.status
+        if type(response) is not str:
+            sent = self._send(connection, head, response, extra, now)
+        elif not extra and head.keep_alive and head.version[1] and not self._draining:
+            sent = self._send_text(connection, head, response, now)
         else:
-            sent, status = self._send(connection, head, response, extra, now), response.status
+            sent = self._send(connection, head, Response(response), extra, now)
         self._head = None
-        if self._body:
-            self._body = []
-        if self._logger is not None:
-            place = target.raw_path.decode("latin-1")
-            if target.query:
-                place = f"{place}?{target.query}"
-            version = "HTTP/1.1" if head.version[1] else "HTTP/1.0"
-            fields = tuple(head.fields.combined.items()) if self._log_fields else ()
-            self._log(head.method, place, version, status, sent, fields, now)
-
-    def _choose_site(self, host: str | None) -> None:
-        """Take the site of a host; unknown and missing ones get the daemon's own."""
-        self._host = host
-        daemon = self.daemon
-        found = None if host is None or daemon is None else daemon.site_of(host)
-        if found is None:
-            self._site, self._directory = self.default_host, self.default_directory
-        else:
-            self._site, self._directory = found
-        self._meet_logger()
-
-    def _meet_logger(self) -> None:
-        self._logger = None
-        with contextlib.suppress(vista.NoSuchService):
-            self._logger = vista.service(f"HTTPlogger:{self._site}")
-            self._log_fields = self._logger.needs_fields()
-
-    def _response(self, head: RequestHead, path: str, again: bool = True) -> tuple[Any, Pairs]:
-        """Return the answer, a `Response` or a text, and the fields that the site adds to it."""
-        extra: Pairs = ()
-        target: Any = None
-        result: Any = None
-        message, asynchronous = "get_request", False
-        try:
-            target = self._directory.find(head.method, path)
-            if type(target) is Found:
-                extra, message = target.fields, target.message
-                asynchronous, target = target.asynchronous, target.target
-            if type(target) is Response:
-                return self._with_page(target, head), extra
-            request = self._request(head, path)
-            with vista.timeout(self._terms.limits.request_seconds):
-                if asynchronous:
-                    result = await_reply(target, message, request)
-                else:
-                    result = vista.send(target, message, request)
-        except vista.ThreadKilled:
-            raise
-        except Exception as error:  # whatever a handler raises ends this request only
-            gone = isinstance(error, vista.NoSuchObject | vista.ObjectDeleted)
-            if gone and again and target is not None and self._is_forgotten(path, target):
-                return self._response(head, path, again=False)
-            return self._failed(error, path), extra
-        if type(result) is str:
-            return result, extra
-        response = as_response(result)
-        if response is None:
-            _log.error("%s: %s returned %s, which is no answer", path, message, type(result))
-            return self._error(500, "The page could not be made."), extra
-        return response, extra
-
-    def _is_forgotten(self, path: str, target: Any) -> bool:
-        """Have the directory forget an object that is gone; return whether it was the one."""
-        forgotten: bool = self._directory.forget_object(path, target)
-        return forgotten
-
-    def _request(self, head: RequestHead, path: str) -> Request:
-        target, fields, body = head.target, head.fields.combined, b"".join(self._body)
-        return Request(
-            head.method, path, target.query, "\n".join(fields), "\n".join(fields.values()), body,
-            target.host or "", self._site, self.from_address, "1.1" if head.version[1] else "1.0",
-        )  # fmt: skip
-
-    def _failed(self, error: Exception, path: str) -> Response:
-        """Return the answer for what a handler raised, or for what became of it."""
-        _log.error("%s: no answer: %r", path, error, exc_info=error)
-        if isinstance(error, vista.CallTimeout):
-            return self._error(504, "The object that makes this page did not answer in time.")
-        if isinstance(error, vista.PeerLost):
-            return self._error(502, "The node that makes this page cannot be reached.")
-        if isinstance(error, vista.Overloaded):
-            return self._error(503, "The object that makes this page has too much to do.")
-        return self._error(500, "The page could not be made.")
-
-    def _error(self, status: int, explain: str) -> Response:
-        return self._with_page(error_response(status, explain), None)
-
-    def _with_page(self, response: Response, head: RequestHead | None) -> Response:
-        """Put the site's own page in the place of the plain one of an error."""
-        if response.status < 400 or (head is not None and head.method == "HEAD"):
-            return response
-        try:
-            page = self._directory.get_error_page_source(response.status)
-        except vista.VistaError as error:
-            _log.error("the error page for %d: %r", response.status, error)
-            return response
-        return response if page is None else Response(page, response.status, response.fields)
+        if self._body is not None:
+            self._end_body()
+        if sent >= 0:  # else the answer goes on, and is logged at its end
+            answering.log_answer(head, self._status, sent, now)
 
     # --- sending ---------------------------------------------------------------------------
 
     def _send_text(self, connection: Connection, head: RequestHead, text: str, now: float) -> int:
         """Write a page that is nothing but a text; the hot path, 0.6 us where `_send` takes 4."""
-        body = text.encode()
+        try:
+            body = text.encode()
+        except UnicodeEncodeError:
+            return self._send(connection, head, Response(text), (), now)
         size = len(body)
         if head.method == "HEAD":
             body = b""
@@ -358,7 +423,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         extra: Pairs,
         now: float,
     ) -> int:
-        """Write an answer; return the bytes of its body that were sent, about."""
+        """Write an answer; return the bytes of its body that were sent, -1 if it is a feed."""
         if response.prepared and not extra and head.keep_alive and not self._draining:
             date = self._terms.date_line(now)
             link = b"\r\n" if head.version[1] else b"Connection: keep-alive\r\n\r\n"
@@ -369,19 +434,22 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         if writer is None or not writer.keep_alive:
             self._writer = writer = AnswerWriter(self._terms.dates)
         writer.begin(head)
-        if response.source is not None:
-            return self._stream(connection, writer, head, response, extra, now)
-        body = body_of(response)
         try:
-            fields = _unprepared(response) if response.prepared else fields_of(response)
+            if type(response.source) is Feed:
+                return self._begin_feed(connection, writer, head, response, extra, now)
+            if response.source is not None:
+                return self._stream(connection, writer, head, response, extra, now)
+            body = body_of(response)
+            fields = unprepared(response) if response.prepared else fields_of(response)
             data = writer.whole(response.status, (*fields, *extra), body, now, close=self._draining)
-        except AnswerError as error:
+        except (AnswerError, TypeError, ValueError) as error:  # fields may be anything
             _log.error("%s: the answer cannot be sent: %s", head.target.raw_path, error)
             plain = error_response(500, "The page could not be made.")
-            data = writer.whole(500, fields_of(plain), body_of(plain), now)
+            self._status, body = 500, body_of(plain)
+            data = writer.whole(500, fields_of(plain), body, now)
         connection.transport.write(data)
         if not writer.keep_alive:
-            connection.close()
+            connection.close(lingers=head.keep_alive)
         return 0 if head.method == "HEAD" else len(body)
 
     def _stream(
@@ -395,22 +463,22 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
     ) -> int:
         """Send a body that another object gives piece by piece, as fast as the client takes it."""
         source, sent = response.source, 0
-        write = connection.transport.write
+        patience = self._terms.limits.write_idle_seconds
         try:
             fields = (*fields_of(response), *extra)
-            write(writer.head(response.status, fields, now, length=response.length))
-            while head.method != "HEAD" and self._wait_for_room(connection):
+            close, length = self._draining, response.length
+            data = writer.head(response.status, fields, now, length=length, close=close)
+            connection.transport.write(data)
+            while head.method != "HEAD" and connection.wait_for_room(patience):
                 piece = source.read_bytes(_PIECE_BYTES)
                 if not piece:
                     break
-                write(b"".join(writer.data(piece)))
+                connection.transport.write(b"".join(writer.data(piece)))
                 sent += len(piece)
             if connection.lost:
                 writer.abandon()
             else:
-                write(b"" if head.method == "HEAD" else writer.end())
-        except vista.ThreadKilled:
-            raise
+                connection.transport.write(b"" if head.method == "HEAD" else writer.end())
         except Exception as error:  # whatever the source raises ends this connection
             _log.error("%s: the body broke off: %r", head.target.raw_path, error)
             writer.abandon()
@@ -420,45 +488,5 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         if head.method == "HEAD":
             self._writer = None
         if not writer.keep_alive:
-            connection.close()
+            connection.close(lingers=head.keep_alive)
         return sent
-
-    def _wait_for_room(self, connection: Connection) -> bool:
-        """Wait until the client has taken enough; return whether it is still there."""
-        if connection.write_paused and not connection.lost:
-            connection.drained = connection.loop.create_future()
-            try:
-                vista.wait(connection.drained, self._terms.limits.write_idle_seconds)
-            except TimeoutError:
-                connection.transport.abort()
-                return False
-            finally:
-                connection.drained = None
-        return not connection.lost
-
-    def _log(
-        self,
-        method: str,
-        target: str,
-        version: str,
-        status: int,
-        sent: int,
-        fields: Pairs,
-        now: float,
-    ) -> None:
-        if self._logger is not None:
-            flat = tuple(part for pair in fields for part in pair)
-            words = (method, target, version)
-            self._logger.log_request.post(self.from_address, now, words, flat, status, sent)
-
-
-def _unprepared(response: Response) -> tuple[tuple[str, str], ...]:
-    """The fields of a head that was prepared, for the rare answer that is written anew."""
-    lines = response.prepared.decode("latin-1").split("\r\n")[1:-1]
-    pairs = (line.partition(": ") for line in lines)
-    return tuple((name, value) for name, _, value in pairs if name != "Content-Length")
-
-
-def _address(sock: socket.socket) -> str:
-    name = sock.getpeername()
-    return str(name[0]) if isinstance(name, tuple) else "unix:"

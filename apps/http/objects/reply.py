@@ -68,12 +68,12 @@ class HTTPreply(vista.Object, namespace="HTTP"):
 def await_reply(target: vista.Ref, message: str, request: Request) -> Response | None:
     """Have a handler of the original's form answer a request, and wait for it.
 
-    ``request_data`` is the request as ``[method, path, query, version, fields, body]``, ``options``
-    its fields by name in lower case.
+    ``request_data`` is the request as ``[method, path, query, version, fields, body, user]``,
+    ``options`` its fields by name in lower case.
     """
     options = request.header()
     data: list[Any] = [request.method, request.path, request.query, request.version]
-    data += [options, request.body]
+    data += [options, request.body, request.user]
     reply = vista.create(HTTPreply)
     try:
         vista.send(target, message, data, options, "send_result", reply)

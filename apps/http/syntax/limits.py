@@ -59,8 +59,18 @@ class HttpLimits:
     """Bytes of the body of a request; a larger one gets 413, before any of it is read if its length
     was told."""
 
+    body_memory_bytes_max: int = 1024 * 1024
+    """Bytes of the body of a request that are kept in memory; a larger one goes to disk as it
+    comes. Whoever makes forms and messages stays below; 10,000 connections that each send as much
+    hold 10 GB."""
+
     form_memory_bytes_max: int = 256 * 1024
-    """Bytes of an uploaded part that are kept in memory; what is larger goes to disk."""
+    """Bytes of all files together, of a form that goes to disk, that are kept in memory; the next
+    one goes to disk itself."""
+
+    form_files_max: int = 64
+    """Files of a form that go to disk; one more gets 413. Each is a descriptor as long as the
+    request is answered."""
 
     urlencoded_bytes_max: int = 1024 * 1024
     """Bytes of a form that is not multipart, or of a query; a larger one gets 413. Such a form is
@@ -93,6 +103,10 @@ class HttpLimits:
     """Requests of one connection that are being worked on before the first is answered. The next
     ones wait unparsed, so a client cannot make one connection fill the server."""
 
+    handshake_seconds: float = 10.0
+    """How long the handshake of a TLS connection may take; then it is closed. One takes two round
+    trips and 1 ms of this side's CPU."""
+
     head_seconds: float = 15.0
     """How long a head may take from its first byte; a slower one gets 408. Slow clients with bad
     links need about three."""
@@ -108,12 +122,49 @@ class HttpLimits:
     """How long a client may take none of the answer that waits for it; then the connection is
     closed."""
 
+    feed_bytes_max: int = 262_144
+    """Bytes of pushed events or messages that may wait for one client; one for which more would is
+    dropped. A client that takes nothing for write_idle_seconds is dropped before it."""
+
+    websocket_message_bytes_max: int = 1024 * 1024
+    """Bytes of one message of a WebSocket, without compression; a longer one ends it with code
+    1009. Objects get messages whole, in memory."""
+
+    websocket_ping_seconds: float = 20.0
+    """How often a client of a WebSocket is asked whether it is still there; one that gives no sign
+    twice is dropped. Servers on the way close what is silent for 60 s."""
+
+    http2_streams_max: int = 100
+    """Requests of one connection of HTTP/2 that are worked on at the same time, those included that
+    their client has withdrawn: what it has begun goes on. RFC 9113, section 6.5.2, wants 100 at
+    least."""
+
+    http2_resets_max: int = 200
+    """Requests that a client may withdraw more than it lets be answered; then the connection is
+    closed (CVE-2023-44487). Who leaves a page withdraws what was still coming, 50 or so."""
+
+    http2_control_frames_max: int = 1_000
+    """Frames of HTTP/2 that ask for nothing (pings, settings, empty data) before the connection is
+    closed; a request is worth 20 of them, a piece of a body 1 or 2. Each costs 30 us."""
+
+    http2_bodies_bytes_max: int = 4 * 1024 * 1024
+    """Bytes of unfinished requests of one connection in memory; a request that would take more gets
+    503. Without it one connection could hold a body for each of its streams."""
+
     keep_alive_seconds: float = 75.0
     """How long a connection may stay without a request. Longer than the 60 s for which common
     proxies keep theirs, so that the side that sends is the one that closes."""
 
     request_seconds: float = 60.0
     """How long an object may take for its answer; then the client gets 504."""
+
+    stop_seconds: float = 4.0
+    """How long requests may go on when the server stops; then their connections are cut off. Less
+    than the 5 s that a node takes for its orderly end."""
+
+    retire_seconds: float = 0.5
+    """How long a connection without a request stays when the server stops: a request that is on its
+    way is still answered. Ten times the way to a client on the next continent."""
 
     drain_seconds: float = 2.0
     """How long what a refused client still sends is read and thrown away before the connection is

@@ -20,6 +20,7 @@ from apps.http.content.paths import (
     OpenFile,
     Refusal,
     Roots,
+    covers,
     resolve,
 )
 from apps.http.errors import FileChanged, RequestRejected
@@ -665,3 +666,52 @@ def test_a_closed_file_is_closed_once(site: Path) -> None:
     file.close()
     assert os.read(descriptor, 4) == b"page"
     os.close(descriptor)
+
+
+def test_what_is_in_memory_is_read_without_waiting(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abcdef")
+    with resolve(Roots((str(tmp_path),)), ("a",)) as file:  # type: ignore[union-attr]
+        assert file.read_ready(2, 3) == b"cde"
+        assert file.read_ready(4, 100) == b"ef"
+        assert file.read_ready(6, 10) == b""
+
+
+def test_what_is_not_all_there_is_not_ready(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abcdef")
+    with resolve(Roots((str(tmp_path),)), ("a",)) as file:  # type: ignore[union-attr]
+        os.truncate(tmp_path / "a", 3)
+        assert file.read_ready(0, 6) is None
+        with pytest.raises(FileChanged):
+            file.read(0, 6)
+
+
+@pytest.mark.parametrize(
+    ("place", "covered"),
+    [
+        (("staff",), True),
+        (("staff", "a", "b"), True),
+        (("staff.gz",), True),
+        (("staff.txt",), False),
+        (("staffing",), False),
+        ((), False),
+        (("a", "staff"), False),
+    ],
+)
+def test_a_prefix_covers_itself_what_is_below_and_its_compressed_forms(
+    place: tuple[str, ...], covered: bool
+) -> None:
+    assert covers(("staff",), place) is covered
+
+
+@pytest.mark.parametrize(
+    "path", [("staff", "pay"), ("link", "pay"), ("up", "staff", "pay"), ("file",), ("staff", "")]
+)
+def test_nothing_leads_into_a_closed_place(tmp_path: Path, path: tuple[str, ...]) -> None:
+    (tmp_path / "staff").mkdir()
+    (tmp_path / "staff" / "pay").write_text("secret")
+    (tmp_path / "staff" / "index.html").write_text("secret")
+    (tmp_path / "link").symlink_to("staff")
+    (tmp_path / "up").symlink_to(".")
+    (tmp_path / "file").symlink_to("link/pay")
+    roots = Roots((str(tmp_path),), closed=(("staff",),))
+    assert resolve(roots, path) is Refusal.PROTECTED

@@ -66,6 +66,12 @@ class HttpFailingPage(vista.Object):
             return None
         if request.query == "split":
             return Response("x", 200, (("X-Word", "a\r\nSet-Cookie: b"),))
+        if request.query == "surrogate":
+            return "\ud800"
+        if request.query == "number":
+            return Response(5)  # type: ignore[arg-type]
+        if request.query == "triple":
+            return Response("x", 200, (("X-Word", "a", "b"),))  # type: ignore[arg-type]
         if request.query == "sleep":
             vista.sleep(1000)
         raise vista.ObjectDeleted("another object was deleted")

@@ -22,7 +22,7 @@ class Site:
         self.node = node
         self.daemon = daemon
         self.directory = vista.service(f"URLdirectory:{name}")
-        host, _, port = daemon.get_address().removeprefix("tcp:").rpartition(":")
+        host, _, port = daemon.get_address().partition(":")[2].rpartition(":")
         self.place = (host.strip("[]"), int(port))
 
     def connect(self) -> socket.socket:

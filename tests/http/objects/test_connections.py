@@ -10,8 +10,27 @@ import pytest
 
 import vista
 from apps.http.objects.daemon import HTTPdaemon
+from apps.http.objects.events import HTTPeventStream
+from apps.http.objects.receive import HTTPfastReceive
 from tests.http.objects.pages import HttpEchoPage, HttpFailingPage, HttpLastPage, HttpStreamingPage
 from tests.http.objects.served import Answer, Site, get, read_all, read_until, served
+
+
+class HttpFullReceive(vista.Object):
+    """Stands where there is no room for a connection."""
+
+    def create(self, *given: object) -> None:
+        raise vista.Overloaded("no room")
+
+
+class HttpSometimesFullDaemon(HTTPdaemon):
+    """A daemon that has no room for connections until it is told."""
+
+    def fill(self) -> None:
+        self.receive_class = HttpFullReceive
+
+    def make_room(self) -> None:
+        self.receive_class = HTTPfastReceive
 
 
 def profile(tmp_path: Path, text: str) -> str:
@@ -154,6 +173,30 @@ def test_a_client_that_reads_none_of_many_answers_is_dropped(tmp_path: Path, tre
         wait_until(lambda: site.daemon.get_connections() == 0)
 
 
+def sent_without_reading(client: socket.socket, data: bytes, most: int) -> int:
+    """How much a server takes that is sent ``data`` again and again, ``most`` bytes at most."""
+    client.settimeout(0.5)
+    sent = 0
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        while sent < most:
+            sent += client.send(data)
+    return sent
+
+
+def test_a_client_that_sends_and_does_not_read_is_not_read_on(tree: Path) -> None:
+    (tree / "kept").write_bytes(bytes(900_000))
+    with served(tree) as site, site.connect() as client:
+        assert sent_without_reading(client, get("/kept") * 1000, 60_000_000) < 40_000_000
+
+
+def test_requests_behind_a_stream_of_events_are_not_read_on(site: Site) -> None:
+    stream = vista.create(HTTPeventStream, "localhost", "/tide")
+    with site.connect() as client:
+        client.sendall(get("/tide"))
+        wait_until(lambda: stream.get_clients() == 1)
+        assert sent_without_reading(client, get("/tide") * 1000, 60_000_000) < 40_000_000
+
+
 def wait_until(condition: object) -> None:
     """Wait until a condition holds; the node's own clock turns meanwhile."""
     assert callable(condition)
@@ -168,6 +211,33 @@ def test_a_handler_that_never_answers_gets_504(tmp_path: Path) -> None:
     with served(profile=profile(tmp_path, "request_seconds 0.2")) as site:
         site.directory.register_object("/slow", vista.create(HttpFailingPage))
         assert site.get("/slow?sleep").status == 504
+
+
+@pytest.mark.parametrize("query", ["surrogate", "number", "triple", "split"])
+def test_an_answer_that_cannot_be_sent_gives_500_and_the_next_request_its_own(
+    site: Site, query: str
+) -> None:
+    site.directory.register_object("/bad", vista.create(HttpFailingPage))
+    with site.connect() as client:
+        client.sendall(get(f"/bad?{query}") + get("/a.txt"))
+        data = read_until(client, b"abcdefghij")
+    assert data.startswith(b"HTTP/1.1 500 ")
+
+
+def sleeping_pages() -> list[vista.ThreadRow]:
+    """The threads of the page that sleeps."""
+    return [row for row in vista.threads() if row.class_name.endswith("HttpFailingPage")]
+
+
+def test_a_handler_whose_thread_is_killed_gives_500(site: Site) -> None:
+    site.directory.register_object("/slow", vista.create(HttpFailingPage))
+    with site.connect() as client:
+        client.sendall(get("/slow?sleep"))
+        wait_until(lambda: sleeping_pages() != [])
+        vista.kill(sleeping_pages()[0].id)
+        client.sendall(get("/a.txt"))
+        data = read_until(client, b"abcdefghij")
+    assert data.startswith(b"HTTP/1.1 500 ")
 
 
 def test_the_object_of_a_connection_goes_with_it(site: Site) -> None:
@@ -237,6 +307,17 @@ def test_shutdown_closes_idle_connections_and_stops_listening(tree: Path) -> Non
         assert client.recv(1) == b""
         with pytest.raises(ConnectionRefusedError):
             site.connect()
+
+
+def test_a_connection_without_room_does_not_end_the_listening() -> None:
+    with vista.Node("http") as node:
+        daemon = vista.create(HttpSometimesFullDaemon, "-", "tcp:127.0.0.1:0", "localhost")
+        site = Site(node, daemon, "localhost")
+        daemon.fill()
+        with site.connect() as client:
+            assert client.recv(1) == b""
+        daemon.make_room()
+        assert site.get("/nothing").status == 404
 
 
 def test_ipv6_is_served() -> None:

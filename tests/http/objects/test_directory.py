@@ -139,3 +139,9 @@ def test_a_redirect_leads_to_the_other_address(site: Site) -> None:
     vista.create(HTTPredirect, "localhost", "/old.html", "/new.html")
     answer = site.get("/old.html")
     assert (answer.status, answer.fields["location"]) == (307, "/new.html")
+
+
+def test_a_feature_whose_requests_never_arrive_is_refused(site: Site) -> None:
+    with pytest.raises(vista.BadValueError, match=r"the method 'BREW' are refused before anybody"):
+        site.directory.register_new_feature(None, "PROPFIND", "BREW")
+    assert site.get("/a.txt", method="PROPFIND").status == 501

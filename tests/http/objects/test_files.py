@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 import vista
+from apps.http.content.paths import Roots, resolve
+from apps.http.errors import FileChanged
 from apps.http.objects.cached import CHECK_SECONDS, HTTPpurgeCache
+from apps.http.objects.files import HTTPfileBody, HTTPfileReader, file_data, read_whole
 from apps.http.objects.loader import URLfileLoader
 from tests.http.objects.pages import HttpEchoPage
 from tests.http.objects.served import Answer, Site, get, served
@@ -246,3 +249,36 @@ def test_a_profile_serves_its_directories(tree: Path, tmp_path: Path) -> None:
     profile.write_text(f"ServerName localhost\ndirectoryRoot {tree}\ndefaultFiles a.txt\n")
     with served(profile=str(profile)) as site:
         assert Answer(site.talk(get("/"))).body == b"abcdefghij"
+
+
+def test_a_file_that_became_shorter_meanwhile_is_found_out(tree: Path, site: Site) -> None:
+    roots = Roots((str(tree),))
+    with resolve(roots, ("a.txt",)) as file:  # type: ignore[union-attr]
+        os.truncate(tree / "a.txt", 5)
+        with pytest.raises(FileChanged, match=r"ends at 5 where it had 10 bytes"):
+            site.node.call(read_whole, file)
+
+
+def test_a_file_is_read_aside_of_the_loop(tree: Path, site: Site) -> None:
+    with (tree / "a.txt").open("rb") as file:
+        reader = vista.create(HTTPfileReader, os.dup(file.fileno()))
+    assert reader.read(4) == b"abcd" and reader.read(100) == b"abcdefghij"
+    before = len(os.listdir("/proc/self/fd"))
+    vista.delete(reader)
+    assert len(os.listdir("/proc/self/fd")) == before - 1
+
+
+def test_a_large_file_is_read_aside_of_the_loop(tree: Path, site: Site) -> None:
+    (tree / "large").write_bytes(bytes(2_000_000))
+    with resolve(Roots((str(tree),)), ("large",)) as file:  # type: ignore[union-attr]
+        data = site.node.call(file_data, Roots((str(tree),)), ("large",), file)
+    body = vista.create(HTTPfileBody, data, ((0, 2_000_000),))
+    assert body.read_from_disk(1_999_990, 100) == bytes(10)
+
+
+def test_a_file_is_served_whose_name_leaves_no_room_for_the_ending_of_another_form(
+    site: Site, tree: Path
+) -> None:
+    name = "a" * 251 + ".txt"
+    (tree / name).write_text("long")
+    assert site.get(f"/{name}").body == b"long"

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 
 import pytest
 
 import vista
+from apps.http.objects.daemon import HTTPdaemon
 from apps.http.objects.logs import HTTPcommonLogFormat, HTTPextendedLogFormat
-from tests.http.objects.served import served
+from tests.http.objects.pages import HttpEchoPage, HttpFailingPage
+from tests.http.objects.served import Site, get, read_until, served
+from tests.http.objects.test_connections import wait_until
 
+
+class HttpStuckLog(vista.Object):
+    """A log that takes one line, and nothing more until it is told."""
+
+    def create(self) -> None:
+        vista.register_service("HTTPlogger:localhost", vista.self_ref(self))
+
+    def needs_fields(self) -> bool:
+        return False
+
+    @vista.native
+    def log_request(self, *given: object) -> None:
+        TAKES.wait()
+
+
+TAKES = threading.Event()
 WORDS = ("GET", "/a?b=c", "HTTP/1.1")
 NOW = 784_111_777.5
 """Half a second after Sun, 06 Nov 1994 08:49:37 GMT."""
@@ -86,3 +106,31 @@ def test_each_request_of_a_site_is_logged(tree: Path, tmp_path: Path) -> None:
         ("GET /nothing HTTP/1.1", "404"),
         ("- - -", "400"),
     ]
+
+
+def test_the_log_has_the_status_that_was_sent_in_the_place_of_the_pages(
+    site: Site, tmp_path: Path
+) -> None:
+    site.directory.register_object("/fail", vista.create(HttpFailingPage))
+    log = vista.create(HTTPcommonLogFormat, str(tmp_path / "log"), "localhost")
+    assert site.get("/fail?split").status == 500
+    wait_until(lambda: log.get_figures()["lines"] == 1)
+    log.flush()
+    assert '"GET /fail?split HTTP/1.1" 500' in (tmp_path / "log").read_text()
+
+
+def test_a_log_for_which_too_much_waits_costs_lines_and_no_requests() -> None:
+    TAKES.clear()
+    with vista.Node("http", limits=vista.Limits(mailbox_messages_max=20)) as node:
+        daemon = vista.create(HTTPdaemon, "-", "tcp:127.0.0.1:0", "localhost")
+        site = Site(node, daemon, "localhost")
+        site.directory.register_object("/echo", vista.create(HttpEchoPage))
+        vista.create(HttpStuckLog)
+        try:
+            with site.connect() as client:
+                for number in range(40):
+                    client.sendall(get(f"/echo?{number}"))
+                    read_until(client, f"GET /echo?{number} ".encode())
+            assert vista.counters()["HTTPlogLinesNotTaken"] > 0
+        finally:
+            TAKES.set()

@@ -59,3 +59,31 @@ def test_a_profile_that_is_no_text_says_so(tmp_path: Path) -> None:
 
 def test_a_dash_is_a_profile_that_says_nothing() -> None:
     assert read_profile("-").text("ServerName", "default") == "default"
+
+
+def test_relative_names_begin_at_the_profile_s_own_directory() -> None:
+    profile = parse_profile("/etc/vista/http.profile", "directoryRoot site /srv/site ../x")
+    assert profile.paths("directoryRoot") == ["/etc/vista/site", "/srv/site", "/etc/vista/../x"]
+
+
+def test_pairs_are_two_by_two() -> None:
+    profile = parse_profile("p", "actAs kim harbour\nactAs * guest")
+    assert profile.pairs("actAs") == {"kim": "harbour", "*": "guest"}
+    with pytest.raises(ProfileError, match=r"actAs takes pairs, and 'kim' is alone"):
+        parse_profile("p", "actAs kim").pairs("actAs")
+
+
+def test_where_uploads_go_bodies_may_be_large() -> None:
+    assert dict(parse_profile("p", "").limits())["body_bytes_max"] == 1024 * 1024
+    assert "body_bytes_max" not in dict(parse_profile("p", "uploads spool").limits())
+    assert dict(parse_profile("p", "uploads spool\nbodyBytesMax 9").limits())["body_bytes_max"] == 9
+
+
+def test_parts_are_protected_by_path_realm_and_file() -> None:
+    profile = parse_profile("/etc/p", 'protected /staff "the harbour" passwords\nprotected /b c /d')
+    assert profile.protected() == [
+        ("/staff", "the harbour", "/etc/passwords"),
+        ("/b", "c", "/d"),
+    ]
+    with pytest.raises(ProfileError, match=r"protected takes a path, a realm and a file for each"):
+        parse_profile("p", "protected /staff harbour").protected()

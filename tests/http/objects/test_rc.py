@@ -9,6 +9,9 @@ from contextlib import closing
 from pathlib import Path
 
 import vista
+from apps.http.content.passwords import make_account, write_passwords
+from tests.http.objects.served import Site
+from tests.http.objects.test_protected import basic
 from tests.live.process import ROOT
 from tests.live.process import vista as command
 
@@ -52,3 +55,37 @@ def test_the_lines_of_the_original_boot_as_written(tree: Path, tmp_path: Path) -
     with vista.run(str(tmp_path / "web.rc")) as node:
         found = node.call(lambda: [row.name for row in vista.services()])
     assert "URLdirectory:www.domain.com" in found and "HTTPlogger:www.domain.com" in found
+
+
+def test_guards_and_sessions_are_lines_of_an_rc_file(tree: Path, tmp_path: Path) -> None:
+    passwords = tmp_path / "passwords"
+    write_passwords(passwords, {"kim": make_account("kim", "secret", None)})
+    (tmp_path / "bridge.py").write_text(
+        "import vista\n\n"
+        "class RcBridgeSession(vista.Object):\n"
+        "    def create(self, url_directory, session_id, registry, address) -> None:\n"
+        "        pass\n\n"
+        "    def get_request(self, request) -> str:\n"
+        "        return request.session\n"
+    )
+    (tmp_path / "web.rc").write_text(
+        "LoadClassFile bridge.py\n"
+        "daemon = HTTPdaemon - tcp:127.0.0.1:0 localhost\n"
+        f"URLfileLoader localhost HTTPcachedFile / nil {tree}\n"
+        f'HTTPprotectedDirectory localhost /docs "the harbour" {passwords}\n'
+        "URLprotectedFile localhost /a.txt nil digest kim secret\n"
+        "URLprotectedFile localhost /more URLfileLoader harbour\n"
+        "HTTPcreateApplicationSession localhost /bridge RcBridgeSession\n"
+        "AllocateSessionID\n"
+    )
+    with vista.run(str(tmp_path / "web.rc")) as node:
+        rows = node.call(vista.objects)
+        daemon = next(row.id for row in rows if "HTTPdaemon" in row.class_name)
+        site = Site(node, node.call(lambda: vista.ref_of(daemon)), "localhost")
+        assert site.get("/docs/").fields["www-authenticate"].startswith('Basic realm="the harbour"')
+        assert site.get("/docs/", basic()).status == 200
+        assert site.get("/a.txt").fields["www-authenticate"].startswith('Digest realm="localhost"')
+        assert site.get("/more/").status == 401
+        started = site.get("/bridge")
+        cookie = "Cookie: " + started.fields["set-cookie"].partition(";")[0]
+        assert len(site.get(started.fields["location"], cookie).body) == 32

@@ -13,12 +13,14 @@ KEY = {"secret_key": b"k" * 32}
 
 
 @contextmanager
-def two_nodes() -> Iterator[tuple[Site, vista.Node, vista.Ref]]:
+def two_nodes(
+    profile: str = "-", limits: vista.Limits | None = None
+) -> Iterator[tuple[Site, vista.Node, vista.Ref]]:
     """A site, another node, and the ObjectCreator of that one."""
-    far = vista.Node("far", settings=dict(KEY)).start()
+    far = vista.Node("far", limits=limits, settings=dict(KEY)).start()
     try:
         url = far.call(lambda: vista.create("AcceptPeerConnections", "tcp:127.0.0.1:0").get_url())
-        with served(settings=dict(KEY)) as site:
+        with served(profile=profile, settings=dict(KEY)) as site:
             yield site, far, vista.create("ConnectToPeer", url).wait(30)
     finally:
         far.stop()

@@ -8,11 +8,13 @@ from apps.http.syntax.fields import Fields
 from apps.http.syntax.limits import HttpLimits
 from apps.http.syntax.requests import (
     CHUNKED,
+    CLOSED,
     NO_BODY,
     BodyData,
     BodyEnd,
     Rejected,
     RequestEvent,
+    RequestReader,
 )
 from tests.http.syntax.reading import (
     CHUNKS,
@@ -26,6 +28,7 @@ from tests.http.syntax.reading import (
     request,
     single,
     status_of,
+    take,
 )
 
 END = BodyEnd(Fields())
@@ -189,6 +192,28 @@ def test_7_1_chunks_are_joined_to_a_body() -> None:
     data = chunked(b"5\r\nhello\r\nA\r\n, chunks..\r\n0\r\n\r\n")
     assert read_head(data).body is CHUNKED
     assert body_events(data) == [BodyData(b"hello, chunks.."), END]
+
+
+def test_small_chunks_that_are_there_are_taken_together() -> None:
+    reader = RequestReader(HttpLimits())
+    reader.receive(chunked(b"1\r\nx\r\n" * 1000 + b"400\r\n" + b"y" * 1024 + b"\r\n0\r\n\r\n"))
+    pieces = [event.data for event in take(reader) if isinstance(event, BodyData)]
+    assert b"".join(pieces) == b"x" * 1000 + b"y" * 1024
+    assert len(pieces) == 1
+
+
+def test_small_chunks_end_where_a_body_has_its_bound() -> None:
+    *before, last = read_pieces([chunked(b"1\r\nx\r\n" * 20)], TIGHT)
+    assert before[1:-1] == [BodyData(b"x" * TIGHT.body_bytes_max)]
+    assert isinstance(before[-1], Rejected) and before[-1].status == 413 and last is CLOSED
+
+
+@pytest.mark.parametrize("tail", [b"1\r\nxx", b"1\r\nx\n", b"1\nx", b"g\r\n", b"\r\n"])
+def test_what_is_wrong_behind_small_chunks_is_told_after_them(tail: bytes) -> None:
+    data = chunked(b"1\r\nx\r\n" * 3 + tail)
+    at_once = read_pieces([data])
+    assert at_once == read_pieces(single(data))
+    assert [event.status for event in at_once if isinstance(event, Rejected)] == [400]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,348 @@
+"""Who answers a request and with what, whichever version of HTTP carried it.
+
+A connection, or a stream of one that carries several requests at a time, has an `Answering` and
+asks it for the answer to each request. Two rules. Whatever a handler raises ends its request only.
+What comes back is a `Response`, or the text of a page that is nothing else: how it is sent is for
+who asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import vista
+from apps.http.content.compressing import COMPRESS_BYTES_MIN
+from apps.http.content.resources import (
+    Request,
+    Response,
+    as_response,
+    error_response,
+)
+from apps.http.errors import RequestRejected
+from apps.http.objects.compression import EVERYTHING, compressed
+from apps.http.objects.counting import count_answer, count_rejected, names_of
+from apps.http.objects.found import WEBSOCKET, WEBSOCKET_REQUEST, Found, Guarded
+from apps.http.objects.profile import Terms
+from apps.http.objects.reply import await_reply
+from apps.http.objects.websocket import open_websocket
+from apps.http.syntax.requests import RequestHead
+from apps.http.syntax.websocket import asks_for_websocket
+
+if TYPE_CHECKING:
+    from apps.http.objects.bodies import RequestBody
+
+_log = logging.getLogger("vista.http")
+
+Pairs = tuple[tuple[str, str], ...]
+
+LINES_NOT_TAKEN = "HTTPlogLinesNotTaken"
+"""Counts the lines that a log did not take since too much waits for it."""
+
+VERSIONS = {(1, 0): "1.0", (1, 1): "1.1", (2, 0): "2"}
+"""The versions of HTTP as `Request.version` says them."""
+
+
+class Answering:
+    """Has requests answered: chooses the site, asks its directory, calls the page, writes the log.
+
+    ``daemon`` knows the sites by host; with None, and for hosts that it does not know,
+    ``url_directory`` answers, the directory of the site ``site``. ``client`` is the address of the
+    other side; ``secure`` is set where it speaks TLS.
+    """
+
+    __slots__ = (
+        "_compresses",
+        "_count_names",
+        "_counters",
+        "_default",
+        "_directory",
+        "_early",
+        "_host",
+        "_log_fields",
+        "_logger",
+        "_site",
+        "_terms",
+        "_users",
+        "client",
+        "daemon",
+        "secure",
+    )
+
+    def __init__(
+        self,
+        terms: Terms,
+        daemon: vista.Ref | None,
+        url_directory: vista.Ref,
+        site: str,
+        client: str = "",
+    ) -> None:
+        self.client = client
+        self.daemon = daemon
+        self.secure = False
+        self._terms = terms
+        self._default = (site, url_directory)
+        self._host: str | None = None
+        self._counters = vista.counters()
+        self._users: dict[int, tuple[RequestHead, str]] = {}
+        self._early: dict[int, tuple[RequestHead, Found]] = {}
+        self._meet_site(site, url_directory)
+
+    # --- one request -----------------------------------------------------------------------
+
+    def answer(self, head: RequestHead, body: RequestBody | None) -> tuple[Any, Pairs]:
+        """Return the answer, a `Response` or a text, and the fields that the site adds to it.
+
+        ``body`` is what the request brought, None for nothing. Raises nothing.
+        """
+        began = perf_counter()
+        target = head.target
+        if target.host != self._host:
+            self._choose_site(target.host)
+        answer = self._answer(head, "/" + "/".join(target.path), body)
+        page = answer[0]
+        status = 200 if type(page) is str else page.status
+        if self._compresses and (type(page) is not str or len(page) >= COMPRESS_BYTES_MIN):
+            answer = (self._compressed(page, head), answer[1])
+        seconds = perf_counter() - began
+        count_answer(self._counters, self._count_names, head.method, status, seconds)
+        return answer
+
+    def look_ahead(self, head: RequestHead) -> Response | None:
+        """Return the answer to a request whose body need not be taken, None if it is needed.
+
+        So nobody fills the disk who may not send here, or sends to where nobody takes it. Whoever
+        calls this calls `forget` when the request is over.
+        """
+        target = head.target
+        if id(head) in self._early:
+            return None
+        if target.host != self._host:
+            self._choose_site(target.host)
+        path = "/" + "/".join(target.path)
+        try:
+            found: Any = self._directory.find(_method_of(head), path)
+            if type(found) is Guarded:
+                found, _ = self._admitted(found, head, self._request(head, path, None))
+                self._early[id(head)] = (head, found)
+        except Exception as error:  # whatever a guard raises ends this request only
+            return self._failed(error, path, "")
+        answer = found.target if type(found) is Found else found
+        return self._with_page(answer, head) if type(answer) is Response else None
+
+    def forget(self, head: RequestHead) -> None:
+        """Take note that a request of `look_ahead` is over."""
+        self._early.pop(id(head), None)
+
+    def forget_user(self, head: RequestHead) -> None:
+        """Take note that a request comes into no log any longer."""
+        self._users.pop(id(head), None)
+
+    def site_of(self, head: RequestHead) -> str:
+        """Return the name of the site that answers a request."""
+        if head.target.host != self._host:
+            self._choose_site(head.target.host)
+        return self._site
+
+    def error(self, status: int, explain: str) -> Response:
+        """Return the answer for what is no request, or what went wrong; the site's page if any."""
+        return self._with_page(error_response(status, explain), None)
+
+    def log_answer(self, head: RequestHead, status: int, sent: int, now: float) -> None:
+        """Write a request and what it got into the site's log, if it has one.
+
+        ``sent`` counts the bytes of the body that were sent, ``now`` is in seconds since 1970.
+        """
+        self._counters[self._count_names.bytes_sent] += sent
+        if self._logger is not None:
+            target = head.target
+            place = target.raw_path.decode("latin-1")
+            if target.query:
+                place = f"{place}?{target.query}"
+            fields = tuple(head.fields.combined.items()) if self._log_fields else ()
+            words = (head.method, place, "HTTP/" + VERSIONS[head.version])
+            # The head is kept with the user: its number may be that of another one later.
+            user = self._users.pop(id(head), (head, ""))[1] if self._users else ""
+            self._write_log(words, fields, status, sent, now, user)
+
+    def log_rejected(self, status: int, sent: int, now: float) -> None:
+        """Write into the log that something came which is no request."""
+        count_rejected(self._counters, self._count_names, status)
+        if self._logger is not None:
+            self._write_log(("-", "-", "-"), (), status, sent, now)
+
+    def _write_log(
+        self,
+        words: tuple[str, str, str],
+        fields: Pairs,
+        status: int,
+        sent: int,
+        now: float,
+        user: str = "",
+    ) -> None:
+        flat = tuple(part for pair in fields for part in pair)
+        given = (user,) if user else ()
+        try:
+            self._logger.log_request.post(self.client, now, words, flat, status, sent, *given)
+        except vista.VistaError:
+            # Too much waits for the log, which the node counts: a line is lost and no request.
+            self._counters[LINES_NOT_TAKEN] += 1
+
+    # --- the site --------------------------------------------------------------------------
+
+    def _choose_site(self, host: str | None) -> None:
+        """Take the site of a host; unknown and missing ones get the daemon's own."""
+        daemon = self.daemon
+        found = None if host is None or daemon is None else daemon.site_of(host)
+        self._meet_site(*(self._default if found is None else found))
+        self._host = host
+
+    def _meet_site(self, site: str, directory: Any) -> None:
+        """Ask what is to be known of a site, and then take all of it at once.
+
+        Another request of the connection may come while this one waits, and must not be answered by
+        the site before.
+        """
+        compresses = directory.get_compression() == EVERYTHING
+        logger: Any = None
+        log_fields = False
+        with contextlib.suppress(vista.NoSuchService):
+            logger = vista.service(f"HTTPlogger:{site}")
+            log_fields = logger.needs_fields()
+        self._site, self._directory, self._compresses = site, directory, compresses
+        self._logger, self._log_fields = logger, log_fields
+        self._count_names = names_of(site)
+
+    # --- the page --------------------------------------------------------------------------
+
+    def _answer(
+        self, head: RequestHead, path: str, body: RequestBody | None, again: bool = True
+    ) -> tuple[Any, Pairs]:
+        extra: Pairs = ()
+        target: Any = None
+        result: Any = None
+        request: Request | None = None
+        message, asynchronous, acts_for = "get_request", False, ""
+        try:
+            method = head.method if head.upgrade is None else _method_of(head)
+            found = self._directory.find(method, path)
+            if type(found) is Guarded:
+                request = self._request(head, path, body)
+                found, request = self._admitted(found, head, request)
+            target = found
+            if type(found) is Found:
+                extra, message, acts_for = found.fields, found.message, found.acts_for
+                asynchronous, target = found.asynchronous, found.target
+            if type(target) is Response:
+                return self._with_page(target, head), extra
+            if request is None:
+                request = self._request(head, path, body)
+            if message == WEBSOCKET_REQUEST:
+                origins = self._directory.get_websocket_origins()
+                limits = self._terms.limits
+                return open_websocket(head, target, request, limits, origins, acts_for), extra
+            with vista.timeout(self._terms.limits.request_seconds):
+                if acts_for:
+                    result = _call_as(acts_for, target, message, asynchronous, request)
+                elif asynchronous:
+                    result = await_reply(target, message, request)
+                else:
+                    result = vista.send(target, message, request)
+        except Exception as error:  # whatever a handler raises ends this request only
+            gone = isinstance(error, vista.NoSuchObject | vista.ObjectDeleted)
+            if gone and again and target is not None and self._is_forgotten(path, target):
+                return self._answer(head, path, body, again=False)
+            return self._failed(error, path, acts_for), extra
+        if type(result) is str:
+            return result, extra
+        response = as_response(result)
+        if response is None or type(response.status) is not int:
+            _log.error("%s: %s returned %s, which is no answer", path, message, type(result))
+            return self.error(500, "The page could not be made."), extra
+        return response, extra
+
+    def _admitted(
+        self, guarded: Guarded, head: RequestHead, request: Request
+    ) -> tuple[Found, Request]:
+        """Ask a guard; return who answers, or its refusal, and the request with its user."""
+        early = self._early.get(id(head))
+        found: Any
+        if early is not None:
+            found = early[1]
+        else:
+            with vista.timeout(self._terms.limits.request_seconds):
+                found = guarded.guard.admit_request(request, _method_of(head))
+        if type(found) is not Found:
+            assert type(found) is Response, "a guard returns Found or Response"
+            return Found(found, fields=guarded.fields), request
+        if found.user and self._logger is not None:
+            self._users[id(head)] = (head, found.user)
+        return found, request._replace(user=found.user, session=found.session)
+
+    def _compressed(self, page: Any, head: RequestHead) -> Response:
+        """Return the form of an answer that the client wants most."""
+        response = Response(page) if type(page) is str else page
+        try:
+            return compressed(response, head.fields.combined.get("accept-encoding", ""))
+        except (vista.VistaError, TypeError, ValueError) as error:
+            # It goes out as it is, unless what is wrong with it keeps it from being sent at all.
+            _log.warning("%s: not compressed: %r", head.target.raw_path, error)
+            return response
+
+    def _is_forgotten(self, path: str, target: Any) -> bool:
+        """Have the directory forget an object that is gone; return whether it was the one."""
+        forgotten: bool = self._directory.forget_object(path, target)
+        return forgotten
+
+    def _request(self, head: RequestHead, path: str, body: RequestBody | None) -> Request:
+        target, fields = head.target, head.fields.combined
+        request = Request(
+            head.method, path, target.query, "\n".join(fields), "\n".join(fields.values()),
+            b"" if body is None else body.whole(), target.host or "", self._site, self.client,
+            VERSIONS[head.version], self.secure,
+        )  # fmt: skip
+        if body is None:
+            return request
+        return request._replace(upload=body.upload, parts=body.parts, uploads=body.uploads)
+
+    def _failed(self, error: Exception, path: str, acts_for: str) -> Response:
+        """Return the answer for what a handler raised, or for what became of it."""
+        if isinstance(error, RequestRejected):
+            return self.error(error.status, error.explain)
+        if acts_for and isinstance(error, vista.AccessDenied):
+            _log.warning("%s: %s", path, error)
+            return self.error(403, "You may not do this.")
+        _log.error("%s: no answer: %r", path, error, exc_info=error)
+        if isinstance(error, vista.CallTimeout):
+            return self.error(504, "The object that makes this page did not answer in time.")
+        if isinstance(error, vista.PeerLost):
+            return self.error(502, "The node that makes this page cannot be reached.")
+        if isinstance(error, vista.Overloaded):
+            return self.error(503, "The object that makes this page has too much to do.")
+        return self.error(500, "The page could not be made.")
+
+    def _with_page(self, response: Response, head: RequestHead | None) -> Response:
+        """Put the site's own page in the place of the plain one of an error."""
+        if response.status < 400 or (head is not None and head.method == "HEAD"):
+            return response
+        try:
+            page = self._directory.get_error_page_source(response.status)
+        except vista.VistaError as error:
+            _log.error("the error page for %d: %r", response.status, error)
+            return response
+        return response if page is None else Response(page, response.status, response.fields)
+
+
+def _method_of(head: RequestHead) -> str:
+    """The method as the directory knows it."""
+    return WEBSOCKET if asks_for_websocket(head) else head.method
+
+
+def _call_as(user: str, target: Any, message: str, asynchronous: bool, request: Request) -> Any:
+    """Call a page in the name of a user."""
+    with vista.acting_as(user):
+        if asynchronous:
+            return await_reply(target, message, request)
+        return vista.send(target, message, request)

@@ -1,0 +1,296 @@
+"""Answers of HTTP/2: the frames of each as its client takes them, and bodies that are pushed.
+
+Two rules. What is sent of an answer goes by the window of its stream and by what the connection
+takes: who waits for either is a thread of its own. What HTTP/1.1 could not send is not sent here
+either: the same writer checks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import vista
+from apps.http.content.resources import (
+    Feed,
+    Response,
+    body_of,
+    error_response,
+    fields_of,
+    unprepared,
+)
+from apps.http.errors import AnswerError, HttpError
+from apps.http.objects.answering import Pairs
+from apps.http.objects.bodies import RequestBody
+from apps.http.objects.connection import Connection
+from apps.http.objects.profile import Terms
+from apps.http.syntax.answers import AnswerWriter
+from apps.http.syntax.http2 import CANCEL, INTERNAL, StreamRejected, StreamsCore
+from apps.http.syntax.requests import RequestHead
+
+_log = logging.getLogger("vista.http")
+
+FRAMES_IN_TURN = 16
+"""Frames of one answer that are written before others get their turn: 256 KiB."""
+
+_PIECE_BYTES = 262_144
+
+
+class Gone(Exception):
+    """The client has withdrawn a request, or takes nothing of its answer."""
+
+
+class Stream:
+    """One request and its answer."""
+
+    __slots__ = (
+        "body", "ended", "feed", "head", "held", "number", "out", "over", "pieces", "probe",
+        "rejected", "sent", "status",
+    )  # fmt: skip
+
+    def __init__(self, number: int, head: RequestHead | None, ended: bool) -> None:
+        self.number = number
+        self.head = head
+        self.rejected: StreamRejected | None = None
+        self.ended = ended
+        self.pieces: deque[tuple[bytes, int]] = deque()
+        self.body: RequestBody | None = None
+        self.held = 0
+        self.feed: Feed | None = None
+        self.out = bytearray()
+        self.over = False
+        self.probe: Any = None
+        self.sent = 0
+        self.status = 0
+
+
+class StreamSender:
+    """Sends the answers of one connection of HTTP/2.
+
+    ``receiver`` is the object behind the connection, to which feeds are pushed; ``is_over`` is
+    called when a feed has ended.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        core: StreamsCore,
+        terms: Terms,
+        receiver: vista.Ref,
+        is_over: Callable[[Stream], None],
+    ) -> None:
+        self._connection = connection
+        self._core = core
+        self._terms = terms
+        self._limits = terms.limits
+        self._receiver = receiver
+        self._is_over = is_over
+        self._changed: asyncio.Future[None] = connection.loop.create_future()
+
+    # --- the answer ------------------------------------------------------------------------
+
+    def send(self, stream: Stream, head: RequestHead, response: Response, extra: Pairs) -> None:
+        """Send an answer; what HTTP/1.1 could not send is not sent here either."""
+        stream.status = response.status
+        if not self._core.is_asked(stream.number):
+            self.discard(response)
+            return
+        if response.source is not None:
+            self._send_source(stream, head, response, extra)
+            return
+        writer = AnswerWriter(self._terms.dates)
+        writer.begin(head)
+        now = time.time()
+        try:
+            body = body_of(response)
+            length = None if response.status in (204, 304) and not body else len(body)
+            fields = unprepared(response) if response.prepared else fields_of(response)
+            text = writer.head(response.status, (*fields, *extra), now, length=length)
+        except (AnswerError, TypeError, ValueError) as error:  # fields may be anything
+            _log.error("%s: the answer cannot be sent: %s", head.target.raw_path, error)
+            plain = error_response(500, "The page could not be made.")
+            stream.status, body = 500, body_of(plain)
+            text = writer.head(500, fields_of(plain), now, length=len(body))
+        data = b"".join(writer.data(body)) if body else b""
+        self._core.head(stream.number, stream.status, _pairs(text), end=not data)
+        if data:
+            self.send_body(stream, data, end=True)
+        self.flush()
+
+    def _send_source(
+        self, stream: Stream, head: RequestHead, response: Response, extra: Pairs
+    ) -> None:
+        """Send a body that another object gives piece by piece, or pushes."""
+        writer = AnswerWriter(self._terms.dates)
+        writer.begin(head)
+        fields, now = (*fields_of(response), *extra), time.time()
+        source = response.source
+        try:
+            text = writer.head(response.status, fields, now, length=response.length)
+            bare = head.method == "HEAD"
+            self._core.head(stream.number, response.status, _pairs(text), end=bare)
+            self.flush()
+            if type(source) is Feed:
+                if not bare:
+                    self._begin_feed(stream, source)
+                return
+            while not bare:
+                piece = source.read_bytes(_PIECE_BYTES)
+                if not piece:
+                    writer.end()
+                    self.send_body(stream, b"", end=True)
+                    break
+                self.send_body(stream, b"".join(writer.data(piece)), end=False)
+        except Gone:
+            raise
+        except (vista.VistaError, HttpError, OSError, ValueError, TypeError) as error:
+            _log.error("%s: the body broke off: %r", head.target.raw_path, error)
+            self._core.reset(stream.number, INTERNAL)
+        finally:
+            if type(source) is not Feed:
+                vista.future(source, "delete_yourself")  # it may have gone by itself
+
+    def discard(self, response: Response) -> None:
+        """Give up an answer that nobody waits for."""
+        if response.source is not None and type(response.source) is not Feed:
+            vista.future(response.source, "delete_yourself")
+
+    def send_body(self, stream: Stream, data: bytes, *, end: bool) -> None:
+        """Send a piece of a body as the client takes it. Raises `Gone` when it does not."""
+        core, connection = self._core, self._connection
+        at = frames = 0
+        while at < len(data) or end:
+            if not connection.wait_for_room(self._limits.write_idle_seconds):
+                raise Gone
+            room = core.room(stream.number)
+            if room < 0:
+                raise Gone
+            if not room and at < len(data):
+                self.flush()
+                if not self.wait(lambda: core.room(stream.number) != 0, stream, "write_idle"):
+                    raise Gone  # which ends the stream
+                continue
+            piece = data[at : at + room]
+            at += len(piece)
+            last = end and at == len(data)
+            core.data(stream.number, piece, end=last)
+            stream.sent += len(piece)
+            self.flush()
+            if last:
+                return
+            frames += 1
+            if frames % FRAMES_IN_TURN == 0:
+                vista.sleep(0)
+
+    # --- bodies that an object pushes ------------------------------------------------------
+
+    def _begin_feed(self, stream: Stream, feed: Feed) -> None:
+        if feed.takes_input:
+            raise AnswerError("a body that takes input has no place in HTTP/2")
+        # Before the object is told: the first piece may come before it has answered.
+        stream.feed = feed
+        try:
+            vista.send(feed.target, "feed_opened", feed.note, self._receiver, stream.number)
+        except vista.VistaError:
+            stream.feed = None
+            raise
+
+    def push(self, stream: Stream, data: bytes) -> None:
+        """Send a piece of a feed, or end it when too much waits for the client already."""
+        if stream.feed is None or stream.over:
+            return
+        if len(stream.out) + len(data) > self._limits.feed_bytes_max:
+            _log.info("dropped a client that does not read")
+            self._core.reset(stream.number, CANCEL)
+            self.close_feed(stream)
+        else:
+            stream.out += data
+            self.pump(stream)
+        self.flush()
+
+    def push_in_turn(self, stream: Stream, data: bytes) -> bool:
+        """Send a piece of a feed when the client has taken those before; whether it was sent."""
+        if stream.feed is None:
+            return False
+        try:
+            taken = self.wait(lambda: not stream.out or stream.feed is None, stream, "write_idle")
+        except Gone:
+            return False  # whoever pushes knows of no streams
+        if not taken or stream.feed is None:
+            return False
+        self.push(stream, data)
+        return True
+
+    def end_feed(self, stream: Stream) -> None:
+        """End the body of a feed when what was pushed is sent."""
+        if stream.feed is not None:
+            stream.over = True
+            self.pump(stream)
+            self.flush()
+
+    def pump(self, stream: Stream) -> None:
+        """Send of a feed what the client takes at this moment."""
+        core, out = self._core, stream.out
+        while out and not self._connection.write_paused:
+            room = core.room(stream.number)
+            if room <= 0:
+                break
+            piece = bytes(out[:room])
+            del out[:room]
+            core.data(stream.number, piece)
+            stream.sent += len(piece)
+            self.flush()
+        if stream.over and not out:
+            core.data(stream.number, b"", end=True)
+            self.close_feed(stream)
+
+    def close_feed(self, stream: Stream) -> None:
+        """Tell the object of a feed that it has ended."""
+        feed, stream.feed = stream.feed, None
+        if feed is not None:
+            # In flight and not waited for: the object may be gone, which is nobody's mistake.
+            vista.future(feed.target, "feed_closed", self._receiver, stream.number)
+            self._is_over(stream)
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what is due."""
+        data = self._core.to_send()
+        if data and not (self._connection.lost or self._connection.closing):
+            self._connection.transport.write(data)
+
+    def note_change(self) -> None:
+        """Wake who waits for windows and bodies; called when something came."""
+        changed, self._changed = self._changed, self._connection.loop.create_future()
+        changed.set_result(None)
+
+    def wait(self, condition: Callable[[], Any], stream: Stream, bound: str) -> bool:
+        """Wait until a condition holds; return whether it came to, within the bound.
+
+        Raises `Gone` when the client has withdrawn the request meanwhile.
+        """
+        seconds = getattr(self._limits, f"{bound}_seconds")
+        due = self._connection.loop.time() + seconds
+        while not condition():
+            if self._connection.lost or not self._core.is_asked(stream.number):
+                raise Gone
+            left = due - self._connection.loop.time()
+            if left <= 0:
+                return False
+            try:
+                # Shielded: who gives up must leave it to the others.
+                vista.wait(asyncio.shield(self._changed), left)
+            except TimeoutError:
+                return False
+        return True
+
+
+def _pairs(text: bytes) -> list[tuple[str, str]]:
+    """The fields of a head that was written for HTTP/1.1."""
+    lines = text.decode("latin-1").split("\r\n")[1:-2]
+    return [(name, value) for name, _, value in (line.partition(": ") for line in lines)]

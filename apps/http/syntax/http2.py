@@ -1,0 +1,437 @@
+"""HTTP/2: the requests of one connection, which come and are answered at the same time (RFC 9113).
+
+A stream core around h2, which keeps the frames, the compression of fields, the states of streams
+and the windows. Four rules. A request is put in the form of HTTP/1.1 and judged by the same rules:
+what is refused there is refused here, with the same status, and ends its stream only. h2 gets one
+frame at a time, so a bad one never takes what came before it along. What a client can make this
+side do without asking for anything is counted, and ends the connection: control frames, and
+requests that are withdrawn before they are answered (CVE-2023-44487). What is sent goes by the
+windows of the client; what comes is asked for as it is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import (
+    DataReceived,
+    Event,
+    RemoteSettingsChanged,
+    RequestReceived,
+    StreamEnded,
+    StreamReset,
+)
+from h2.exceptions import H2Error, NoSuchStreamError
+from h2.settings import SettingCodes, Settings
+from hyperframe.frame import GoAwayFrame
+
+from apps.http.errors import RequestRejected
+from apps.http.syntax.framing import CHUNKED, NO_BODY
+from apps.http.syntax.heads import HeadParser, RequestHead
+from apps.http.syntax.limits import HttpLimits
+
+PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""What a client begins with (RFC 9113, section 3.4)."""
+
+WINDOW_BYTES: Final = 65_535
+"""Bytes of a body that may come before they are asked for, on one stream."""
+CONNECTION_WINDOW_BYTES: Final = 1024 * 1024
+"""The same for all streams together: one that stands still must not stop the others."""
+
+DATA_BYTES_MAX: Final = 16_384
+"""Bytes of a frame with data that is sent: what every client takes."""
+TABLE_BYTES_MAX: Final = 4_096
+"""Bytes of the table of fields that were sent. A client may ask for more, which would be filled
+with what is never sent again, and searched for each field."""
+
+CLOSED_STREAMS_MAX: Final = 1_024
+"""Streams of a connection whose end is remembered, since frames for them may be on their way: ten
+times those that may be open."""
+
+NO_ERROR: Final = int(ErrorCodes.NO_ERROR)
+CANCEL: Final = int(ErrorCodes.CANCEL)
+REFUSED: Final = int(ErrorCodes.REFUSED_STREAM)
+INTERNAL: Final = int(ErrorCodes.INTERNAL_ERROR)
+CALM: Final = int(ErrorCodes.ENHANCE_YOUR_CALM)
+
+_FRAME_HEAD_BYTES = 9
+_DATA, _HEADERS, _CONTINUATION = 0x0, 0x1, 0x9
+_BREAKS = re.compile(rb"[\0\r\n]")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
+_PSEUDO = frozenset((b":method", b":scheme", b":authority", b":path"))
+_CONNECTION_FIELDS = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
+)
+_UNSENT = frozenset(name.decode() for name in _CONNECTION_FIELDS)
+# What a request, a piece of a body and a piece sent bring of the frames that ask for nothing.
+_REQUEST_CREDIT, _DATA_CREDIT, _SENT_CREDIT = 20, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """A request; ``ended`` says whether it has no body."""
+
+    number: int
+    head: RequestHead
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRejected:
+    """What is no request: answer ``status`` on this stream, for a HEAD without the page.
+
+    ``ended`` says whether no body comes."""
+
+    number: int
+    status: int
+    explain: str
+    is_head: bool
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StreamData:
+    """A piece of a body; ``size`` is what `StreamsCore.use` is told when it was used."""
+
+    number: int
+    data: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnd:
+    """The body of a request is whole."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamGone:
+    """The client does not want the answer of a stream any longer."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The client breaks the rules of the protocol: send what is to be sent, then close."""
+
+    explain: str
+
+
+StreamEvent = StreamRequest | StreamRejected | StreamData | StreamEnd | StreamGone | Broken
+"""What `StreamsCore.receive` returns."""
+
+
+class StreamsCore:
+    """The streams of one connection, on the side of the server.
+
+    `receive` takes bytes and returns what they mean; `to_send` returns what is to be written.
+    ``last`` is the number of the last stream that was taken.
+
+    >>> core = StreamsCore(HttpLimits())
+    >>> core.receive(b"PRI * HTTP/1.1")[0].explain
+    'this is no HTTP/2: it does not begin as RFC 9113, section 3.4, says'
+    """
+
+    def __init__(self, limits: HttpLimits) -> None:
+        self.last = 0
+        self._limits = limits
+        self._heads = HeadParser(limits)
+        self._unread = bytearray()
+        self._awaits_preface = True
+        self._broken = False
+        self._leaving = False
+        self._extra = bytearray()
+        self._credit = limits.http2_control_frames_max
+        self._resets = 0
+        self._asked: set[int] = set()
+        self._whole = 0
+        config = H2Configuration(
+            client_side=False,
+            header_encoding=None,
+            validate_inbound_headers=False,
+            validate_outbound_headers=False,
+            normalize_outbound_headers=False,
+        )
+        self._h2 = _Connection(config)
+        self._h2.decoder.max_header_list_size = 2 * limits.head_bytes_max
+        # Put in their place, not updated: so they hold before the client has agreed to them.
+        self._h2.local_settings = Settings(
+            client=False,
+            initial_values={
+                SettingCodes.MAX_CONCURRENT_STREAMS: limits.http2_streams_max,
+                SettingCodes.MAX_HEADER_LIST_SIZE: limits.head_bytes_max,
+                SettingCodes.INITIAL_WINDOW_SIZE: WINDOW_BYTES,
+            },
+        )
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(CONNECTION_WINDOW_BYTES - WINDOW_BYTES)
+
+    # --- what comes ------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> list[StreamEvent]:
+        """Take bytes that came; return what they mean, in their order. Nothing raises."""
+        if self._broken:
+            return []
+        self._unread += data
+        found: list[StreamEvent] = []
+        try:
+            if self._awaits_preface and not self._take_preface():
+                return found
+            while (frame := self._next_frame()) is not None:
+                for event in self._h2.receive_data(frame):
+                    self._understand(event, found)
+        except _Fault as fault:
+            found.append(self._break(str(fault), fault.code))
+        except H2Error as error:
+            found.append(self._break(str(error), None))
+        return found
+
+    def _take_preface(self) -> bool:
+        size = min(len(self._unread), len(PREFACE))
+        if self._unread[:size] != PREFACE[:size]:
+            raise _Fault(
+                int(ErrorCodes.PROTOCOL_ERROR),
+                "this is no HTTP/2: it does not begin as RFC 9113, section 3.4, says",
+            )
+        if size < len(PREFACE):
+            return False
+        self._awaits_preface = False
+        self._h2.receive_data(PREFACE)
+        del self._unread[: len(PREFACE)]
+        return True
+
+    def _next_frame(self) -> bytes | None:
+        """The next whole frame; the frames that ask for nothing are counted."""
+        unread = self._unread
+        if len(unread) < _FRAME_HEAD_BYTES:
+            return None
+        size = int.from_bytes(unread[:3], "big")
+        if size > self._h2.max_inbound_frame_size:
+            frame_head = bytes(unread[:_FRAME_HEAD_BYTES])
+            raise _Fault(
+                int(ErrorCodes.FRAME_SIZE_ERROR), f"a frame of {size} bytes: {frame_head!r}"
+            )
+        end = _FRAME_HEAD_BYTES + size
+        if len(unread) < end:
+            return None
+        kind = unread[3]
+        if kind not in (_HEADERS, _CONTINUATION) and not (kind == _DATA and size):
+            self._credit -= 1
+            if self._credit < 0:
+                raise _Fault(CALM, "too many frames that ask for nothing")
+        frame = bytes(unread[:end])
+        del unread[:end]
+        return frame
+
+    def _understand(self, event: Event, found: list[StreamEvent]) -> None:
+        if isinstance(event, RequestReceived):
+            self._add_credit(_REQUEST_CREDIT)
+            found.append(self._take_request(event))
+        elif isinstance(event, DataReceived):
+            if event.data:
+                self._add_credit(_DATA_CREDIT)
+            found.append(StreamData(event.stream_id, event.data, event.flow_controlled_length))
+        elif isinstance(event, StreamEnded):
+            if event.stream_id in self._asked and event.stream_id != self._whole:
+                found.append(StreamEnd(event.stream_id))
+        elif isinstance(event, StreamReset):
+            if event.stream_id in self._asked:
+                self._asked.discard(event.stream_id)
+                self._resets += 1
+                found.append(StreamGone(event.stream_id))
+            if self._resets > self._limits.http2_resets_max:
+                raise _Fault(CALM, "too many requests were withdrawn")
+        elif isinstance(event, RemoteSettingsChanged):
+            if self._h2.encoder.header_table_size > TABLE_BYTES_MAX:
+                self._h2.encoder.header_table_size = TABLE_BYTES_MAX
+
+    def _take_request(self, event: RequestReceived) -> StreamEvent:
+        number = event.stream_id
+        ended = event.stream_ended is not None
+        self._whole = number if ended else 0
+        self._asked.add(number)
+        method = b""
+        if self._leaving:
+            self.reset(number, REFUSED)
+            return StreamGone(number)
+        self.last = number
+        try:
+            pseudo, lines = _taken_apart(event.headers)
+            method = pseudo.get(b":method", b"")
+            head = self._heads.parse(_as_http_1(pseudo, lines))
+        except RequestRejected as fault:
+            self._heads = HeadParser(self._limits)  # it may await the body of what it refused
+            return StreamRejected(number, fault.status, fault.explain, method == b"HEAD", ended)
+        body = head.body
+        if ended:
+            body = NO_BODY
+        elif body is NO_BODY:
+            body = CHUNKED  # it comes, and its length was not told
+        expects = head.expects_continue or (body is CHUNKED and "expect" in head.fields)
+        changed = head._replace(
+            version=(2, 0), keep_alive=True, upgrade=None, body=body, expects_continue=expects
+        )
+        return StreamRequest(number, changed, ended)
+
+    def _add_credit(self, frames: int) -> None:
+        self._credit = min(self._credit + frames, self._limits.http2_control_frames_max)
+
+    def _break(self, explain: str, code: int | None) -> Broken:
+        """Give the connection up; h2 has written its farewell if it found the fault."""
+        if code is not None:
+            self._say_farewell(code)
+        self._broken = True
+        self._unread.clear()
+        return Broken(explain)
+
+    # --- what goes -------------------------------------------------------------------------
+
+    def to_send(self) -> bytes:
+        """Return what is to be written; each time only what is due since."""
+        data = self._h2.data_to_send()
+        if self._extra:
+            data = bytes(self._extra) + data
+            self._extra.clear()
+        return data
+
+    def head(
+        self, number: int, status: int, fields: Iterable[tuple[str, str]], *, end: bool
+    ) -> bool:
+        """Write the head of an answer; with ``end`` there is no body.
+
+        Fields about the connection are left out. Returns False when the stream is gone.
+        """
+        lines = [(b":status", b"%d" % status)]
+        for name, value in fields:
+            lower = name.lower()
+            if lower not in _UNSENT:
+                lines.append((lower.encode("latin-1"), value.encode("latin-1")))
+        try:
+            self._h2.send_headers(number, lines, end_stream=end)
+        except H2Error:
+            return False
+        if end:
+            self._answered(number)
+        return True
+
+    def room(self, number: int) -> int:
+        """Return how many bytes of a body may be written at once, -1 when the stream is gone."""
+        try:
+            window = self._h2.local_flow_control_window(number)
+        except H2Error:
+            return -1
+        if number not in self._asked:
+            return -1
+        return max(0, min(window, DATA_BYTES_MAX, self._h2.max_outbound_frame_size))
+
+    def data(self, number: int, data: bytes, *, end: bool = False) -> bool:
+        """Write a piece of a body, not larger than `room`; False when the stream is gone."""
+        try:
+            self._h2.send_data(number, data, end_stream=end)
+        except H2Error:
+            return False
+        self._add_credit(_SENT_CREDIT)
+        if end:
+            self._answered(number)
+        return True
+
+    def use(self, number: int, size: int) -> None:
+        """Say that a piece of a body was used: the client may send as much again."""
+        if size and not self._broken:
+            with contextlib.suppress(NoSuchStreamError):  # it has ended meanwhile
+                self._h2.acknowledge_received_data(size, number)
+
+    def reset(self, number: int, code: int) -> None:
+        """End a stream; with `NO_ERROR` after its answer, the rest of the request is not needed."""
+        self._asked.discard(number)
+        try:
+            self._h2.reset_stream(number, code)
+        except H2Error:
+            return  # it has ended meanwhile
+
+    def is_asked(self, number: int) -> bool:
+        """Tell whether a stream awaits the rest of its answer."""
+        return number in self._asked
+
+    def leave(self) -> None:
+        """Take no more requests; those that are taken are answered (RFC 9113, section 6.8)."""
+        if not self._leaving:
+            self._leaving = True
+            self._say_farewell(NO_ERROR)
+
+    def _answered(self, number: int) -> None:
+        self._asked.discard(number)
+        self._resets = max(0, self._resets - 1)
+
+    def _say_farewell(self, code: int) -> None:
+        # Written here: h2 takes its own for the end of everything, answers that are due included.
+        frame = GoAwayFrame(0, last_stream_id=self.last, error_code=code)
+        self._extra += self._h2.data_to_send() + frame.serialize()
+
+
+class _Connection(H2Connection):
+    """That of h2, which would keep 15 MB of streams that have ended."""
+
+    MAX_CLOSED_STREAMS = CLOSED_STREAMS_MAX
+
+
+class _Fault(Exception):
+    """A client that is to be left."""
+
+    def __init__(self, code: int, explain: str) -> None:
+        super().__init__(explain)
+        self.code = code
+
+
+def _taken_apart(
+    fields: Iterable[tuple[bytes, bytes]],
+) -> tuple[dict[bytes, bytes], list[tuple[bytes, bytes]]]:
+    """Split the fields of a request into those about it and the others (RFC 9113, 8.2 and 8.3)."""
+    pseudo: dict[bytes, bytes] = {}
+    lines: list[tuple[bytes, bytes]] = []
+    for name, value in fields:
+        if _BREAKS.search(name) or _BREAKS.search(value):
+            raise RequestRejected(400, "a field has a line break or NUL (RFC 9113, 8.2.1)")
+        if name.startswith(b":"):
+            if lines or name in pseudo or name not in _PSEUDO:
+                raise RequestRejected(400, "a field with a colon is not one of a request's")
+            pseudo[name] = value
+        elif not _NAME.fullmatch(name):
+            raise RequestRejected(400, "a field name is none, or has capitals (RFC 9113, 8.2.1)")
+        elif name in _CONNECTION_FIELDS or (name == b"te" and value.lower() != b"trailers"):
+            raise RequestRejected(400, "a field is about the connection (RFC 9113, 8.2.2)")
+        else:
+            lines.append((name, value))
+    return pseudo, lines
+
+
+def _as_http_1(pseudo: dict[bytes, bytes], lines: list[tuple[bytes, bytes]]) -> bytes:
+    """The head as HTTP/1.1 would have it. Raises `RequestRejected` for what it could not say."""
+    method = pseudo.get(b":method", b"")
+    authority = pseudo.get(b":authority")
+    if method == b"CONNECT":
+        if authority is None or len(pseudo) > 2:
+            raise RequestRejected(400, "a CONNECT has a method and an authority (RFC 9113, 8.5)")
+        target = authority
+    else:
+        if pseudo.get(b":scheme", b"") not in (b"http", b"https"):
+            raise RequestRejected(400, "the scheme is not http or https (RFC 9113, 8.3.1)")
+        target = pseudo.get(b":path", b"")
+        if not target.startswith(b"/") and target != b"*":
+            raise RequestRejected(400, "the path does not begin with a slash (RFC 9113, 8.3.1)")
+    hosts = [value for name, value in lines if name == b"host"]
+    if authority is not None:
+        if any(host.lower() != authority.lower() for host in hosts):
+            raise RequestRejected(400, "Host is not the authority (RFC 9113, 8.3.1)")
+        lines = [(b"host", authority), *((name, value) for name, value in lines if name != b"host")]
+    head = b"".join(b"%b: %b\r\n" % line for line in lines)
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, head)

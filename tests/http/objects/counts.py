@@ -1,0 +1,76 @@
+"""What a process holds on behalf of clients, counted: for tests that nothing is left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import threading
+from collections import Counter
+from typing import Any
+
+import vista
+from apps.http.objects.answering import Answering
+from apps.http.objects.bodies import RequestBody
+from apps.http.objects.connection import Connection
+from apps.http.syntax.requests import RequestReader
+
+_KINDS = (Connection, RequestReader, Answering, RequestBody)
+TURNS_MAX = 3000
+WORKERS_BUSY_MAX = 2
+COLLECTIONS_MAX = 30
+TURN_SECONDS = 0.01
+
+
+class Counts:
+    """Counts what there is when it is made; `await_same` waits until there is no more again.
+
+    There may be less: what others left is still going.
+    """
+
+    def __init__(self, node: vista.Node) -> None:
+        self._node = node
+        self._before = self._count()
+        self._instances_before = _instances()
+
+    def await_same(self) -> None:
+        """Wait until everything that was made since is gone; 30 s at most."""
+        for _ in range(TURNS_MAX):
+            if all(found <= self._before[name] for name, found in self._count().items()):
+                break
+            vista.sleep(TURN_SECONDS)
+        found = self._count()
+        both = {name: (before, found[name]) for name, before in self._before.items()}
+        changed = {name: two for name, two in both.items() if not two[1] <= two[0]}
+        assert not changed, f"before and after: {changed}"
+        # A worker still knows what it did last, the one that answers here too; nobody else may.
+        for _ in range(COLLECTIONS_MAX):
+            bound = vista.statistics()["workers_idle"] + WORKERS_BUSY_MAX
+            kept = _instances() - self._instances_before
+            if all(count <= bound for count in kept.values()):
+                return
+            vista.sleep(TURN_SECONDS)
+        raise AssertionError(f"{kept} kept, {bound} workers")
+
+    def _count(self) -> dict[str, Any]:
+        return {
+            "objects": Counter(row.class_name for row in vista.objects()),
+            "descriptors": len(os.listdir("/proc/self/fd")),
+            "threads": Counter(f"{row.class_name}.{row.method}" for row in vista.threads()),
+            "tasks": self._node.call(_tasks),
+            "kernel threads": sum(not _is_of_pool(each) for each in threading.enumerate()),
+        }
+
+
+def _instances() -> Counter[str]:
+    gc.collect()
+    return Counter(type(each).__name__ for each in gc.get_objects() if type(each) in _KINDS)
+
+
+def _is_of_pool(thread: threading.Thread) -> bool:
+    """Whether a thread is one of a node's for ``@native``: it keeps them, so many at most."""
+    return thread.name.startswith("vista-native")
+
+
+def _tasks() -> int:
+    return len(asyncio.all_tasks(asyncio.get_running_loop()))
