@@ -12,8 +12,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 # Programs the tests start, each with the Debian package that brings it: program:package.
-# None so far: pseudo-terminals, sockets and SQLite come with Python.
-TEST_PROGRAMS :=
+# Pseudo-terminals, sockets and SQLite come with Python.
+TEST_PROGRAMS := chromium:chromium
 
 .DELETE_ON_ERROR:
 .PHONY: run test bench docs lint clean distclean
