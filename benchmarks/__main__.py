@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import growth
+from benchmarks import growth, http, pbft
 from benchmarks.measure import Result, Row, measure
 from benchmarks.report import (
     HEADINGS,
@@ -29,6 +30,9 @@ TABLES = {
     "peers": "benchmarks-peers.txt",
     "persistence": "benchmarks-persistence.txt",
     "growth": "benchmarks-growth.txt",
+    "pbft": "benchmarks-pbft.txt",
+    "agreement": "benchmarks-agreement.txt",
+    "http": "benchmarks-http.txt",
 }
 """The files of the docs by what they show."""
 
@@ -42,13 +46,18 @@ def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS, docs: P
     words = circumstances(around, f"{datetime.now(UTC):%Y-%m-%d}")
     results = _measure_rows(options)
     grown = _measure_growth(options)
+    agreed = _measure_agreement(options)
     if options.rst and results:
         print(rst_table(results, words), end="")
     if grown is not None and not options.docs:
         print(growth.rst_tables(*grown, words), end="")
-    file = _write(results, grown, around, folder)
+    if agreed and not options.docs:
+        print(pbft.rst_tables(agreed, words), end="")
+    file = _write(results, grown, agreed, around, folder)
     if options.docs:
         _write_tables(results, grown, words, docs)
+        if agreed:
+            (docs / TABLES["agreement"]).write_text(pbft.rst_tables(agreed, words), "utf-8")
     if not options.rst:
         print(f"\n{_summary(results)}; every figure is in {file}")
 
@@ -59,6 +68,8 @@ def _measure_rows(options: argparse.Namespace) -> list[Result]:
     world = World()
     try:
         rows = [row for row in all_rows(world) if _is_wanted(row, options.only.lower())]
+        if any(row.group == "http" for row in rows):
+            sys.stderr.writelines(f"{line}\n" for line in http.left_out())
         if rows and not options.rst:
             print(text_line(HEADINGS), flush=True)
         for row in rows:
@@ -75,6 +86,13 @@ def _measure_growth(options: argparse.Namespace) -> growth.Grown | None:
     if options.only != "growth" and not (options.docs and not options.only):
         return None
     return growth.measure_all(growth.QUICK if options.quick else growth.Plan())
+
+
+def _measure_agreement(options: argparse.Namespace) -> list[pbft.Ordered]:
+    """Measure groups of replicas where it is asked for: it takes minutes."""
+    if options.only not in ("pbft", "agreement") and not (options.docs and not options.only):
+        return []
+    return pbft.measure_all(pbft.QUICK if options.quick else pbft.FULL)
 
 
 def _write_tables(
@@ -133,6 +151,7 @@ def _summary(results: Sequence[Result]) -> str:
 def _write(
     results: Sequence[Result],
     grown: growth.Grown | None,
+    agreed: list[pbft.Ordered],
     around: dict[str, object],
     folder: Path,
 ) -> Path:
@@ -145,6 +164,7 @@ def _write(
         "surroundings": around,
         "rows": [as_values(result) for result in results],
         "growth": [asdict(found) for part in grown or () for found in part],
+        "agreement": [asdict(found) for found in agreed],
     }
     file.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     return file

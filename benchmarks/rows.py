@@ -10,6 +10,7 @@ import vista
 from benchmarks import local, references, start, variants
 from benchmarks.children import run_child
 from benchmarks.erlang import subject as erlang
+from benchmarks.http import Servers, http_rows
 from benchmarks.measure import (
     BYTES,
     MICROSECONDS,
@@ -25,12 +26,13 @@ from benchmarks.measure import (
     times_the_time,
 )
 from benchmarks.objects import Counter, Driver
+from benchmarks.pbft import pbft_rows
 from benchmarks.rows_peers import Linked, kept_rows, peer_rows
 from vista import Limits, Node, Ref
 
 Measured = Callable[[int], float]
 
-GROUPS = ("local", "peers", "persistence")
+GROUPS = ("local", "peers", "persistence", "pbft", "http")
 """The tables."""
 
 
@@ -43,10 +45,12 @@ class World:
         self.driver: Ref = self.node.call(vista.create, Driver)
         self.counter: Ref = self.node.call(vista.create, Counter)
         self.linked = Linked()
+        self.servers = Servers()
 
     def close(self) -> None:
         """Stop the node, and what else was started."""
         self.linked.close()
+        self.servers.close()
         self.node.stop()
 
     def inside(self, function: Measured, name: str) -> Subject:
@@ -72,7 +76,8 @@ class World:
 def all_rows(world: World) -> list[Row]:
     """Return every row that can be measured here, in the table's order."""
     local = [*_messages(world), *_objects(world), *_memory(), *_start(), *_costs(world)]
-    return [*local, *peer_rows(world.linked), *kept_rows(world.linked)]
+    linked = [*peer_rows(world.linked), *kept_rows(world.linked)]
+    return [*local, *linked, *pbft_rows(), *http_rows(world.servers)]
 
 
 def _messages(world: World) -> list[Row]:

@@ -41,6 +41,7 @@ class Checker:
         self._roots: dict[int, bytes] = {}
         self._votes: dict[tuple[object, ...], bytes] = {}
         self._views: dict[int, int] = {}
+        self._executing: dict[tuple[int, int], int] = {}
         self._left: dict[int, int] = {}
         self._replies: dict[tuple[str, int], bytes] = {}
         self.epochs = {0: Epoch(founders(group.plan.replicas), group.plan.config.crash_only)}
@@ -71,13 +72,17 @@ class Checker:
         """Note that a replica starts: it may execute again what it executed before."""
         self._executed.pop(number, None)
 
+    def executing(self, number: int, sequence: int) -> None:
+        """Note the view in which a replica executes, which it says when its disk is that far."""
+        replica = self._group.hosts[number].replica
+        assert replica is not None
+        self._executing[number, sequence] = replica.views.view
+
     def _agree(self, number: int, sequence: int, batch: Batch) -> None:
         known = self.decided.get(sequence)
         if known is None:
             self.decided[sequence] = batch
-            replica = self._group.hosts[number].replica
-            assert replica is not None
-            self._views[sequence] = replica.views.view
+            self._views[sequence] = self._executing[number, sequence]
             self._only_signed(sequence, batch)
         elif known.digest != batch.digest:
             raise Violation(f"replica {number} executes another batch at {sequence}")

@@ -112,17 +112,25 @@ class Host:
         """Do what the replica wants, once what it wanted written before is safe."""
         if isinstance(effect, Append | Store | Compact):
             self.disk.write(effect)
-        elif isinstance(effect, Executed | Report | Entered):
-            if isinstance(effect, Entered):
-                self.members = tuple(one.number for one in effect.membership.members)
-            self.group.observe(self, effect)
-        elif self.disk.written == self.disk.durable:
-            self._send(effect, self.members)
+            return
+        if isinstance(effect, Entered):
+            self.members = tuple(one.number for one in effect.membership.members)
+        if isinstance(effect, Executed):
+            self.group.checker.executing(self.number, effect.sequence)
+        if self.disk.written == self.disk.durable:
+            self._let_out(effect, self.members)
         else:
             self._outbox.append((self.disk.written, effect, self.members))
 
-    def _send(self, effect: Effect, members: tuple[int, ...]) -> None:
-        if isinstance(effect, Send):
+    def _let_out(self, effect: Effect, members: tuple[int, ...]) -> None:
+        """Let others see an effect, be it a message or what the replica says it did.
+
+        Where replicas only crash, one vote of two may be the own one: what was executed on the
+        strength of a vote that never reached the disk was not decided.
+        """
+        if isinstance(effect, Executed | Report | Entered):
+            self.group.observe(self, effect)
+        elif isinstance(effect, Send):
             self.transmit(effect.to, effect.message)
         elif isinstance(effect, Broadcast):
             for other in members:
@@ -148,7 +156,7 @@ class Host:
         self.disk.flush(upto)
         while self._outbox and self._outbox[0][0] <= upto:
             _, effect, members = self._outbox.popleft()
-            self._send(effect, members)
+            self._let_out(effect, members)
         self._schedule_flush()
 
     def _schedule_wake(self) -> None:
