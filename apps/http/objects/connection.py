@@ -285,7 +285,7 @@ class Connection(asyncio.Protocol):
         if timer is None or timer.when() > due:
             if timer is not None:
                 timer.cancel()
-            self._timer = self.loop.call_at(due, self._timer_expired)
+            self._timer = self._alarm(due)
 
     def linger(self) -> None:
         """Close after what was written is sent, and read on for a while.
@@ -351,6 +351,11 @@ class Connection(asyncio.Protocol):
 
     # --- by the clock ----------------------------------------------------------------------
 
+    def _alarm(self, due: float) -> Any:
+        # In a context of its own: asyncio keeps that of a timer that was cancelled until its time
+        # has come, and this one's would hold the object of a connection that is closed.
+        return self.loop.call_at(due, self._timer_expired, context=contextvars.Context())
+
     def _timer_expired(self) -> None:
         self._timer = None
         if self.lost:
@@ -358,9 +363,9 @@ class Connection(asyncio.Protocol):
         now = self.loop.time()
         if self.busy:
             # An object works on a request, for which another bound holds: look again later.
-            self._timer = self.loop.call_at(now + BUSY_SECONDS, self._timer_expired)
+            self._timer = self._alarm(now + BUSY_SECONDS)
         elif now < self._due:
-            self._timer = self.loop.call_at(self._due, self._timer_expired)
+            self._timer = self._alarm(self._due)
         elif self.phase is WRITE:
             self._look_at_writing()
         elif self.phase is FEED:

@@ -367,9 +367,9 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         """Give the last answer of a connection, to what is no request or is not taken as one."""
         self._end_body()
         writer = AnswerWriter(self._terms.dates)
-        writer.begin(None)
-        now = time.time()
-        data = writer.whole(response.status, fields_of(response), body_of(response), now)
+        writer.begin(self._head)
+        now, body = time.time(), body_of(response)
+        data = writer.whole(response.status, fields_of(response), body, now, close=True)
         connection.transport.write(data)
         self._answering.log_rejected(response.status, len(data), now)
         self._head = None

@@ -114,6 +114,18 @@ def test_rfc_9110_10_1_1_a_client_that_expects_100_gets_it_before_the_body(site:
         assert read_until(client, b"body").startswith(b"HTTP/1.1 201 ")
 
 
+def test_rfc_9110_9_3_2_a_head_that_is_refused_before_its_body_gets_none(site: Site) -> None:
+    with site.connect() as client:
+        client.sendall(
+            b"HEAD /nothing HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
+            b"Expect: 100-continue\r\n\r\n"
+        )
+        answer = read_until(client, b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        assert b"\r\nConnection: close\r\n" in answer
+        assert (answer[-4:], client.recv(1)) == (b"\r\n\r\n", b"")
+
+
 def test_a_body_cut_anywhere_reaches_its_object_whole(site: Site) -> None:
     site.directory.register_object("/echo", vista.create(HttpEchoPage))
     with site.connect() as client:
