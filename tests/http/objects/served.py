@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,15 @@ def read_all(client: socket.socket) -> bytes:
     while piece := client.recv(65536):
         data += piece
     return data
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds, 30 s at most; the node's own clock turns meanwhile."""
+    for _ in range(3000):
+        if condition():
+            return
+        vista.sleep(0.01)
+    raise AssertionError("it never came to hold")
 
 
 def read_until(client: socket.socket, end: bytes) -> bytes:

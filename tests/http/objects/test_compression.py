@@ -17,7 +17,7 @@ from apps.http.content.resources import Feed, Request, Response
 from apps.http.errors import ProfileError
 from apps.http.objects import cached
 from tests.http.content.test_compressing import unpacked, unpacked_so_far
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served
+from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
 
 ALL = "Accept-Encoding: gzip, deflate, br, zstd"
 TEXT = "".join(f"line {number} of a long page\n" for number in range(200))
@@ -301,11 +301,7 @@ def test_forms_count_for_what_is_kept(site: Site) -> None:
     site.get("/long.txt")
     before = site.directory.get_cached_bytes()
     body = site.get("/long.txt", ALL).body
-    for _ in range(3000):
-        if site.directory.get_cached_bytes() == before + len(body):
-            return
-        vista.sleep(0.01)
-    raise AssertionError("the form is not counted")
+    wait_until(lambda: site.directory.get_cached_bytes() == before + len(body))
 
 
 def test_a_file_that_grew_counts_with_its_size(site: Site, tree: Path) -> None:

@@ -13,7 +13,7 @@ from apps.http.objects.daemon import HTTPdaemon
 from apps.http.objects.events import HTTPeventStream
 from apps.http.objects.receive import HTTPfastReceive
 from tests.http.objects.pages import HttpEchoPage, HttpFailingPage, HttpLastPage, HttpStreamingPage
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served
+from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
 
 
 class HttpFullReceive(vista.Object):
@@ -207,16 +207,6 @@ def test_requests_behind_a_stream_of_events_are_not_read_on(site: Site) -> None:
         client.sendall(get("/tide"))
         wait_until(lambda: stream.get_clients() == 1)
         assert sent_without_reading(client, get("/tide") * 1000, 60_000_000) < 40_000_000
-
-
-def wait_until(condition: object) -> None:
-    """Wait until a condition holds; the node's own clock turns meanwhile."""
-    assert callable(condition)
-    for _ in range(3000):
-        if condition():
-            return
-        vista.sleep(0.01)
-    raise AssertionError("it never came to hold")
 
 
 def test_a_handler_that_never_answers_gets_504(tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ from apps.http.content.resources import Request, Response
 from apps.http.errors import AnswerError
 from apps.http.objects.events import HISTORY_BYTES_MAX, HTTPeventStream
 from apps.http.objects.logs import HTTPcommonLogFormat
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served
-from tests.http.objects.test_connections import wait_until
+from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
 from tests.http.objects.test_remote import two_nodes
 from tests.http.syntax.streams import dispatched
 

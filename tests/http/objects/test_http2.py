@@ -24,8 +24,7 @@ from apps.http.objects.logs import HTTPcommonLogFormat
 from apps.http.objects.protected import HTTPprotectedDirectory
 from tests.http.objects.h2client import H2Client, h2_client
 from tests.http.objects.pages import HttpEchoPage, HttpFailingPage, HttpStreamingPage
-from tests.http.objects.served import Site, get, read_all, read_until, served
-from tests.http.objects.test_connections import wait_until
+from tests.http.objects.served import Site, get, read_all, read_until, served, wait_until
 from tests.http.objects.test_protected import basic
 
 

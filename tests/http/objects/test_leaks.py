@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import vista
 from apps.http.content.resources import Request, Response
 from tests.http.objects.counts import Counts
 from tests.http.objects.pages import HttpEchoPage, HttpFailingPage, HttpSilentPage
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served
+from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
 
 SLOW = 200
 FEW = 20
@@ -81,15 +81,6 @@ def counted(directory: Path, *lines: str) -> Iterator[Site]:
 def connected(site: Site, count: int, opened: ExitStack) -> list[socket.socket]:
     """So many clients; ``opened`` closes them."""
     return [opened.enter_context(site.connect()) for _ in range(count)]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds; 30 s at most."""
-    for _ in range(3000):
-        if condition():
-            return
-        vista.sleep(0.01)
-    raise AssertionError("it never came to hold")
 
 
 def await_no_clients(site: Site) -> None:

@@ -12,8 +12,7 @@ import vista
 from apps.http.objects.daemon import HTTPdaemon
 from apps.http.objects.logs import HTTPcommonLogFormat, HTTPextendedLogFormat
 from tests.http.objects.pages import HttpEchoPage, HttpFailingPage
-from tests.http.objects.served import Site, get, read_until, served
-from tests.http.objects.test_connections import wait_until
+from tests.http.objects.served import Site, get, read_until, served, wait_until
 
 
 class HttpStuckLog(vista.Object):

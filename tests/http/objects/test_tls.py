@@ -22,8 +22,7 @@ from apps.http.objects.certificates import default_directory, expiry, self_signe
 from apps.http.objects.daemon import HTTPdaemon
 from apps.http.objects.profile import Profile, parse_profile, read_profile
 from apps.http.objects.tls import CHECK_SECONDS, CertificateFiles, identity_of, read_identity
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served
-from tests.http.objects.test_connections import wait_until
+from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
 
 TLS = "tls:127.0.0.1:0"
 

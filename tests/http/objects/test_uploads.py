@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from apps.http.content.forms import UploadedFile
 from apps.http.content.resources import Request
 from apps.http.objects.protected import URLprotectedFile
 from apps.http.objects.uploads import status_of
-from tests.http.objects.served import Answer, Site, read_all, read_until, served
+from tests.http.objects.served import Answer, Site, read_all, read_until, served, wait_until
 from tests.http.objects.test_protected import basic, digest_field
 from tests.http.objects.test_remote import two_nodes
 
@@ -100,19 +99,12 @@ def post(site: Site, query: str, body: bytes, *fields: str) -> Answer:
     return site.get(f"/up?{query}", *fields, method="POST", body=body)
 
 
-def await_true(condition: Callable[[], bool]) -> None:
-    """Wait for a condition that nothing else tells of."""
-    end = time.monotonic() + 30.0
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-
-
 def assert_nothing_left(tmp_path: Path) -> None:
     """Every file is gone and its room is given back; files are removed aside."""
     uploads = vista.service("HTTPuploads:localhost")
-    await_true(lambda: uploads.get_bytes() == 0)
-    await_true(lambda: not list((tmp_path / "spool").glob("upload-*")))
-    await_true(lambda: not [row for row in vista.objects() if row.class_name == "HTTP.HTTPupload"])
+    wait_until(lambda: uploads.get_bytes() == 0)
+    wait_until(lambda: not list((tmp_path / "spool").glob("upload-*")))
+    wait_until(lambda: not [row for row in vista.objects() if row.class_name == "HTTP.HTTPupload"])
 
 
 # --- bodies ----------------------------------------------------------------------------------
@@ -159,7 +151,7 @@ def test_a_client_that_breaks_off_leaves_nothing(up: Site, tmp_path: Path) -> No
     with up.connect() as client:
         client.sendall(b"POST /up?raw HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n")
         client.sendall(DATA[:5000])
-        await_true(lambda: bool(list((tmp_path / "spool").glob("upload-*"))))
+        wait_until(lambda: bool(list((tmp_path / "spool").glob("upload-*"))))
     assert_nothing_left(tmp_path)
 
 
@@ -167,7 +159,7 @@ def test_a_client_that_resets_the_connection_leaves_nothing(up: Site, tmp_path: 
     client = up.connect()
     client.sendall(b"POST /up?raw HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n")
     client.sendall(DATA[:5000])
-    await_true(lambda: bool(list((tmp_path / "spool").glob("upload-*"))))
+    wait_until(lambda: bool(list((tmp_path / "spool").glob("upload-*"))))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     client.close()
     assert_nothing_left(tmp_path)
@@ -177,9 +169,9 @@ def test_a_site_that_ends_leaves_nothing(tmp_path: Path) -> None:
     with uploading(tmp_path) as site, site.connect() as client:
         client.sendall(b"POST /up?raw HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n\r\n")
         client.sendall(DATA[:5000])
-        await_true(lambda: bool(list((tmp_path / "spool").glob("upload-*"))))
+        wait_until(lambda: bool(list((tmp_path / "spool").glob("upload-*"))))
         vista.delete(site.daemon)
-        await_true(lambda: not list((tmp_path / "spool").glob("upload-*")))
+        wait_until(lambda: not list((tmp_path / "spool").glob("upload-*")))
 
 
 def test_what_an_earlier_process_left_is_removed_at_the_start(tmp_path: Path) -> None:
@@ -187,7 +179,7 @@ def test_what_an_earlier_process_left_is_removed_at_the_start(tmp_path: Path) ->
     left = tmp_path / "spool" / "upload-left"
     left.write_bytes(DATA)
     with uploading(tmp_path):
-        await_true(lambda: not left.exists())
+        wait_until(lambda: not left.exists())
 
 
 def test_a_body_beyond_the_bound_of_bodies_gets_413(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from apps.http.objects.certificates import self_signed
 from apps.http.objects.logs import HTTPcommonLogFormat
 from apps.http.objects.protected import HTTPprotectedDirectory
 from apps.http.objects.websocket import INBOX_MESSAGES_MAX
-from tests.http.objects.served import Answer, Site, get, served
+from tests.http.objects.served import Answer, Site, get, served, wait_until
 from tests.http.objects.sockets import (
     KEY,
     Client,
@@ -28,7 +28,6 @@ from tests.http.objects.sockets import (
     talking,
     upgrade,
 )
-from tests.http.objects.test_connections import wait_until
 from tests.http.objects.test_protected import basic
 from tests.http.objects.test_remote import two_nodes
 from tests.http.syntax.frames import BINARY, CLOSE, PING, PONG, TEXT, close, deflated, frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 
 import pytest
 from hypothesis import given
@@ -175,11 +176,14 @@ def test_a_malformed_encoded_name_is_refused(value: str) -> None:
 
 @given(st.text(st.characters(max_codepoint=255), max_size=200))
 def test_whatever_comes_is_credentials_or_the_named_error(text: str) -> None:
-    for scheme in ("", "Basic ", "Digest "):
+    for scheme, kind in (("Basic ", BasicCredentials), ("Digest ", DigestCredentials)):
         try:
-            parse_credentials(scheme + text)
+            found = parse_credentials(scheme + text)
         except FieldSyntaxError:
             continue
+        assert isinstance(found, kind)
+    with contextlib.suppress(FieldSyntaxError):
+        parse_credentials(text)
 
 
 def test_rfc_7617_2_1_the_challenge_asks_for_utf_8() -> None:
