@@ -98,6 +98,7 @@ from vista.kernel.refs import Ref
 from vista.kernel.rows import ClassRow, MethodRow, ObjectRow, PeerRow, ServiceRow, ThreadRow
 from vista.limits import Limits
 from vista.mobility.copies import copy
+from vista.mobility.encoded import decode_value, encode_value
 from vista.records import record
 
 if TYPE_CHECKING:
@@ -156,8 +157,10 @@ __all__ = [
     "create",
     "current_thread",
     "current_user",
+    "decode_value",
     "delete",
     "encode_object",
+    "encode_value",
     "exclusive",
     "from_object",
     "future",
