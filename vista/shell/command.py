@@ -57,6 +57,7 @@ commands:
   check FILE [ARGUMENTS]   find every mistake in an rc file; start nothing
   classes, doc CLASS       the installed classes, and what one of them is for
   keygen, authorize        make this user's keys; let in a peer of another user
+  starship, solidstate     of applications: a game here, how replicas are
 
 commands about a running node (--connect URL, --at NODE, --json):
   ps, top, objects, threads, services, peers, classes   what it has and does
@@ -71,7 +72,6 @@ options (before FILE or COMMAND):
   --log-json               log JSON, one object a line
   --version                print the version
   --help                   print this
-
 SIGTERM and SIGINT end it in good order, with exit code 0; a second one at once.
 """
 
@@ -372,6 +372,21 @@ def authorize(options: argparse.Namespace, words: Sequence[str]) -> int:
     return DONE
 
 
+def _of_application(name: str) -> Callable[[argparse.Namespace, Sequence[str]], int]:
+    """Return what runs a command that an installed application has."""
+
+    def run(options: argparse.Namespace, words: Sequence[str]) -> int:
+        from vista.standard.installed import find_command
+
+        found = find_command(name)
+        if found is None:
+            print(f"vista: the application that has {name} is not installed", file=sys.stderr)
+            return MISTAKEN
+        return found(words)
+
+    return run
+
+
 COMMANDS: Mapping[str, Callable[[argparse.Namespace, Sequence[str]], int]] = MappingProxyType(
     {
         "authorize": authorize,
@@ -380,6 +395,8 @@ COMMANDS: Mapping[str, Callable[[argparse.Namespace, Sequence[str]], int]] = Map
         "doc": doc,
         "keygen": keygen,
         "repl": repl,
+        "solidstate": _of_application("solidstate"),
+        "starship": _of_application("starship"),
         **{
             name: _remote(name)
             for name in ("objects", "peers", "ps", "send", "services", "threads", "top")

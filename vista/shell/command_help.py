@@ -72,6 +72,35 @@ by which, as which user they act there, and what a direct link has carried.""",
 A running node and all that it can reach: name, uptime, objects, threads, calls
 since the start, links.""",
         ),
+        "solidstate": """\
+usage: vista solidstate status URL [--json]
+
+Ask every machine of the pools that the node at URL can reach how its replicas
+are: who leads, how far each is, what it reported last.
+
+  --json          print one JSON document instead of tables
+
+Exit codes: 0 every replica that answered is well; 1 one is not, or none
+answered; 2 a mistake in the command line.
+""",
+        "starship": """\
+usage: vista starship URL [--ship NAME] [--create NAME RACE] [--no-colour]
+       vista starship URL --once | --json [--ship NAME] [--create NAME RACE]
+
+Play StarShip on this terminal, at the web site URL of any of a game's servers.
+You come back to the ship that you had there the last time.
+
+  --ship NAME          play this ship, or look at it if it is not yours
+  --create NAME RACE   make a ship first; NAME - for one of its race's names,
+                       RACE is F, K, R or O
+  --once               print one screen and end
+  --json               print the state of the ship as JSON and end
+  --no-colour          draw without colours, as with the variable NO_COLOR
+
+Where nothing can be drawn upon (TERM=dumb, a pipe) commands are read line by
+line. help lists them. Exit codes: 0 done; 1 refused; 2 no server, or a mistake
+in the command line.
+""",
         "repl": """\
 usage: vista repl [--connect URL] [--state DIRECTORY] [FILE [ARGUMENTS]]
 

@@ -1,13 +1,15 @@
-"""Finding classes that are installed but not imported.
+"""Finding classes and commands that are installed but not imported.
 
 The name space Standard and every application of the entry-point group ``vista.apps`` list their
-class names and modules as data, ``CLASSES``. Reading those lists imports the application's
-package, which does no work, and none of its modules.
+class names and modules as data, ``CLASSES``; applications list subcommands of ``vista`` likewise,
+``COMMANDS``. Reading those lists imports the application's package, which does no work, and none of
+its modules.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vista.standard import CLASSES
@@ -28,13 +30,18 @@ def installed_classes() -> dict[str, str]:
     A name of Standard wins over an application's; between applications the first in order of their
     entry-point names does.
     """
+    return _listed("CLASSES") | CLASSES
+
+
+def _listed(what: str) -> dict[str, str]:
+    """What the applications list under a name; the first in order of their names wins."""
     # Imported late: it takes 25 ms, and a file of standard classes needs it not.
     from importlib.metadata import entry_points
 
     found: dict[str, str] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name, reverse=True):
-        found |= getattr(importlib.import_module(entry.value), "CLASSES", {})
-    return found | CLASSES
+        found |= getattr(importlib.import_module(entry.value), what, {})
+    return found
 
 
 def find_installed(name: str) -> type | None:
@@ -46,6 +53,19 @@ def find_installed(name: str) -> type | None:
     if module is None:
         return None
     found: type = getattr(importlib.import_module(module), name)
+    return found
+
+
+def find_command(name: str) -> Callable[[Sequence[str]], int] | None:
+    """Import the module that an application lists for the subcommand ``name`` of ``vista``.
+
+    Returns its ``main``, which takes the words behind the subcommand and returns the exit code;
+    None if no installed application has it.
+    """
+    module = _listed("COMMANDS").get(name)
+    if module is None:
+        return None
+    found: Callable[[Sequence[str]], int] = importlib.import_module(module).main
     return found
 
 
