@@ -311,13 +311,13 @@ def _is_zone(zone: Any) -> bool:
 
 
 def _copy_other(value: Any, room: int, left: list[int]) -> Any:
+    form = form_of(type(value))
+    if form is not None and not form.is_referred:
+        return _copy_record(value, form, room, left)
     if isinstance(value, Reference):
         return value
     if isinstance(value, Referable):
         return value.__reference__()
-    form = form_of(type(value))
-    if form is not None:
-        return _copy_record(value, form, room, left)
     if isinstance(value, BaseException):
         return _copy_error(value, room, left)
     raise _RefusedError
@@ -327,7 +327,7 @@ def _copy_record(value: Any, form: RecordForm, room: int, left: list[int]) -> An
     if form.is_enum:
         return value
     try:
-        items = [getattr(value, name) for name in form.fields]
+        items = form.parts(value)
     except AttributeError:  # a field that was never set
         raise _RefusedError from None
     if form.frozen and room > 0 and ATOMS.issuperset(map(type, items)):

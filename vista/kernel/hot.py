@@ -125,7 +125,15 @@ class RefMethod:
         worker: Any = current()
         if worker.kernel is not kernel:
             if worker.home is kernel and kernel.on_loop():
-                kernel.invoker.post_beside(worker, record, self._method, args, kwargs)
+                run = self._run
+                if args or kwargs or run is None or record.state is not kernel:
+                    kernel.invoker.post_beside(worker, record, self._method, args, kwargs)
+                    return
+                # Something on the loop wakes an idle object: by the long way it takes 1 us more.
+                now, user = kernel.now, worker.user or kernel.user
+                message = (record, self._method, None, now, args, NO_NAMES, None, user, run)
+                kernel.threads.make_ready(message)
+                record.state = QUEUED
             else:
                 kernel.from_outside(worker, self.post, args, kwargs)
             return

@@ -44,7 +44,8 @@ class HTTPbrowserFeed(HTTPeventStream, namespace="HTTP"):
     def delete(self) -> None:
         """End the stream."""
         # In flight and not waited for: they may be gone with the node.
-        vista.future(self.service, "feed_ended", self.browser, self.view)
+        me = vista.self_ref(self)
+        vista.future(self.service, "feed_ended", self.browser, self.view, me)
         vista.future(self._look_timer, "delete_yourself")
         super().delete()
 

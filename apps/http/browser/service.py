@@ -21,6 +21,7 @@ from apps.http.browser.session import (
     fields_of_form,
 )
 from apps.http.content.resources import Request, Response
+from apps.http.objects.found import service_name
 from apps.http.syntax.cookies import parse_cookies, set_cookie
 
 _log = logging.getLogger("vista.http")
@@ -86,7 +87,7 @@ class HTTPcreateObjectBrowserSession(vista.Object, namespace="HTTP"):
         self._cookie = f"vista-browser-{vista.id_of(self)}"
         self._files = {name: (_DIRECTORY / name).read_bytes() for name in STATIC}
         self._version = hashlib.sha256(b"".join(self._files.values())).hexdigest()[:12]
-        self.url_directory = vista.service(f"URLdirectory:{site}")
+        self.url_directory = vista.service(service_name(site))
         me = vista.self_ref(self)
         vista.register_service(f"HTTPobjectBrowser:{site}", me)
         self.url_directory.register_directory_handler(f"{self.path}/", me)
@@ -295,13 +296,17 @@ class HTTPcreateObjectBrowserSession(vista.Object, namespace="HTTP"):
         feed = self.feeds.get((browser, view))
         if feed is None and len(self.feeds) < LIVE_MAX:
             me = vista.self_ref(self)
-            feed = vista.create(HTTPbrowserFeed, me, browser, view, acl=self._acl())
-            self.feeds[browser, view] = feed
+            made = vista.create(HTTPbrowserFeed, me, browser, view, acl=self._acl())
+            # Another request may have come while it was made.
+            feed = self.feeds.setdefault((browser, view), made)
+            if feed != made:
+                vista.post(made, "delete_yourself")
         return feed
 
-    def feed_ended(self, browser: vista.Ref, view: str) -> None:
+    def feed_ended(self, browser: vista.Ref, view: str, feed: vista.Ref) -> None:
         """Forget a feed that ended; it posts it."""
-        self.feeds.pop((browser, view), None)
+        if self.feeds.get((browser, view)) == feed:
+            del self.feeds[browser, view]
 
 
 def _see_other(address: str) -> Response:

@@ -38,7 +38,7 @@ class Attempts:
 
         ``now`` is in seconds, of any clock that runs evenly.
         """
-        place = _place(address)
+        place = place_of(address)
         mistakes, last = self._known.get(place, (0, now))
         if now - last >= FORGOTTEN_SECONDS:
             mistakes = 0
@@ -53,7 +53,7 @@ class Attempts:
 
     def forgive(self, address: str) -> None:
         """Take back an attempt that was right."""
-        place = _place(address)
+        place = place_of(address)
         mistakes, last = self._known.get(place, (0, 0.0))
         if mistakes > 1:
             self._known[place] = (mistakes - 1, last)
@@ -69,7 +69,8 @@ def _wait(mistakes: int) -> float:
     return min(WAIT_SECONDS_MAX, 2.0 ** min(over - 1, 10)) if over > 0 else 0.0
 
 
-def _place(address: str) -> str:
+def place_of(address: str) -> str:
+    """Return by what an address counts: IPv6 by its network of 64 bits, IPv4 as it is."""
     if ":" not in address:
         return address
     try:

@@ -31,13 +31,17 @@ second."""
 
 @dataclass(slots=True)
 class Session:
-    """A session. ``target`` is the object of the application, ``user`` who logged in, or ``""``."""
+    """A session. ``target`` is the object of the application, ``user`` who logged in, or ``""``.
+
+    ``guarded_as`` is who a guard let in when the session came to a page that has one, or ``""``.
+    """
 
     id: str
     client: str
     seen: float
     secure: bool = False
     user: str = ""
+    guarded_as: str = ""
     target: Any = None
     digest: bytes = b""
     used: bool = False

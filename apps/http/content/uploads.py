@@ -167,6 +167,10 @@ def _made(directory: Path) -> tuple[Path, int]:
                 return path, descriptor
         except BlockingIOError:
             pass
+        except BaseException:  # such as a file system that knows no locks
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
         # Between the two lines somebody has cleaned it away.
         os.close(descriptor)
     raise OSError(errno.EAGAIN, "the directory of uploads is cleaned all the time", str(directory))

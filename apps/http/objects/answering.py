@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import vista
 from apps.http.content.compressing import COMPRESS_BYTES_MIN
+from apps.http.content.files import CONDITIONAL
+from apps.http.content.proxies import TrustedProxies, proxies_of
 from apps.http.content.resources import (
     Request,
     Response,
@@ -22,6 +24,7 @@ from apps.http.content.resources import (
     error_response,
 )
 from apps.http.errors import RequestRejected
+from apps.http.objects.asking import site_page
 from apps.http.objects.compression import EVERYTHING, compressed
 from apps.http.objects.counting import count_answer, count_rejected, names_of
 from apps.http.objects.found import WEBSOCKET, WEBSOCKET_REQUEST, Found, Guarded
@@ -41,6 +44,11 @@ Pairs = tuple[tuple[str, str], ...]
 LINES_NOT_TAKEN = "HTTPlogLinesNotTaken"
 """Counts the lines that a log did not take since too much waits for it."""
 
+_tuple_of = tuple.__new__
+
+SITE_SECONDS = 5.0
+"""How long a connection takes its site to be what it was: who logs it, whether it compresses."""
+
 VERSIONS = {(1, 0): "1.0", (1, 1): "1.1", (2, 0): "2"}
 """The versions of HTTP as `Request.version` says them."""
 
@@ -49,11 +57,12 @@ class Answering:
     """Has requests answered: chooses the site, asks its directory, calls the page, writes the log.
 
     ``daemon`` knows the sites by host; with None, and for hosts that it does not know,
-    ``url_directory`` answers, the directory of the site ``site``. ``client`` is the address of the
-    other side; ``secure`` is set where it speaks TLS.
+    ``url_directory`` answers, the directory of the site ``site``. `come_from` says who asks;
+    ``secure`` is set where it speaks TLS.
     """
 
     __slots__ = (
+        "_client",
         "_compresses",
         "_count_names",
         "_counters",
@@ -63,10 +72,11 @@ class Answering:
         "_host",
         "_log_fields",
         "_logger",
+        "_met",
+        "_proxies",
         "_site",
         "_terms",
         "_users",
-        "client",
         "daemon",
         "secure",
     )
@@ -77,9 +87,9 @@ class Answering:
         daemon: vista.Ref | None,
         url_directory: vista.Ref,
         site: str,
-        client: str = "",
     ) -> None:
-        self.client = client
+        self._client = ""
+        self._proxies: TrustedProxies | None = None
         self.daemon = daemon
         self.secure = False
         self._terms = terms
@@ -89,6 +99,20 @@ class Answering:
         self._users: dict[int, tuple[RequestHead, str]] = {}
         self._early: dict[int, tuple[RequestHead, Found]] = {}
         self._meet_site(site, url_directory)
+
+    def come_from(self, address: str, proxies: tuple[tuple[str, ...], str] = ((), "")) -> None:
+        """Take note of the address of the other side, and of the proxies that are believed.
+
+        ``proxies`` is as `Profile.proxies` returns it.
+        """
+        self._client = address
+        trusted = proxies_of(*proxies)
+        self._proxies = trusted if trusted.trusts(address) else None
+
+    def _client_of(self, head: RequestHead) -> str:
+        """The address of whoever asks: of the other side, unless that is a proxy."""
+        proxies = self._proxies
+        return self._client if proxies is None else proxies.client_of(self._client, head.fields)
 
     # --- one request -----------------------------------------------------------------------
 
@@ -101,6 +125,10 @@ class Answering:
         target = head.target
         if target.host != self._host:
             self._choose_site(target.host)
+        elif began - self._met > SITE_SECONDS:
+            # One that is gone is found out when it is asked.
+            with contextlib.suppress(vista.VistaError):
+                self._meet_site(self._site, self._directory)
         answer = self._answer(head, "/" + "/".join(target.path), body)
         page = answer[0]
         status = 200 if type(page) is str else page.status
@@ -161,31 +189,34 @@ class Answering:
             place = target.raw_path.decode("latin-1")
             if target.query:
                 place = f"{place}?{target.query}"
-            fields = tuple(head.fields.combined.items()) if self._log_fields else ()
-            words = (head.method, place, "HTTP/" + VERSIONS[head.version])
+            request = f"{head.method} {place} HTTP/{VERSIONS[head.version]}"
+            names, values = head.fields.lines() if self._log_fields else ("", "")
             # The head is kept with the user: its number may be that of another one later.
             user = self._users.pop(id(head), (head, ""))[1] if self._users else ""
-            self._write_log(words, fields, status, sent, now, user)
+            client = self._client_of(head)
+            self._write_log(client, request, names, values, status, sent, now, user)
 
     def log_rejected(self, status: int, sent: int, now: float) -> None:
         """Write into the log that something came which is no request."""
         count_rejected(self._counters, self._count_names, status)
         if self._logger is not None:
-            self._write_log(("-", "-", "-"), (), status, sent, now)
+            self._write_log(self._client, "- - -", "", "", status, sent, now)
 
     def _write_log(
         self,
-        words: tuple[str, str, str],
-        fields: Pairs,
+        client: str,
+        request: str,
+        names: str,
+        values: str,
         status: int,
         sent: int,
         now: float,
         user: str = "",
     ) -> None:
-        flat = tuple(part for pair in fields for part in pair)
-        given = (user,) if user else ()
+        # Nothing but texts and numbers, which a message passes on without copying.
+        given = (client, now, request, names, values, status, sent, user)
         try:
-            self._logger.log_request.post(self.client, now, words, flat, status, sent, *given)
+            self._logger.log_request.post(*given)
         except vista.VistaError:
             # Too much waits for the log, which the node counts: a line is lost and no request.
             self._counters[LINES_NOT_TAKEN] += 1
@@ -214,6 +245,7 @@ class Answering:
         self._site, self._directory, self._compresses = site, directory, compresses
         self._logger, self._log_fields = logger, log_fields
         self._count_names = names_of(site)
+        self._met = perf_counter()
 
     # --- the page --------------------------------------------------------------------------
 
@@ -226,8 +258,7 @@ class Answering:
         request: Request | None = None
         message, asynchronous, acts_for = "get_request", False, ""
         try:
-            method = head.method if head.upgrade is None else _method_of(head)
-            found = self._directory.find(method, path)
+            found = self._find(head, path)
             if type(found) is Guarded:
                 request = self._request(head, path, body)
                 found, request = self._admitted(found, head, request)
@@ -248,6 +279,8 @@ class Answering:
                     result = _call_as(acts_for, target, message, asynchronous, request)
                 elif asynchronous:
                     result = await_reply(target, message, request)
+                elif message == "get_request":
+                    result = target.get_request(request)
                 else:
                     result = vista.send(target, message, request)
         except Exception as error:  # whatever a handler raises ends this request only
@@ -262,6 +295,14 @@ class Answering:
             _log.error("%s: %s returned %s, which is no answer", path, message, type(result))
             return self.error(500, "The page could not be made."), extra
         return response, extra
+
+    def _find(self, head: RequestHead, path: str) -> Any:
+        """Ask the directory who answers; for a file it may be the answer at once."""
+        method = head.method if head.upgrade is None else _method_of(head)
+        fields = head.fields.combined
+        if method == "GET" and CONDITIONAL.isdisjoint(fields):
+            return self._directory.find_plain(path, fields.get("accept-encoding", ""))
+        return self._directory.find(method, path)
 
     def _admitted(
         self, guarded: Guarded, head: RequestHead, request: Request
@@ -297,15 +338,17 @@ class Answering:
         return forgotten
 
     def _request(self, head: RequestHead, path: str, body: RequestBody | None) -> Request:
-        target, fields = head.target, head.fields.combined
-        request = Request(
-            head.method, path, target.query, "\n".join(fields), "\n".join(fields.values()),
-            b"" if body is None else body.whole(), target.host or "", self._site, self.client,
-            VERSIONS[head.version], self.secure,
-        )  # fmt: skip
-        if body is None:
-            return request
-        return request._replace(upload=body.upload, parts=body.parts, uploads=body.uploads)
+        target = head.target
+        names, values = head.fields.lines()
+        # Made as a tuple is, which takes half the time: all of its fields in their order.
+        whole, upload, parts, uploads = b"", None, None, None
+        if body is not None:
+            whole, upload, parts, uploads = body.whole(), body.upload, body.parts, body.uploads
+        return _tuple_of(Request, (
+            head.method, path, target.query, names, values, whole, target.host or "", self._site,
+            self._client_of(head), VERSIONS[head.version], self.secure, "", "", upload, parts,
+            uploads,
+        ))  # fmt: skip
 
     def _failed(self, error: Exception, path: str, acts_for: str) -> Response:
         """Return the answer for what a handler raised, or for what became of it."""
@@ -325,14 +368,11 @@ class Answering:
 
     def _with_page(self, response: Response, head: RequestHead | None) -> Response:
         """Put the site's own page in the place of the plain one of an error."""
-        if response.status < 400 or (head is not None and head.method == "HEAD"):
-            return response
         try:
-            page = self._directory.get_error_page_source(response.status)
+            return site_page(self._directory, response, "GET" if head is None else head.method)
         except vista.VistaError as error:
             _log.error("the error page for %d: %r", response.status, error)
             return response
-        return response if page is None else Response(page, response.status, response.fields)
 
 
 def _method_of(head: RequestHead) -> str:

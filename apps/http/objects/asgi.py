@@ -17,6 +17,7 @@ from apps.http.content.resources import Request, Response, error_response
 from apps.http.errors import ApplicationError
 from apps.http.objects.asgi_exchange import Application, Exchange, Lifespan, scope_of
 from apps.http.objects.asgi_socket import SocketExchange
+from apps.http.objects.found import service_name
 
 Result = TypeVar("Result")
 
@@ -90,7 +91,7 @@ class HTTPmountASGI(vista.Object, namespace="HTTP"):
         self._exchanges: dict[int, tuple[Exchange, asyncio.Task[None]]] = {}
         self._number = 0
         self._running: set[asyncio.Task[Any]] = set()
-        self.url_directory = vista.service(f"URLdirectory:{site}")
+        self.url_directory = vista.service(service_name(site))
         self._server = _server(self.url_directory, site)
         self._application = load_application(application, directory)
         self._lifespan = Lifespan(self._application, application)

@@ -13,9 +13,7 @@ from apps.http.content.resources import Response, error_response
 from apps.http.errors import ApplicationError, ClientGone, WebSocketClosed
 from apps.http.objects.asgi_exchange import Application, Message, pairs_of
 from apps.http.objects.websocket import FOREVER_SECONDS
-
-NO_CODE = 1005
-"""What an application is told of a client that closed without a code (RFC 6455, section 7.1.5)."""
+from apps.http.syntax.websocket import NO_CODE
 
 
 class SocketExchange:
@@ -57,6 +55,7 @@ class SocketExchange:
         if message is not None:
             return {"type": "websocket.receive", "bytes": message}
         code = await vista.aio.send(self._socket, "get_close_code")
+        # NO_CODE is for a client that closed without one (RFC 6455, section 7.1.5).
         return {"type": "websocket.disconnect", "code": code or NO_CODE, "reason": ""}
 
     async def _send(self, message: Message) -> None:

@@ -35,7 +35,7 @@ def ask(
         found = Found(found, fields=fields)
     target = found.target
     if type(target) is Response:
-        return _with(_site_page(directory, target, request), found.fields)
+        return _with(site_page(directory, target, request.method), found.fields)
     try:
         return _with(_call(found, request, socket), found.fields)
     except (vista.NoSuchObject, vista.ObjectDeleted):
@@ -60,9 +60,12 @@ def _send(found: Found, request: Request, socket: vista.Ref | None) -> Any:
     return vista.send(found.target, found.message, request)
 
 
-def _site_page(directory: Any, response: Response, request: Request) -> Response:
-    """Put the site's own page in the place of the plain one of an error."""
-    if response.status < 400 or request.method == "HEAD":
+def site_page(directory: Any, response: Response, method: str) -> Response:
+    """Return a response, or the site's own page in the place of the plain one of an error.
+
+    ``method`` is that of the request. Raises `vista.VistaError` when the directory is gone.
+    """
+    if response.status < 400 or method == "HEAD":
         return response
     page = directory.get_error_page_source(response.status)
     return response if page is None else Response(page, response.status, response.fields)

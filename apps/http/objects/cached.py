@@ -30,7 +30,9 @@ from apps.http.content.resources import Request, Response, error_response, prepa
 from apps.http.content.ssi.processor import Page, process
 from apps.http.errors import FileChanged
 from apps.http.objects.compression import EVERYTHING, NOTHING, compress_aside
+from apps.http.objects.entries import ACCEPTS_CHARACTERS_MAX, CHECK_SECONDS, READY_MAX
 from apps.http.objects.files import FileData, HTTPfileBody, file_data, refused
+from apps.http.objects.found import service_name
 from apps.http.objects.includes import SiteLoader, states_of
 from apps.http.syntax.etags import EntityTag
 from apps.http.syntax.limits import HttpLimits
@@ -38,8 +40,6 @@ from apps.http.syntax.negotiation import IDENTITY
 
 _log = logging.getLogger("vista.http")
 
-CHECK_SECONDS = 1.0
-"""How long a file is taken to be what it was; then the disk is asked again."""
 OBJECT_BYTES = 2_048
 """Bytes that an object takes beside its file."""
 
@@ -94,7 +94,7 @@ class _State:
     What was ``made`` here and not found on the disk has no ranges and a weak tag of its own.
     """
 
-    __slots__ = ("described", "etag", "file", "modified", "whole")
+    __slots__ = ("_prepared", "described", "etag", "file", "modified")
 
     def __init__(
         self,
@@ -114,9 +114,17 @@ class _State:
         if made:
             without = (pair for pair in self.described if pair[0] != "Accept-Ranges")
             self.described = tuple(without)
-        self.whole: Response | None = None
-        if file.data is not None:
-            self.whole = prepare(Response(file.data, 200, self.described))
+        self._prepared: Response | None = None
+
+    def prepared(self) -> Response:
+        """Return the answer of the whole file with its head written; it must be in memory.
+
+        Made when it is asked for: many files are read once and never again.
+        """
+        if self._prepared is None:
+            assert self.file.data is not None, "a file that is not kept is not sent at once"
+            self._prepared = prepare(Response(self.file.data, 200, self.described))
+        return self._prepared
 
 
 class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
@@ -145,6 +153,9 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
         # By coding; None while it is made, and where it would not be worth it.
         self._made: dict[str, _State | None] = {}
         self._codings: tuple[str, ...] = ()
+        # The fields Accept-Encoding asked for since the last check, and whether the directory has
+        # the answer by this time.
+        self._offered: dict[str | None, bool] = {}
         self._take(file, self._checked)
 
     def get_size(self) -> int:
@@ -164,30 +175,54 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
             if refusal is not None:
                 vista.post(vista.self_ref(self), "delete_yourself")
                 return refused(refusal, self.path)
-        state = self._states[None]
-        if self._codings and "accept-encoding" in request.header_names:
-            state = self._choose(request)
-        if state.whole is not None and CONDITIONAL.isdisjoint(request.header_names.split("\n")):
-            return state.whole
+        accepts = request.field("accept-encoding") if self._codings else None
+        chosen = self._choose(request, accepts)
+        state = chosen or self._states[None]
+        data = state.file.data
+        if data is not None and CONDITIONAL.isdisjoint(request.header_names.split("\n")):
+            if accepts not in self._offered:
+                # For the first time: to write a head for many takes longer than for one.
+                self._note_asked(accepts)
+                return Response(data, 200, state.described)
+            if chosen is not None and not self._offered[accepts]:
+                self._offer(accepts, state.prepared())
+            return state.prepared()
         try:
             return self._select(state, request, now)
         except FileChanged:
             self._checked = 0.0
             return error_response(503, "The file is being changed.", (("Retry-After", "1"),))
 
-    def _choose(self, request: Request) -> _State:
-        """Choose the form of the file that the client wants most; it may have to be made."""
-        plain = self._states[None]
+    def _note_asked(self, accepts: str | None) -> None:
+        if accepts is not None and len(accepts) > ACCEPTS_CHARACTERS_MAX:
+            return
+        if len(self._offered) >= READY_MAX:
+            self._offered.clear()
+        self._offered[accepts] = False
+
+    def _offer(self, accepts: str | None, answer: Response) -> None:
+        """Have the directory answer plain requests by itself until the disk is asked again."""
+        self._offered[accepts] = True
+        me = vista.self_ref(self)
+        self.url_directory.keep_answer.post(self.path, me, accepts, answer, self._checked)
+
+    def _choose(self, request: Request, accepts: str | None) -> _State | None:
+        """Choose the form of the file that the client wants most; it may have to be made.
+
+        None stands for the plain one in its place, where it is not there or not worth it.
+        """
+        if not accepts:
+            return self._states[None]
         names = request.header_names.split("\n")
         # Parts are given of what has a strong tag, so of nothing that was made.
         offered = self._found_codings() if "range" in names else self._codings
-        chosen = chosen_coding(request.field("Accept-Encoding"), offered)
+        chosen = chosen_coding(accepts, offered)
         if chosen == IDENTITY:
-            return plain
+            return self._states[None]
         found = self._states.get(chosen)
         if found is None:
             found = self._made[chosen] if chosen in self._made else self._make_form(chosen)
-        return found or plain
+        return found
 
     def _found_codings(self) -> tuple[str, ...]:
         return tuple(coding for coding in self._states if coding is not None)
@@ -247,6 +282,7 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
         if isinstance(found, Refusal):
             return found
         self._checked = now
+        self._offered.clear()
         try:
             with found:
                 file = file_data(known.roots(), known.segments, found, known)
@@ -282,6 +318,7 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
         }
         if before:
             self._note_size()
+            self.url_directory.drop_answers.post(self.path, vista.self_ref(self))
 
     def _beside(self, file: FileData) -> dict[str | None, FileData]:
         """Return the precompressed forms of a file; they lie beside it under its name."""
@@ -422,5 +459,5 @@ class HTTPpurgeCache(vista.Object, namespace="HTTP"):
     def timer_expired(self, timer: Any = None, extra_data: Any = None) -> None:
         """Look at every cached object; the timer sends it."""
         now = int(time.time())
-        directory = vista.service(f"URLdirectory:{self.site}")
+        directory = vista.service(service_name(self.site))
         directory.delete_obsolete(now, 0)

@@ -42,6 +42,9 @@ _log = logging.getLogger("vista.http")
 WRITE_BUFFER_BYTES = 65_536
 """Bytes that may wait for a client to take them before the next answer waits too."""
 
+AT_ONCE_BYTES = 16_384
+"""Bytes that wait for the end of a turn of the loop at most; with more they are sent at once."""
+
 BUSY_SECONDS = 1.0
 """How often a timer that is due looks whether the object still works on a request."""
 
@@ -82,6 +85,8 @@ class Connection(asyncio.Protocol):
         "_serve_streams",
         "_timer",
         "_to_write",
+        "_unsent",
+        "_unsent_bytes",
         "busy",
         "closing",
         "drained",
@@ -102,7 +107,7 @@ class Connection(asyncio.Protocol):
         self, terms: Terms, serve: Callable[[], Any], serve_streams: Callable[[], Any]
     ) -> None:
         self.terms = terms
-        self.reader = RequestReader(terms.limits)
+        self.reader = RequestReader(terms.limits, terms.heads)
         self.transport: Any = None
         self.loop: Any = None
         self.busy = False
@@ -123,6 +128,8 @@ class Connection(asyncio.Protocol):
         self._due = 0.0
         self._gone: asyncio.Future[None] | None = None
         self._to_write = 0
+        self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
         self._body_bytes = 0
         self._body_since = 0.0
 
@@ -181,6 +188,9 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The client takes less than it is sent."""
         self.write_paused = True
+        if self.phase is IDLE and not self.closing:
+            # Of an answer that was sent at the end of the turn: its object has gone on already.
+            self.wake()
 
     def resume_writing(self) -> None:
         """The client took enough."""
@@ -211,6 +221,43 @@ class Connection(asyncio.Protocol):
                 self.wake()
             elif not self.lost:
                 self.transport.abort()
+
+    def write(self, data: bytes, body: bytes = b"") -> None:
+        """Send bytes, and ``body`` behind them, at the end of this turn of the loop at the latest.
+
+        A client that waits is woken up by what it is sent, which takes the system longer than the
+        sending. What the threads of a turn answer leaves together, so most clients are awake.
+        """
+        unsent, size = self._unsent, len(data) + len(body)
+        if self._unsent_bytes + size > AT_ONCE_BYTES:
+            self.write_now(data, body)
+            return
+        if not unsent:
+            # Not in this connection's context, in which `pause_writing` has its object woken up.
+            self.loop.call_soon(self._write_unsent, context=contextvars.Context())
+        self._unsent_bytes += size
+        unsent.append(data)
+        if body:
+            unsent.append(body)
+
+    def write_now(self, data: bytes, body: bytes = b"") -> None:
+        """Send bytes, and ``body`` behind them, after those that wait."""
+        self._write_unsent()
+        if body:
+            self.transport.writelines((data, body))
+        else:
+            self.transport.write(data)
+
+    def _write_unsent(self) -> None:
+        """Send what waits for the end of the turn."""
+        unsent = self._unsent
+        if unsent:
+            data = unsent[0] if len(unsent) == 1 else b"".join(unsent)
+            unsent.clear()
+            self._unsent_bytes = 0
+            # Not to one that was aborted since.
+            if not self.transport.is_closing():
+                self.transport.write(data)
 
     def wait_for_room(self, seconds: float) -> bool:
         """Wait in a thread until the client has taken enough; return whether it is still there.
@@ -252,6 +299,7 @@ class Connection(asyncio.Protocol):
         limits = self.terms.limits
         if phase is WRITE:
             self._stop_reading_when_full()
+            self._write_unsent()  # later it would look as if the client had taken nothing
             left = self.transport.get_write_buffer_size()
             if self.phase is not WRITE or left < self._to_write:
                 self.await_phase(phase, limits.write_idle_seconds)
@@ -294,6 +342,7 @@ class Connection(asyncio.Protocol):
         """
         if self.lost or self.closing or self.phase is LINGER:
             return
+        self._write_unsent()
         self.closing = True
         if self.transport.can_write_eof():
             # Where the client is gone already, asyncio lets the error of the system through.
@@ -309,6 +358,7 @@ class Connection(asyncio.Protocol):
         """
         if self.lost or self.closing:
             return
+        self._write_unsent()
         self.closing = True
         if self.transport is None:
             return  # it is closed as soon as its handshake is over
@@ -338,6 +388,7 @@ class Connection(asyncio.Protocol):
         """Close at once; its loss is to be seen to, once the transport tells it."""
         self.busy = False
         if self.transport is not None:
+            self._write_unsent()
             self.transport.abort()
 
     def drop(self) -> None:
@@ -347,6 +398,7 @@ class Connection(asyncio.Protocol):
             if self.staying is not None:
                 self.staying.cancel()
         elif not self.lost:
+            self._write_unsent()
             self.transport.abort()
 
     # --- by the clock ----------------------------------------------------------------------

@@ -74,6 +74,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         self.site = _host_name(override_name or profile.text("ServerName", "localhost"))
         self.limits = profile.limits()
         self.http2 = profile.http2()
+        self.proxies = profile.proxies()
         self.connections_max = profile.number("connectionsMax", CONNECTIONS_MAX)
         self.address = address or _default_address(profile)
         self.connections_accepted = 0
@@ -318,6 +319,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
                 number,
                 tuple(self._identities.values()),
                 self.http2,
+                self.proxies,
             )
         except vista.VistaError:
             os.close(descriptor)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Any
 
 import vista
@@ -13,7 +13,16 @@ from apps.http.content.paths import covers
 from apps.http.content.resources import Request, Response, error_response
 from apps.http.objects.asking import ask
 from apps.http.objects.compression import FILES
-from apps.http.objects.found import WEBSOCKET, WEBSOCKET_REQUEST, Found, Guarded, Loaded, Pairs
+from apps.http.objects.entries import Entry
+from apps.http.objects.found import (
+    WEBSOCKET,
+    WEBSOCKET_REQUEST,
+    Found,
+    Guarded,
+    Loaded,
+    Pairs,
+    service_name,
+)
 from apps.http.syntax.heads import knows_method
 
 COMMANDS = {
@@ -36,25 +45,6 @@ UNKEPT_MAX = 16
 """Objects of files too large to be kept that wait for the end of their requests."""
 
 _PRIVATE = ("Cache-Control", "private")
-
-
-@dataclass(slots=True)
-class _Entry:
-    """An object and what it answers: message by method; which of them the original's way."""
-
-    target: vista.Ref
-    messages: dict[str, str]
-    asynchronous: frozenset[str] = frozenset()
-    otherwise: str | None = None
-    plain_get: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.plain_get = "GET" in self.messages and "get_request" not in self.asynchronous
-
-
-def service_name(site: str) -> str:
-    """Return the service name of the directory of a site."""
-    return f"URLdirectory:{site}"
 
 
 class URLdirectory(vista.Object, namespace="HTTP"):
@@ -96,11 +86,11 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         self.websocket_origins: tuple[str, ...] = ()
         self.announced: Pairs = ()
         self.features: dict[str, str] = {}
-        self._permanent: dict[str, _Entry] = {}
+        self._permanent: dict[str, Entry] = {}
         self._handlers: dict[str, vista.Ref] = {}
-        self._own_answers: dict[vista.Ref, _Entry] = {}
+        self._own_answers: dict[vista.Ref, Entry] = {}
         self._guards: dict[str, vista.Ref] = {}
-        self._cached: LeastRecentlyUsed[_Entry] = LeastRecentlyUsed(cache_bytes)
+        self._cached: LeastRecentlyUsed[Entry] = LeastRecentlyUsed(cache_bytes)
         self._unkept: deque[vista.Ref] = deque()
         vista.register_service(service_name(site), vista.self_ref(self))
 
@@ -296,13 +286,44 @@ class URLdirectory(vista.Object, namespace="HTTP"):
             return entry.target  # nearly always; what comes next would cost a call
         return self._found(method, path, entry)
 
+    def find_plain(self, path: str, accepts: str) -> Any:
+        """Return what `find` does for a GET that has no condition and asks for no part.
+
+        Where the object of a file has said what it would answer (`keep_answer`), and it is still
+        good, it is that. ``accepts`` is the field Accept-Encoding, ``""`` where there is none.
+        """
+        if self._guards or self.announced or path in self._permanent:
+            return self.find("GET", path)
+        entry = self._cached.get(path)
+        if entry is None:
+            return self._found("GET", path, None)
+        # Cached objects are asked by a plain GET, nothing being announced.
+        return entry.ready(accepts, time.time()) or entry.target
+
+    def keep_answer(
+        self, path: str, target: vista.Ref, accepts: str | None, answer: Response, checked: float
+    ) -> None:
+        """Keep what the object of a file answers to a plain GET; it posts it.
+
+        See `apps.http.objects.entries.Entry.keep`.
+        """
+        entry = self._cached.peek(path)
+        if entry is not None and entry.target == target:
+            entry.keep(accepts, answer, checked)
+
+    def drop_answers(self, path: str, target: vista.Ref) -> None:
+        """Forget what `keep_answer` kept; the object of a file that has changed posts it."""
+        entry = self._cached.peek(path)
+        if entry is not None and entry.target == target:
+            entry.forget()
+
     def _find(self, method: str, path: str) -> Any:
         return self._found(method, path, self._permanent.get(path) or self._cached.get(path))
 
-    def _found(self, method: str, path: str, entry: _Entry | None) -> Any:
+    def _found(self, method: str, path: str, entry: Entry | None) -> Any:
         if entry is None:
             answer = self._load(path)
-            if not isinstance(answer, _Entry):
+            if not isinstance(answer, Entry):
                 return Found(answer, fields=self.announced) if self.announced else answer
             entry = answer
         if method == "GET" and entry.plain_get and not self.announced:
@@ -328,10 +349,15 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         return ask(self, request._replace(site=self.site), socket)
 
     def forget_object(self, path: str, target: vista.Ref) -> bool:
-        """Take an object that is gone out of the directory; return whether it was and is gone."""
+        """Take an object that is gone out of the directory; return whether it is gone.
+
+        Another one may have taken its place by this time.
+        """
         error = vista.future(target, "class_of").exception()
         gone = isinstance(error, vista.NoSuchObject | vista.ObjectDeleted)
-        return gone and self.unregister_object(path, target)
+        if gone:
+            self.unregister_object(path, target)
+        return gone
 
     def get_listings(self) -> bool:
         """Return whether directories without an index are listed."""
@@ -408,8 +434,13 @@ class URLdirectory(vista.Object, namespace="HTTP"):
             return self._entry_of_handler(found) if found == handler else self._entry(found)
         return found or error_response(404, "There is nothing at this address.")
 
-    def _keep(self, path: str, loaded: Loaded) -> _Entry:
-        entry = _Entry(loaded.target, {"GET": "get_request", "HEAD": "get_request"})
+    def _keep(self, path: str, loaded: Loaded) -> Entry:
+        known = self._cached.peek(path)
+        if known is not None:
+            # Another request had it made meanwhile, and may be about to ask that one.
+            vista.post(loaded.target, "delete_yourself")
+            return known
+        entry = Entry(loaded.target, {"GET": "get_request", "HEAD": "get_request"})
         for gone in self._cached.put(path, entry, loaded.size):
             if gone is not entry:
                 vista.post(gone.target, "delete_yourself")
@@ -420,7 +451,7 @@ class URLdirectory(vista.Object, namespace="HTTP"):
                 vista.post(self._unkept.popleft(), "delete_yourself")
         return entry
 
-    def _entry(self, target: vista.Ref) -> _Entry:
+    def _entry(self, target: vista.Ref) -> Entry:
         rows = vista.send(target, "methods")
         commands = {**COMMANDS, WEBSOCKET: WEBSOCKET_REQUEST, **self.features}
         messages = {method: name for method, name in commands.items() if name in rows}
@@ -434,16 +465,16 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         asynchronous = frozenset(
             name for name in messages.values() if "reply_method" in rows[name].signature
         )
-        return _Entry(target, messages, asynchronous, otherwise)
+        return Entry(target, messages, asynchronous, otherwise)
 
-    def _entry_of_handler(self, handler: vista.Ref) -> _Entry:
+    def _entry_of_handler(self, handler: vista.Ref) -> Entry:
         """The entry of a handler that answers itself: to ask for its messages takes 50 us."""
         entry = self._own_answers.get(handler)
         if entry is None:
             entry = self._own_answers[handler] = self._entry(handler)
         return entry
 
-    def _refused(self, method: str, entry: _Entry) -> Response:
+    def _refused(self, method: str, entry: Entry) -> Response:
         if method == "GET" and WEBSOCKET in entry.messages:
             explain = "This address speaks WebSocket only."
             return error_response(426, explain, (("Upgrade", "websocket"),))

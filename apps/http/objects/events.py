@@ -9,6 +9,7 @@ from typing import Any
 
 import vista
 from apps.http.content.resources import Feed, Request, Response, error_response
+from apps.http.objects.found import service_name
 from apps.http.syntax.events import EVENT_STREAM, HEARTBEAT, encode_event
 
 _log = logging.getLogger("vista.http")
@@ -84,7 +85,7 @@ class HTTPeventStream(vista.Object, namespace="HTTP"):
         self._clients: dict[Key, Any] = {}
         self._timer: vista.Ref | None = None
         if site:
-            self.url_directory = vista.service(f"URLdirectory:{site}")
+            self.url_directory = vista.service(service_name(site))
             self.url_directory.register_object(url, vista.self_ref(self))
 
     def delete(self) -> None:

@@ -122,9 +122,9 @@ class Feeding:
             return
         self.sent += len(data)
         if self.feed.takes_input:
-            connection.transport.write(data)
+            connection.write_now(data)
         else:
-            connection.transport.write(b"".join(self._writer.data(data)))
+            connection.write_now(b"".join(self._writer.data(data)))
 
     def step(self, receiver: vista.Ref) -> bool:
         """Pass on what the client sent; return whether there may be more to do."""
@@ -176,7 +176,7 @@ class Feeding:
             else:
                 connection.close()
             return False
-        connection.transport.write(self._writer.end())
+        connection.write_now(self._writer.end())
         if self._writer.keep_alive:
             return True
         connection.close(lingers=self.head.keep_alive)

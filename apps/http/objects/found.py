@@ -9,6 +9,8 @@ import vista
 
 Pairs = tuple[tuple[str, str], ...]
 
+_DIRECTORY = "URLdirectory:"
+
 WEBSOCKET = "GET websocket"
 """Stands for the method of a GET that asks to go on as a WebSocket. It is none that a client can
 send, so nobody gets there without asking."""
@@ -56,3 +58,16 @@ class Loaded:
 
     target: Any
     size: int
+
+
+def service_name(site: Any) -> Any:
+    """Return the service name of the directory of a site, by the name of the site.
+
+    The name of the service itself is taken too, and so is a Ref: both are returned as they are.
+
+    >>> service_name("localhost")
+    'URLdirectory:localhost'
+    """
+    if isinstance(site, str) and not site.startswith(_DIRECTORY):
+        return _DIRECTORY + site
+    return site

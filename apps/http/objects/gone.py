@@ -30,6 +30,9 @@ class GoneTransport:
     def write(self, data: bytes) -> None:
         """Forget what would have been sent."""
 
+    def writelines(self, pieces: tuple[bytes, ...]) -> None:
+        """Forget what would have been sent."""
+
     def pause_reading(self) -> None:
         """Nothing is read."""
 

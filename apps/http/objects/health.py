@@ -13,6 +13,7 @@ import time
 
 import vista
 from apps.http.content.resources import Request, Response
+from apps.http.objects.found import service_name
 
 _log = logging.getLogger("vista.http")
 
@@ -50,7 +51,7 @@ class HTTPhealth(vista.Object, namespace="HTTP"):
         self._outcome: dict[str, str] = {}
         self._checked: float | None = None
         me = vista.self_ref(self)
-        self.url_directory = vista.service(f"URLdirectory:{site}")
+        self.url_directory = vista.service(service_name(site))
         for place in self._places():
             self.url_directory.register_object(place, me)
         with contextlib.suppress(vista.NoSuchService):

@@ -10,7 +10,7 @@ from apps.http.content.paths import Refusal, Roots, resolve
 from apps.http.content.resources import Response
 from apps.http.objects.cached import HTTPcachedFile, HTTPrawCachedFile
 from apps.http.objects.files import file_data, refused
-from apps.http.objects.found import Loaded
+from apps.http.objects.found import Loaded, service_name
 from apps.http.objects.listings import HTTPdirectoryListing
 
 INDEX_NAMES = ("index.html", "index.shtml")
@@ -74,9 +74,7 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
             raise vista.BadValueError("a URLfileLoader needs the directories whose files it serves")
         if not root.startswith("/"):
             raise vista.BadValueError(f"an address of a site begins with a slash, not {root!r}")
-        if isinstance(url_directory, str) and not url_directory.startswith("URLdirectory:"):
-            url_directory = f"URLdirectory:{url_directory}"
-        self.url_directory = vista.ref_of(url_directory)
+        self.url_directory = vista.ref_of(service_name(url_directory))
         self.object_class = object_class
         self._class: Any = _CLASSES.get(object_class, object_class)
         self.logical_root = root.rstrip("/") + "/"

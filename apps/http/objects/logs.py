@@ -100,19 +100,23 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         self,
         from_address: str,
         now: float,
-        words: tuple[str, str, str],
-        fields: tuple[str, ...],
+        request: str,
+        names: str,
+        values: str,
         status: int,
         sent: int,
         user: str = "",
     ) -> None:
-        """Add a line. ``words`` are method, target and version; ``fields`` name, value, name ...
+        """Add a line. ``request`` are method, target and version with blanks between them.
 
-        ``user`` is who logged in. The password with which he did is in no line.
+        ``names`` and ``values`` are those of the fields that came, a line each; ``now`` is in
+        seconds since 1970, ``sent`` the bytes of the body. ``user`` is who logged in. The password
+        with which he did is in no line.
         """
         if not self._file.is_open:
             return
-        line = self.format_request(from_address, now, words, fields, status, sent, user)
+        fields = dict(zip(names.split("\n"), values.split("\n"), strict=True)) if names else {}
+        line = self.format_request(from_address, now, request, fields, status, sent, user)
         self.lines += 1
         self._lines.append(line)
         self._chars += len(line)
@@ -134,8 +138,8 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         self,
         from_address: str,
         now: float,
-        words: tuple[str, str, str],
-        fields: tuple[str, ...],
+        request: str,
+        fields: dict[str, str],
         status: int,
         sent: int,
         user: str = "",
@@ -190,16 +194,15 @@ class HTTPcommonLogFormat(RequestLog, namespace="HTTP"):
         self,
         from_address: str,
         now: float,
-        words: tuple[str, str, str],
-        fields: tuple[str, ...],
+        request: str,
+        fields: dict[str, str],
         status: int,
         sent: int,
         user: str = "",
     ) -> str:
         """Return ``host - user [date] "request" status bytes``."""
-        request = _safe(" ".join(words))
-        who = f"{from_address or '-'} - {_word(user)}"
-        line = f'{who} [{_date(int(now))}] "{request}" {status} {sent or "-"}'
+        who = f"{from_address or '-'} - {_word(user) if user else '-'}"
+        line = f'{who} [{_date(int(now))}] "{_safe(request)}" {status} {sent or "-"}'
         if self.extra_fields:
             given = _shown(fields)
             for key in self.extra_fields:
@@ -237,25 +240,27 @@ class HTTPextendedLogFormat(RequestLog, namespace="HTTP"):
         self,
         from_address: str,
         now: float,
-        words: tuple[str, str, str],
-        fields: tuple[str, ...],
+        request: str,
+        fields: dict[str, str],
         status: int,
         sent: int,
         user: str = "",
     ) -> str:
         """Return the values of the fields, with blanks between them."""
         moment = time.gmtime(now)
-        stem, _, query = words[1].partition("?")
+        method, _, rest = request.partition(" ")
+        address, _, version = rest.rpartition(" ")
+        stem, _, query = address.partition("?")
         known = {
             "date": time.strftime("%Y-%m-%d", moment),
             "time": time.strftime("%H:%M:%S", moment),
             "c-ip": from_address,
             "cs-username": _word(user),
-            "cs-method": words[0],
-            "cs-uri": words[1],
+            "cs-method": method,
+            "cs-uri": address,
             "cs-uri-stem": stem,
             "cs-uri-query": query,
-            "cs-version": words[2],
+            "cs-version": version,
             "sc-status": str(status),
             "sc-bytes": str(sent),
             "x-common-date": f"[{_date(int(now))}]",
@@ -302,10 +307,9 @@ _EXTENDED = (
 )  # fmt: skip
 
 
-def _shown(fields: tuple[str, ...]) -> dict[str, str]:
+def _shown(fields: dict[str, str]) -> dict[str, str]:
     """The fields of a request by name, without those that hold a password."""
-    pairs = zip(fields[::2], fields[1::2], strict=True)
-    return {name: value for name, value in pairs if name not in _SECRET}
+    return {name: value for name, value in fields.items() if name not in _SECRET}
 
 
 def _word(user: str) -> str:

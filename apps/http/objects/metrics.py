@@ -28,6 +28,7 @@ import vista
 from apps.http.content.resources import Request, Response
 from apps.http.errors import FieldSyntaxError
 from apps.http.objects.counting import BOUNDS, BYTES, REQUESTS, SECONDS, WITHIN
+from apps.http.objects.found import service_name
 from apps.http.syntax.fields import Weighted
 
 CLASSES_SHOWN_MAX = 100
@@ -102,7 +103,7 @@ class HTTPmetrics(vista.Object, namespace="HTTP"):
     def create(self, site: str, path: str = "/metrics") -> None:
         """Register for the address."""
         self.path = path
-        self.url_directory = vista.service(f"URLdirectory:{site}")
+        self.url_directory = vista.service(service_name(site))
         self.url_directory.register_object(path, vista.self_ref(self))
 
     def delete(self) -> None:

@@ -20,8 +20,10 @@ import functools
 import shlex
 from pathlib import Path
 
+from apps.http.content.proxies import FORWARDED_FIELDS, FORWARDED_FOR, proxies_of
 from apps.http.errors import ProfileError
 from apps.http.syntax.answers import DateCache
+from apps.http.syntax.heads import KnownHeads
 from apps.http.syntax.limits import HttpLimits
 
 PROFILE_BYTES_MAX = 1024 * 1024
@@ -48,12 +50,14 @@ ATTRIBUTES = {
     "directoryroot": "directoryRoot",
     "defaultfiles": "defaultFiles",
     "errorpage": "errorPage",
+    "forwardedfield": "forwardedField",
     "cachebytes": "cacheBytes",
     "certificate": "certificate",
     "compress": "compress",
     "connectionsmax": "connectionsMax",
     "http2": "http2",
     "privatekey": "privateKey",
+    "trustedproxies": "trustedProxies",
     "websocketorigins": "webSocketOrigins",
     "showhidden": "showHidden",
     "listings": "listings",
@@ -128,6 +132,22 @@ class Profile:
             )
         return text
 
+    def proxies(self) -> tuple[tuple[str, ...], str]:
+        """Return the proxies that are believed, and the field in which they say who asks.
+
+        Raises `ProfileError` for what is no address, no network and not ``unix:``.
+        """
+        field = self.one_of("forwardedField", FORWARDED_FOR, FORWARDED_FIELDS)
+        words = tuple(self.texts("trustedProxies"))
+        try:
+            proxies_of(words, field)
+        except ValueError as error:
+            raise ProfileError(
+                f"{self.name}: trustedProxies are addresses, networks such as 10.0.0.0/8, or "
+                f"unix: - {error}"
+            ) from None
+        return words, field
+
     def protected(self) -> list[tuple[str, str, str]]:
         """Return path, realm and file of passwords of each part of the site that is protected.
 
@@ -163,11 +183,12 @@ class Profile:
 
 
 class Terms:
-    """What all connections of a daemon share: the bounds, and the date of this second."""
+    """What all connections of a daemon share: bounds, the date of this second, known heads."""
 
     def __init__(self, limits: HttpLimits) -> None:
         self.limits = limits
         self.dates = DateCache()
+        self.heads = KnownHeads()
         self._second = -1
         self._date_line = b""
 

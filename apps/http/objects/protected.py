@@ -35,8 +35,7 @@ from apps.http.content.passwords import (
 )
 from apps.http.content.resources import Request, Response, error_response
 from apps.http.errors import FieldSyntaxError, RequestRejected
-from apps.http.objects.directory import service_name
-from apps.http.objects.found import Found
+from apps.http.objects.found import Found, service_name
 from apps.http.syntax.authentication import (
     ALGORITHMS,
     BasicCredentials,
@@ -113,9 +112,7 @@ class URLprotectedFile(vista.Object, namespace="HTTP"):
         password: str | None = None,
     ) -> None:
         """Guard a part of a site; a derived class calls it from ``create``."""
-        if isinstance(url_directory, str) and not url_directory.startswith("URLdirectory:"):
-            url_directory = service_name(url_directory)
-        self.url_directory = vista.ref_of(url_directory)
+        self.url_directory = vista.ref_of(service_name(url_directory))
         self.dir_name = dir_name
         self.using_digest_mode = realm == DIGEST or realm.startswith(f"{DIGEST}:")
         if self.using_digest_mode:
@@ -173,8 +170,19 @@ class URLprotectedFile(vista.Object, namespace="HTTP"):
 
     def get_users(self) -> list[str]:
         """Return the names of the users, those of the file included."""
-        accounts = None if self._file is None else self._file.accounts(time.monotonic())
+        self._is_readable()
+        accounts = None if self._file is None else self._file.known
         return sorted({*self._added, *(accounts or ())})
+
+    @vista.native
+    @vista.preemptable
+    def read_password_file(self) -> None:
+        """Read the file of passwords again; the guard sends it to itself, since it takes long.
+
+        Until it is read, those are let in who were before; at first nobody is.
+        """
+        if self._file is not None:
+            self._file.read()
 
     @vista.native
     @vista.preemptable
@@ -276,7 +284,7 @@ class URLprotectedFile(vista.Object, namespace="HTTP"):
     def _account(self, user: str) -> Account | None:
         found = self._added.get(user)
         if found is None and self._file is not None:
-            found = (self._file.accounts(time.monotonic()) or {}).get(user)
+            found = (self._file.known or {}).get(user)
         return found
 
     def _begin_attempt(self, request: Request) -> Response | None:
@@ -310,7 +318,13 @@ class URLprotectedFile(vista.Object, namespace="HTTP"):
         """Tell whether the file of passwords can be used, and say once if not."""
         if self._file is None:
             return True
-        usable = self._file.accounts(time.monotonic()) is not None
+        if self._file.look(time.monotonic()):
+            try:
+                vista.self_ref(self).read_password_file()
+            except BaseException:  # whoever waited for it was ended before it began
+                self._file.look_again()
+                raise
+        usable = self._file.known is not None
         if self._file.error != self._said:
             self._said = self._file.error
             if self._said is None:

@@ -7,12 +7,15 @@ connection of its own leads to the other node, and no port is open there.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import vista
 from apps.http.content.resources import Request, error_response
-from apps.http.objects.directory import service_name
+from apps.http.objects.found import service_name
 from apps.http.objects.websocket import FOREVER_SECONDS
+
+_log = logging.getLogger("vista.http")
 
 _READING = frozenset({"GET", "HEAD"})
 
@@ -39,9 +42,7 @@ class HTTPproxy(vista.Object, namespace="HTTP"):
             raise vista.BadValueError(f"an address of a site begins with a slash, not {path!r}")
         self.site = site
         self.path = path.rstrip("/")
-        self.target = target
-        if isinstance(target, str) and not target.startswith("URLdirectory:"):
-            self.target = service_name(target)
+        self.target = service_name(target)
         if self.target == service_name(site):
             raise vista.BadValueError(
                 f"{target} is the site itself here: its name finds this node's own one; give the "
@@ -110,8 +111,9 @@ class HTTPproxy(vista.Object, namespace="HTTP"):
             return error_response(502, "The node that answers here cannot be reached.")
         try:
             return vista.send(there, message, *args)
-        except (vista.NoSuchObject, vista.ObjectDeleted):
+        except (vista.NoSuchObject, vista.ObjectDeleted) as error:
             self._there = None
+            _log.warning("%s: the site that answers here is gone: %s", self.path or "/", error)
             return error_response(502, "The site that answers here is gone.")
         except vista.PeerLost:
             self._there = None

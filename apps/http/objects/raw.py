@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from apps.http.syntax.heads import KnownHeads
 from apps.http.syntax.http2 import PREFACE
 from apps.http.syntax.limits import HttpLimits
 from apps.http.syntax.requests import NEED_DATA, RequestEvent, RequestReader
@@ -60,8 +61,8 @@ class PrefaceReader:
     Source: RFC 9113, section 3.3.
     """
 
-    def __init__(self, limits: HttpLimits) -> None:
-        self._requests = RequestReader(limits)
+    def __init__(self, limits: HttpLimits, known: KnownHeads | None = None) -> None:
+        self._requests = RequestReader(limits, known)
         self._begun = bytearray()
         self._decided = False
 
@@ -98,6 +99,10 @@ class PrefaceReader:
         if self._begun:
             return PREFACE_CAME if self._decided else NEED_DATA
         return self._requests.next_event()
+
+    def skip_end(self) -> None:
+        """Take the end of a request without body, as `RequestReader.skip_end` does."""
+        self._requests.skip_end()
 
     def take(self) -> bytes:
         """Return what came, after `PREFACE_CAME`."""

@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import vista
+from apps.http.content.proxies import FORWARDED_FOR
 from apps.http.content.resources import (
     HTML,
     Feed,
@@ -49,8 +50,8 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
     node, which the object owns from here; requests for hosts that the daemon knows no site of go to
     ``url_directory``, the site ``virtual_host``. ``limits`` are those of `HttpLimits` that are not
     as usual. With ``identities`` the client is to speak TLS; they say where the certificates are.
-    ``http2`` is ``yes`` for HTTP/2 over TLS, ``cleartext`` for without as well, or ``no``. It
-    deletes itself when the connection is closed.
+    ``http2`` is ``yes`` for HTTP/2 over TLS, ``cleartext`` for without as well, or ``no``;
+    ``proxies`` as `Profile.proxies` has it. It deletes itself when the connection is closed.
 
     The original's HTTPfastReceive, whose ``sendResult`` and ``returnError`` a handler finds at the
     object it is told to reply to.
@@ -66,6 +67,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         accept_id: int = 0,
         identities: tuple[Identity, ...] = (),
         http2: str = OVER_TLS,
+        proxies: tuple[tuple[str, ...], str] = ((), FORWARDED_FOR),
     ) -> None:
         """Take over the connection."""
         self.accept_id = accept_id
@@ -76,14 +78,13 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         self._socket = socket.socket(fileno=descriptor)
         self._head: RequestHead | None = None
         self._body: RequestBody | None = None
-        terms = terms_of(limits)
+        terms = self._terms = terms_of(limits)
         self._writer: AnswerWriter | None = None
-        self._terms = terms
         self._answering = Answering(terms, daemon, url_directory, virtual_host)
         self._answering.secure = bool(identities)
+        self._proxies = proxies
         self._connection: Connection | None = None
-        self._identities = identities
-        self._http2 = http2
+        self._identities, self._http2 = identities, http2
         self._streams: Streams | None = None
         self._virtual_host = (virtual_host, url_directory)
         self._draining = False
@@ -112,9 +113,11 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         connection = Connection(self._terms, me.serve.post, me.serve_streams.post)
         self._connection = connection
         if self._http2 == CLEARTEXT and not self._identities:
-            connection.reader = PrefaceReader(self._terms.limits)  # type: ignore[assignment]
+            reader: Any = PrefaceReader(self._terms.limits, self._terms.heads)
+            connection.reader = reader
         try:
-            self.from_address = self._answering.client = address_of(self._socket)
+            self.from_address = address_of(self._socket)
+            self._answering.come_from(self.from_address, self._proxies)
             handshake = handshake_of(self._identities, self._http2, self._terms.limits)
         except OSError as error:
             _log.warning("a connection cannot be served: %s", error)
@@ -192,7 +195,8 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
 
     def _make_answering(self) -> Answering:
         site, url_directory = self._virtual_host
-        answering = Answering(self._terms, self.daemon, url_directory, site, self.from_address)
+        answering = Answering(self._terms, self.daemon, url_directory, site)
+        answering.come_from(self.from_address, self._proxies)
         answering.secure = self._answering.secure
         return answering
 
@@ -246,7 +250,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         except AnswerError:
             vista.future(feed.target, "feed_closed", me, number)
             raise
-        connection.transport.write(data)
+        connection.write_now(data)
         if head.method == "HEAD":
             self._writer = None
             if not writer.keep_alive:
@@ -282,12 +286,12 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             connection.phase = IDLE
             if event.body is NO_BODY:
                 # Nearly all of them: what ends it is known, and often nothing waits behind it.
-                connection.reader.next_event()
+                connection.reader.skip_end()
                 self._answer(connection)
                 if event.keep_alive and not (connection.reader.unread or self._draining):
                     return self._rest(connection)
             elif event.expects_continue and not self._is_refused(connection, event):
-                connection.transport.write(_CONTINUE)
+                connection.write_now(_CONTINUE)
         elif kind is BodyEnd:
             refused = None if self._body is None else self._body.end()
             if refused is not None:
@@ -370,7 +374,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         writer.begin(self._head)
         now, body = time.time(), body_of(response)
         data = writer.whole(response.status, fields_of(response), body, now, close=True)
-        connection.transport.write(data)
+        connection.write(data)
         self._answering.log_rejected(response.status, len(data), now)
         self._head = None
         connection.linger()
@@ -412,7 +416,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         if head.method == "HEAD":
             body = b""
         date = self._terms.date_line(now)
-        connection.transport.write(b"".join((_TEXT_HEAD, b"%d\r\n" % size, date, b"\r\n", body)))
+        connection.write(b"%b%d\r\n%b\r\n%b" % (_TEXT_HEAD, size, date, body))
         return len(body)
 
     def _send(
@@ -428,7 +432,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             date = self._terms.date_line(now)
             link = b"\r\n" if head.version[1] else b"Connection: keep-alive\r\n\r\n"
             body = b"" if head.method == "HEAD" or response.status == 304 else response.body
-            connection.transport.write(b"".join((response.prepared, date, link, body)))  # type: ignore[arg-type]
+            connection.write(b"%b%b%b" % (response.prepared, date, link), body)  # type: ignore[arg-type]
             return len(body)
         writer = self._writer
         if writer is None or not writer.keep_alive:
@@ -447,7 +451,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             plain = error_response(500, "The page could not be made.")
             self._status, body = 500, body_of(plain)
             data = writer.whole(500, fields_of(plain), body, now)
-        connection.transport.write(data)
+        connection.write(data)
         if not writer.keep_alive:
             connection.close(lingers=head.keep_alive)
         return 0 if head.method == "HEAD" else len(body)
@@ -468,17 +472,21 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             fields = (*fields_of(response), *extra)
             close, length = self._draining, response.length
             data = writer.head(response.status, fields, now, length=length, close=close)
-            connection.transport.write(data)
+        except Exception:  # whoever called answers with 500 in its place
+            vista.future(source, "delete_yourself")
+            raise
+        try:
+            connection.write_now(data)
             while head.method != "HEAD" and connection.wait_for_room(patience):
                 piece = source.read_bytes(_PIECE_BYTES)
                 if not piece:
                     break
-                connection.transport.write(b"".join(writer.data(piece)))
+                connection.write_now(b"".join(writer.data(piece)))
                 sent += len(piece)
             if connection.lost:
                 writer.abandon()
             else:
-                connection.transport.write(b"" if head.method == "HEAD" else writer.end())
+                connection.write_now(b"" if head.method == "HEAD" else writer.end())
         except Exception as error:  # whatever the source raises ends this connection
             _log.error("%s: the body broke off: %r", head.target.raw_path, error)
             writer.abandon()

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import vista
 from apps.http.content.resources import Request, Response, error_response
+from apps.http.objects.found import service_name
 from apps.http.syntax.fields import checked_value
 
 
@@ -34,7 +35,7 @@ class HTTPredirect(vista.Object, namespace="HTTP"):
         self.page_name = original_url
         self.redirect_location = checked_value("Location", new_location)
         self.status = 308 if permanent else 307
-        self.url_directory = vista.service(f"URLdirectory:{site}")
+        self.url_directory = vista.service(service_name(site))
         self.below = original_url[:-1] if original_url.endswith("/*") else ""
         me = vista.self_ref(self)
         if self.below:

@@ -20,8 +20,7 @@ from apps.http.content.sessions import (
     Session,
     SessionTable,
 )
-from apps.http.objects.directory import service_name
-from apps.http.objects.found import Found
+from apps.http.objects.found import Found, service_name
 from apps.http.syntax.cookies import parse_cookies, set_cookie
 from apps.http.syntax.limits import HttpLimits
 
@@ -215,15 +214,28 @@ class AllocateSessionID(vista.Object, namespace="HTTP"):
         return session
 
     def _session_of(self, request: Request) -> Session | None:
+        """Return the session of a request's cookie, None where there is none.
+
+        It ends where a guard has let somebody else in than before: two people share a browser, and
+        the cookie is that of the first.
+        """
         cookies = parse_cookies([request.field("cookie")], _COOKIES_MAX)
-        return self._table.use(cookies.get(self.cookie_name, ""), time.monotonic())
+        session = self._table.use(cookies.get(self.cookie_name, ""), time.monotonic())
+        if session is None or not request.user:
+            return session
+        if session.guarded_as not in ("", request.user):
+            self.note_session_terminated(session.id)
+            return None
+        session.guarded_as = request.user
+        return session
 
     def _add(self, request: Request) -> Session | None:
         self.request_count += 1
         id = secrets.token_hex(SESSION_ID_BYTES)
         session = self._table.add(id, request.client, time.monotonic())
         if session is not None:
-            session.user, session.secure = request.user, request.secure
+            session.user = session.guarded_as = request.user
+            session.secure = request.secure
         return session
 
     def _cookie(self, session: Session) -> str:
@@ -280,9 +292,7 @@ class HTTPcreateApplicationSession(AllocateSessionID, namespace="HTTP"):
         """Register for the page; a derived class calls it, after ``begin``, from ``create``."""
         if server_name == "-":
             server_name = socket.gethostname()
-        if isinstance(server_name, str) and not server_name.startswith("URLdirectory:"):
-            server_name = service_name(server_name)
-        self.url_directory = vista.ref_of(server_name)
+        self.url_directory = vista.ref_of(service_name(server_name))
         self.application_class = class_name
         self.page_name = page
         self.root = f"{page.rstrip('/')}/{MARK}"

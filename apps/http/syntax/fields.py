@@ -79,7 +79,8 @@ class Fields:
     Source: RFC 9110, section 5.
     """
 
-    __slots__ = ("_names", "_values", "combined")
+    __slots__ = ("_lines", "_names", "_values", "combined")
+    _lines: tuple[str, str] | None
     _names: tuple[str, ...]
     _values: tuple[str, ...]
     combined: Mapping[str, str]
@@ -93,6 +94,7 @@ class Fields:
             names.append(name.lower())
         parsed = Fields.from_parser(names, values)
         self._names, self._values, self.combined = parsed._names, parsed._values, parsed.combined
+        self._lines = None
 
     @classmethod
     def from_parser(cls, names: Sequence[str], values: Sequence[str]) -> Fields:
@@ -103,11 +105,20 @@ class Fields:
         self = cls.__new__(cls)
         self._names = tuple(names)
         self._values = tuple(values)
+        self._lines = None
         combined = dict(zip(names, values))  # noqa: B905 - to say strict=False takes 0.2 us
         if len(combined) != len(names):
             combined = {name: ", ".join(self._all(name)) for name in combined}
         self.combined = combined
         return self
+
+    def lines(self) -> tuple[str, str]:
+        """Return the names, in lower case, and the values of `combined`, each on a line."""
+        lines = self._lines
+        if lines is None:
+            combined = self.combined
+            lines = self._lines = "\n".join(combined), "\n".join(combined.values())
+        return lines
 
     def _all(self, name: str) -> tuple[str, ...]:
         pairs = zip(self._names, self._values, strict=True)

@@ -35,6 +35,17 @@ _USUAL_OPTIONS: Mapping[str, frozenset[str]] = {
 }
 
 
+KNOWN_HEADS_MAX = 256
+"""Heads that are known until those that came before them go: of as many clients as ask at once."""
+KNOWN_BYTES_MAX = 1_024
+"""Bytes of a head that is kept: with what it means it takes three times as many."""
+KNOWN_PARTS_MAX = 48
+"""Lines, and names of the path, of a head that is kept, together; browsers send about 20. Each
+takes some 100 bytes, however short it is: so all heads that are known take 5 MB at most."""
+SECRETS = frozenset({"authorization", "proxy-authorization", "cookie"})
+"""Fields that keep a head from being kept: no password stays in memory without need."""
+
+
 class RequestHead(NamedTuple):
     """What a request asks for.
 
@@ -53,6 +64,52 @@ class RequestHead(NamedTuple):
     expects_continue: bool
     body: int | Framing
     upgrade: str | None
+
+
+class KnownHeads:
+    """Heads that came before, by their bytes, and what they ask for; connections may share it.
+
+    A client that polls and one that watches whether the server is there ask in the same bytes
+    again and again. What a head means depends on nothing but its bytes and the bounds, so the
+    connections that share it have the same bounds. It is told to keep no head with a secret in it
+    (`SECRETS`), and keeps at most ``2 * KNOWN_HEADS_MAX``.
+
+    >>> known, parser = KnownHeads(), HeadParser(HttpLimits())
+    >>> data = b"GET /a HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n"
+    >>> known.keep(data, parser.parse(data))
+    >>> known.get(data).target.path
+    ('a',)
+    """
+
+    __slots__ = ("_before", "_heads")
+
+    def __init__(self) -> None:
+        self._heads: dict[bytes, RequestHead] = {}
+        self._before: dict[bytes, RequestHead] = {}
+
+    def get(self, data: bytes) -> RequestHead | None:
+        """Return what a head asks for, None for one that is not known."""
+        head = self._heads.get(data)
+        if head is None:
+            head = self._before.get(data)
+            if head is None:
+                return None
+            self._put(data, head)
+        # Another one each time: who answers tells the requests from each other by their heads.
+        return tuple.__new__(RequestHead, head)
+
+    def keep(self, data: bytes, head: RequestHead) -> None:
+        """Know a head from here on, unless it is large, of many parts, or has a secret in it."""
+        if len(data) > KNOWN_BYTES_MAX or not SECRETS.isdisjoint(head.fields.combined):
+            return
+        if data.count(b"\n") + len(head.target.path) <= KNOWN_PARTS_MAX:
+            self._put(data, head)
+
+    def _put(self, data: bytes, head: RequestHead) -> None:
+        if len(self._heads) >= KNOWN_HEADS_MAX:
+            # Those that nobody asked for since the last time go, without a list of who asked when.
+            self._before, self._heads = self._heads, {}
+        self._heads[data] = head
 
 
 class HeadParser:

@@ -18,7 +18,7 @@ from apps.http.errors import OutOfTurnError, RequestRejected
 from apps.http.syntax.chunks import ChunkReader, ChunkState
 from apps.http.syntax.fields import Fields
 from apps.http.syntax.framing import CHUNKED, NO_BODY, Framing
-from apps.http.syntax.heads import HeadParser, RequestHead
+from apps.http.syntax.heads import KNOWN_BYTES_MAX, HeadParser, KnownHeads, RequestHead
 from apps.http.syntax.limits import HttpLimits
 from apps.http.syntax.lines import LineScanner
 
@@ -108,7 +108,7 @@ _LENGTH: Final = _State.LENGTH
 
 
 class RequestReader:
-    """Reads the requests of one connection.
+    """Reads the requests of one connection. ``known`` are heads that need not be read again.
 
     >>> reader = RequestReader(HttpLimits())
     >>> reader.receive(b"GET / HTTP/1.1\\r\\nHost: a.example\\r\\n\\r\\n")
@@ -120,8 +120,9 @@ class RequestReader:
     True
     """
 
-    def __init__(self, limits: HttpLimits) -> None:
+    def __init__(self, limits: HttpLimits, known: KnownHeads | None = None) -> None:
         self._limits = limits
+        self._known = known
         self._unread = bytearray()
         self._ended = False
         self._state = _HEAD
@@ -174,6 +175,15 @@ class RequestReader:
             return Rejected(fault.status, fault.explain)
         return event
 
+    def skip_end(self) -> None:
+        """Take the `BodyEnd` of a request that has no body, after its head, as `next_event` does.
+
+        Raises `OutOfTurnError` where the next event is another one.
+        """
+        if self._state is not _LENGTH or self._body_left:
+            raise OutOfTurnError("skip_end() after anything but the head of a request without body")
+        self._finish_request()
+
     def upgrade(self) -> bytes:
         """End the reading of requests; return the bytes that came after the last one.
 
@@ -192,14 +202,24 @@ class RequestReader:
 
     def _next_head(self) -> RequestEvent:
         unread = self._unread
+        if self._known is not None and len(unread) <= KNOWN_BYTES_MAX and not self._empty_lines:
+            known = self._known.get(bytes(unread))
+            if known is not None:
+                unread.clear()
+                return self._begin_body(known)
         if unread.startswith(b"\r"):
             self._skip_empty_lines()
         end = unread.find(b"\r\n\r\n", self._searched)
         if end < 0:
             return self._await_head()
-        end += 4
-        head = self._heads.parse(bytes(unread[:end]))
-        del unread[:end]
+        data = bytes(unread[: end + 4])
+        head = self._heads.parse(data)
+        if self._known is not None:
+            self._known.keep(data, head)
+        del unread[: end + 4]
+        return self._begin_body(head)
+
+    def _begin_body(self, head: RequestHead) -> RequestHead:
         self._searched = self._empty_lines = 0
         self._scanner = None
         self._keep_alive = head.keep_alive

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from apps.http.content import passwords
 from apps.http.content.passwords import (
     CHECK_SECONDS,
     PASSWORD_FILE_BYTES_MAX,
@@ -164,3 +168,31 @@ def test_others_who_may_read_the_file_are_noticed(tmp_path: Path) -> None:
     path.chmod(0o644)
     file.accounts(1.0)
     assert file.open_to_others
+
+
+def test_what_was_read_before_counts_until_the_file_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "passwords"
+    write_passwords(path, {"kim": KIM})
+    file = PasswordFile(path)
+    assert file.look(0.0) and file.known is None
+    file.read()
+    write_passwords(path, {})
+    assert file.look(CHECK_SECONDS) and file.known == {"kim": KIM}
+    assert not file.look(2 * CHECK_SECONDS)  # who was told reads it
+    file.look_again()
+    assert file.look(3 * CHECK_SECONDS)
+    file.read()
+    assert file.known == {}
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("ab$=-#'\"\\ \t\x0b\xa0\u2003é"), max_size=8),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_line_is_cut_into_words_as_by_a_shell(words: list[str]) -> None:
+    line = " ".join(words)
+    if passwords._PLAIN.fullmatch(line):
+        assert line.split() == shlex.split(line, comments=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
 from collections.abc import Iterator
@@ -157,3 +158,17 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> No
 
 def test_a_name_may_have_directories(tmp_path: Path) -> None:
     assert kept_path(tmp_path, "ships/a b.png") == tmp_path / "ships" / "a b.png"
+
+
+def test_a_file_system_without_locks_leaves_nothing_open(
+    spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(descriptor: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match=r"no locks"):
+        SpoolFile(spool)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert list(spool.iterdir()) == []

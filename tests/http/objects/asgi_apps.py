@@ -17,6 +17,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 import vista
+from tests.http.objects.served import wait_until
 
 TOLD: list[str] = []
 """What the applications did, in its order; a test clears it first."""
@@ -269,6 +270,18 @@ async def fails_to_end(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "lifespan.shutdown.failed", "message": "stuck"})
 
 
+GATES: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+"""What the requests for ``slow`` wait for."""
+
+
+def open_gates(count: int) -> None:
+    """Let so many requests for ``slow`` go on, once they wait."""
+    wait_until(lambda: len(GATES) == count)
+    while GATES:
+        loop, gate = GATES.pop()
+        loop.call_soon_threadsafe(gate.set)
+
+
 not_callable = 7
 """What is no application."""
 
@@ -292,8 +305,10 @@ async def echo(request: Request) -> Response:
 
 
 async def slow(request: Request) -> Response:
-    """Answer after a moment of the node's own clock, and then tell that it did."""
-    await vista.aio.sleep(0.2)
+    """Answer when a test opens the gate, and then tell that it did."""
+    gate = asyncio.Event()
+    GATES.append((asyncio.get_running_loop(), gate))
+    await gate.wait()
     return PlainTextResponse("done", background=BackgroundTask(TOLD.append, "background"))
 
 

@@ -113,6 +113,17 @@ class HttpStreamingPage(vista.Object):
         return Response(source=vista.create(HttpEndlessSource, 3, self.failing), length=length)
 
 
+class HttpBadStreamPage(vista.Object):
+    """Answers with a stream and a field that cannot be sent."""
+
+    def create(self) -> None:
+        pass
+
+    def get_request(self, request: Request) -> Response:
+        source = vista.create(HttpEndlessSource, 3)
+        return Response(fields=(("X-Bad", "a\nb"),), source=source)
+
+
 class HttpLastPage(vista.Object):
     """Answers with much, and ends the connection."""
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from apps.http.errors import ApplicationError
 from apps.http.objects import asgi
 from apps.http.objects.asgi import HTTPmountASGI
 from tests.http.objects import asgi_apps
-from tests.http.objects.asgi_apps import TOLD
+from tests.http.objects.asgi_apps import GATES, TOLD, open_gates
 from tests.http.objects.pages import HttpEchoPage
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served
+from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
 
 APPS = "tests.http.objects.asgi_apps"
 
@@ -35,15 +35,6 @@ def site() -> Iterator[Site]:
 def mount(name: str, path: str = "/api") -> vista.Ref:
     """Mount one of the applications."""
     return vista.create(HTTPmountASGI, "localhost", path, f"{APPS}:{name}")
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    for _ in range(3000):
-        if condition():
-            return
-        vista.sleep(0.01)
-    raise AssertionError(f"it never came to hold; told: {TOLD}")
 
 
 def scope_of(answer: Answer) -> dict[str, Any]:
@@ -186,7 +177,7 @@ def test_what_is_raised_after_the_answer_is_logged_only(
 ) -> None:
     with caplog.at_level(logging.ERROR, "vista.http"):
         answer = habits.get("/api?raises_at_the_end")
-        until(lambda: any("raised after its answer" in line for line in caplog.messages))
+        wait_until(lambda: any("raised after its answer" in line for line in caplog.messages))
     assert (answer.status, answer.body) == (200, b"all")
 
 
@@ -197,12 +188,12 @@ def test_an_application_that_never_answers_gets_a_504_and_is_cancelled(tmp_path:
     with served(profile=str(profile)) as site:
         mount("has_habits")
         assert site.get("/api?never_answers").status == 504
-        until(lambda: TOLD == ["never_answers: CancelledError: "])
+        wait_until(lambda: TOLD == ["never_answers: CancelledError: "])
 
 
 def test_sending_after_the_end_is_an_error_for_the_application(habits: Site) -> None:
     assert habits.get("/api?sends_after_the_end").body == b"all"
-    until(lambda: TOLD and "the answer is complete" in TOLD[0])
+    wait_until(lambda: TOLD and "the answer is complete" in TOLD[0])
 
 
 def test_errors_say_what_comes_next(habits: Site) -> None:
@@ -227,7 +218,7 @@ def test_an_application_waits_for_a_client_that_reads_slowly(habits: Site) -> No
     with habits.connect() as client:
         client.sendall(get("/api?streams_without_end"))
         read_until(client, b"x" * 100)
-    until(lambda: any(line.startswith("pieces: ") for line in TOLD))
+    wait_until(lambda: any(line.startswith("pieces: ") for line in TOLD))
     # What the system, the server and the exchange hold between them, and not what it could send.
     count = int(TOLD[-1 if TOLD[-1].startswith("pieces") else 0].partition(": ")[2])
     assert count < 5_000
@@ -241,12 +232,12 @@ def test_an_application_is_told_that_the_client_is_gone(habits: Site) -> None:
     # It is found out when something is sent, and here nothing is: the mount ends it.
     mounted = next(row.id for row in vista.objects() if row.class_name == "HTTP.HTTPmountASGI")
     vista.send(mounted, "end_exchange", 1)
-    until(lambda: TOLD == ["http.request http.disconnect"])
+    wait_until(lambda: TOLD == ["http.request http.disconnect"])
 
 
 def test_after_its_answer_an_application_is_told_that_it_is_over(habits: Site) -> None:
     habits.get("/api?asks_after_its_answer")
-    until(lambda: TOLD == ["http.disconnect http.disconnect"])
+    wait_until(lambda: TOLD == ["http.disconnect http.disconnect"])
 
 
 def test_an_application_that_takes_no_notice_is_cancelled(
@@ -255,7 +246,7 @@ def test_an_application_that_takes_no_notice_is_cancelled(
     monkeypatch.setattr(asgi, "GONE_SECONDS", 0.1)
     monkeypatch.setitem(asgi_apps.HABITS, "ignores", _ignores)
     habits.get("/api?ignores", method="HEAD")
-    until(lambda: TOLD == ["ignores: CancelledError: "])
+    wait_until(lambda: TOLD == ["ignores: CancelledError: "])
 
 
 async def _ignores(receive: Any, send: Any) -> None:
@@ -269,8 +260,8 @@ def test_nothing_is_left_of_an_answer(habits: Site) -> None:
         with habits.connect() as client:
             client.sendall(get("/api?streams_without_end"))
             read_until(client, b"x" * 100)
-    until(lambda: not [row for row in vista.objects() if "HTTPasgiBody" in row.class_name])
-    until(lambda: sum(line.startswith("pieces: ") for line in TOLD) == 5)
+    wait_until(lambda: not [row for row in vista.objects() if "HTTPasgiBody" in row.class_name])
+    wait_until(lambda: sum(line.startswith("pieces: ") for line in TOLD) == 5)
 
 
 # --- Starlette -------------------------------------------------------------------------------
@@ -315,14 +306,18 @@ def test_an_application_calls_vista_objects(shop: Site, path: str) -> None:
 
 
 def test_background_tasks_run_after_the_answer(shop: Site) -> None:
-    assert shop.get("/shop/slow").body == b"done"
-    until(lambda: "background" in TOLD)
+    with shop.connect() as client:
+        client.sendall(get("/shop/slow", "localhost", "Connection: close"))
+        open_gates(1)
+        assert read_all(client).endswith(b"done")
+    wait_until(lambda: "background" in TOLD)
 
 
 def test_many_requests_run_at_a_time(shop: Site) -> None:
     clients = [shop.connect() for _ in range(20)]
     for client in clients:
         client.sendall(get("/shop/slow", "localhost", "Connection: close"))
+    open_gates(20)
     for client in clients:
         assert read_all(client).endswith(b"done")
         client.close()
@@ -351,16 +346,19 @@ def test_requests_end_before_the_application(site: Site) -> None:
     mounted = mount("shop")
     with site.connect() as client:
         client.sendall(get("/api/slow", "localhost", "Connection: close"))
-        until(lambda: any("any_request" in row.method for row in vista.threads()))
-        mounted.system_shutdown()
+        wait_until(lambda: len(GATES) == 1)
+        ending = mounted.system_shutdown.future()
+        assert TOLD == ["started"]
+        open_gates(1)
         assert read_all(client).endswith(b"done")
+        ending.result(30)
     assert TOLD == ["started", "background", "ended"]
 
 
 def test_another_mount_takes_the_place_of_the_first(site: Site) -> None:
     mount("shop")
     mount("tells_scope")
-    until(lambda: TOLD == ["started", "ended"])
+    wait_until(lambda: TOLD == ["started", "ended"])
     assert scope_of(site.get("/api"))["path"] == "/api"
     assert scope_of(site.get("/api/x"))["path"] == "/api/x"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from apps.http.errors import ApplicationError
 from apps.http.objects.asgi import HTTPmountASGI
 from apps.http.objects.asgi_socket import SocketExchange
 from tests.http.objects.asgi_apps import TOLD
-from tests.http.objects.served import Site, served
+from tests.http.objects.served import Site, served, wait_until
 from tests.http.objects.sockets import Client, talking, upgrade
 from tests.http.syntax.frames import BINARY, TEXT, close, frame
 
@@ -27,15 +27,6 @@ def site() -> Iterator[Site]:
     with served() as made:
         vista.create(HTTPmountASGI, "localhost", "/api", f"{APPS}:speaks_websocket")
         yield made
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    for _ in range(3000):
-        if condition():
-            return
-        vista.sleep(0.01)
-    raise AssertionError(f"it never came to hold; told: {TOLD}")
 
 
 def asked(site: Site, path: str) -> int:
@@ -53,7 +44,7 @@ def test_messages_go_both_ways_and_the_end_is_told(site: Site) -> None:
         assert client.next() == (0x80 | BINARY, b"\x00\x01")
         client.send(close(3005))
         assert client.closed() == 3005
-    until(lambda: len(TOLD) == 2)
+    wait_until(lambda: len(TOLD) == 2)
     assert TOLD == [
         "websocket.connect ws /api/room ['chat', 'other']",
         "websocket.disconnect 3005",
@@ -63,7 +54,7 @@ def test_messages_go_both_ways_and_the_end_is_told(site: Site) -> None:
 def test_a_client_that_is_gone_is_told(site: Site) -> None:
     with talking(site, path="/api"):
         pass
-    until(lambda: "websocket.disconnect 1006" in TOLD)
+    wait_until(lambda: "websocket.disconnect 1006" in TOLD)
 
 
 def test_an_application_closes_with_its_code(site: Site) -> None:
@@ -87,14 +78,14 @@ def test_an_application_that_fails_closes_with_1011(
     with caplog.at_level(logging.ERROR, "vista.http"):
         with talking(site, path=f"/api?{habit}") as client:
             assert client.closed() == 1011
-        until(lambda: any("the page failed" in line for line in caplog.messages))
+        wait_until(lambda: any("the page failed" in line for line in caplog.messages))
 
 
 def test_an_application_that_sends_to_who_is_gone_gets_an_error(site: Site) -> None:
     with talking(site, path="/api?sends_on") as client:
         client.send(frame(TEXT, b"go"))
         client.next()
-    until(lambda: "ClientGone: the client is gone" in TOLD)
+    wait_until(lambda: "ClientGone: the client is gone" in TOLD)
 
 
 def test_sockets_end_when_the_node_stops(site: Site) -> None:
@@ -113,7 +104,7 @@ def test_starlette_talks() -> None:
             assert client.next() == (0x80 | TEXT, b"AHOY")
             client.send(close(1000))
             assert client.closed() == 1000
-        until(lambda: "over" in TOLD)
+        wait_until(lambda: "over" in TOLD)
         assert asked(site, "/shop/nothing") == 403
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,13 @@ import vista
 from apps.http.objects.daemon import HTTPdaemon
 from apps.http.objects.events import HTTPeventStream
 from apps.http.objects.receive import HTTPfastReceive
-from tests.http.objects.pages import HttpEchoPage, HttpFailingPage, HttpLastPage, HttpStreamingPage
+from tests.http.objects.pages import (
+    HttpBadStreamPage,
+    HttpEchoPage,
+    HttpFailingPage,
+    HttpLastPage,
+    HttpStreamingPage,
+)
 from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
 
 
@@ -259,6 +266,15 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(site: Site) -> Non
         with site.connect() as client:
             client.sendall(get("/a.txt")[:cut])
     wait_until(lambda: site.daemon.get_connections() == 0)
+
+
+def test_a_stream_whose_fields_cannot_be_sent_is_500_and_its_source_goes(site: Site) -> None:
+    site.directory.register_object("/stream", vista.create(HttpBadStreamPage))
+    bad, good = get("/stream"), get("/a.txt")
+    first, _, rest = site.talk(bad, good).partition(b"HTTP/1.1 200 OK")
+    assert Answer(first).status == 500 and rest.endswith(b"abcdefghij")
+    here: Any = vista.here()
+    wait_until(lambda: not here.list_objects("*HttpEndlessSource"))
 
 
 def test_a_body_of_unknown_length_goes_in_chunks(site: Site) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import vista
 from apps.http.objects.daemon import HTTPdaemon
+from apps.http.objects.found import Loaded
 from apps.http.objects.loader import URLfileLoader
 from apps.http.objects.redirect import HTTPredirect
 from tests.http.objects.pages import (
@@ -17,7 +20,26 @@ from tests.http.objects.pages import (
     HttpReplyingPage,
     HttpSilentPage,
 )
-from tests.http.objects.served import Answer, Site, get, served
+from tests.http.objects.served import Answer, Site, get, served, wait_until
+
+
+class HttpGatedLoader(vista.Object):
+    """Makes a page for an address when it is let; others may ask meanwhile."""
+
+    def create(self) -> None:
+        self.asked = 0
+        self._gate = asyncio.Event()
+
+    def get_asked(self) -> int:
+        return self.asked
+
+    def open(self) -> None:
+        self._gate.set()
+
+    def load_object(self, path: str) -> Loaded:
+        self.asked += 1
+        vista.wait(self._gate.wait())
+        return Loaded(vista.create(HttpEchoPage), 10)
 
 
 def test_a_page_is_one_object_with_get_request(site: Site) -> None:
@@ -145,3 +167,27 @@ def test_a_feature_whose_requests_never_arrive_is_refused(site: Site) -> None:
     with pytest.raises(vista.BadValueError, match=r"the method 'BREW' are refused before anybody"):
         site.directory.register_new_feature(None, "PROPFIND", "BREW")
     assert site.get("/a.txt", method="PROPFIND").status == 501
+
+
+def test_many_who_ask_for_the_same_new_file_get_the_same_object(site: Site) -> None:
+    loader = vista.create(HttpGatedLoader)
+    site.directory.register_directory_handler("/gated", loader)
+    found = [site.directory.find.future("GET", "/gated/a") for _ in range(5)]
+    wait_until(lambda: loader.get_asked() == 5)
+    loader.open()
+    [target] = {future.result(30) for future in found}
+    here: Any = vista.here()
+    wait_until(lambda: len(here.list_objects("*HttpEchoPage")) == 1)
+    assert site.get("/gated/a").body.startswith(b"GET /gated/a")
+    assert site.directory.find("GET", "/gated/a") == target
+
+
+def test_who_is_led_to_an_object_that_another_has_replaced_asks_again(
+    site: Site, tree: Path
+) -> None:
+    target = site.directory.find("GET", "/a.txt")
+    vista.delete(target)
+    wait_until(lambda: "/a.txt" not in site.directory.get_paths())
+    assert site.get("/a.txt").status == 200  # another one has taken its place
+    assert site.directory.forget_object("/a.txt", target)
+    assert "/a.txt" in site.directory.get_paths()

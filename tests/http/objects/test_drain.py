@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 import vista
 from apps.http.content.resources import Request, Response
 from tests.http.objects.pages import HttpEchoPage
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served
+from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
 
 
 class DrainGate(vista.Object):
@@ -101,19 +101,10 @@ def hurried(tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
-def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    for _ in range(3000):
-        if condition():
-            return
-        vista.sleep(0.01)
-    raise AssertionError("it never came to hold")
-
-
 def stopping(site: Site) -> vista.Future:
     """Have the daemon stop, and return when it listens no longer."""
     call = vista.future(site.daemon, "system_shutdown")
-    until(lambda: is_refused(site))
+    wait_until(lambda: is_refused(site))
     return call
 
 
@@ -129,7 +120,7 @@ def is_refused(site: Site) -> bool:
 def test_a_request_being_answered_is_answered_and_is_the_last(site: Site, gate: vista.Ref) -> None:
     with site.connect() as client:
         client.sendall(get("/gate"))
-        until(lambda: gate.count() == 1)
+        wait_until(lambda: gate.count() == 1)
         call = stopping(site)
         gate.let_go()
         answer = Answer(read_all(client))
@@ -162,7 +153,7 @@ def test_a_connection_without_a_request_is_closed_after_a_moment(tmp_path: Path)
     with served(profile=str(profile)) as site, site.connect() as used, site.connect() as unused:
         used.sendall(get("/nothing"))
         read_until(used, b"</html>\n")
-        until(lambda: site.daemon.get_connections() == 2)
+        wait_until(lambda: site.daemon.get_connections() == 2)
         call = vista.future(site.daemon, "system_shutdown")
         assert read_all(used) == read_all(unused) == b""
         # A request that was sent all the same is neither answered nor met by a reset.
@@ -179,7 +170,7 @@ def test_a_head_that_began_to_come_is_waited_for(site: Site, cut: int) -> None:
     request = get("/echo?x", "localhost", "X-Word: whole")
     with site.connect() as client:
         client.sendall(request[:cut])
-        until(lambda: site.daemon.get_connections() == 1)
+        wait_until(lambda: site.daemon.get_connections() == 1)
         stopping(site)
         client.sendall(request[cut:])
         answer = Answer(read_all(client))
@@ -190,7 +181,7 @@ def test_a_head_that_began_to_come_is_waited_for(site: Site, cut: int) -> None:
 def test_a_body_that_began_to_come_is_waited_for(site: Site) -> None:
     with site.connect() as client:
         client.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf")
-        until(lambda: site.daemon.get_connections() == 1)
+        wait_until(lambda: site.daemon.get_connections() == 1)
         stopping(site)
         client.sendall(b"half")
         answer = Answer(read_all(client))
@@ -228,7 +219,7 @@ def test_a_client_that_reads_slowly_gets_all_of_it(site: Site, tree: Path) -> No
 def test_requests_behind_the_last_answer_take_it_from_nobody(site: Site, gate: vista.Ref) -> None:
     with site.connect() as client:
         client.sendall(get("/gate"))
-        until(lambda: gate.count() == 1)
+        wait_until(lambda: gate.count() == 1)
         stopping(site)
         # More than is read ahead: what the system holds unread would be answered by a reset.
         client.setblocking(False)
@@ -239,7 +230,7 @@ def test_requests_behind_the_last_answer_take_it_from_nobody(site: Site, gate: v
         gate.let_go()
         data = read_all(client)
         assert data.count(b"HTTP/1.1 200") == 1 and data.endswith(b"gone through")
-        until(lambda: site.daemon.get_connections() == 0)
+        wait_until(lambda: site.daemon.get_connections() == 0)
         assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
 
 
@@ -263,9 +254,9 @@ def test_what_lasts_too_long_is_cut_off(hurried: Site) -> None:
     hurried.directory.register_object("/gate", vista.create(DrainGate))
     with hurried.connect() as client:
         client.sendall(get("/gate"))
-        until(lambda: any("DrainGate" in row.class_name for row in vista.threads()))
+        wait_until(lambda: any("DrainGate" in row.class_name for row in vista.threads()))
         hurried.daemon.system_shutdown()
-        until(lambda: hurried.daemon.get_connections() == 0)
+        wait_until(lambda: hurried.daemon.get_connections() == 0)
         with suppress(ConnectionResetError):
             assert client.recv(100) == b""
 
@@ -289,4 +280,4 @@ def test_an_endless_body_is_cut_off(hurried: Site) -> None:
         client.sendall(get("/endless"))
         read_until(client, b"piece")
         hurried.daemon.system_shutdown()
-        until(lambda: hurried.daemon.get_connections() == 0)
+        wait_until(lambda: hurried.daemon.get_connections() == 0)

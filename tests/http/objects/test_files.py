@@ -12,7 +12,8 @@ import pytest
 import vista
 from apps.http.content.paths import Roots, resolve
 from apps.http.errors import FileChanged
-from apps.http.objects.cached import CHECK_SECONDS, HTTPpurgeCache
+from apps.http.objects.cached import HTTPpurgeCache
+from apps.http.objects.entries import CHECK_SECONDS
 from apps.http.objects.files import HTTPfileBody, HTTPfileReader, file_data, read_whole
 from apps.http.objects.loader import URLfileLoader
 from tests.http.objects.pages import HttpEchoPage

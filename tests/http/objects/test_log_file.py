@@ -23,7 +23,7 @@ from tests.live.process import ROOT
 NOON = 784_123_200.0
 """Sun, 06 Nov 1994 12:00:00 GMT."""
 DAY = 86_400.0
-WORDS = ("GET", "/a", "HTTP/1.1")
+WORDS = "GET /a HTTP/1.1"
 
 
 def opened(path: Path, rotation: Rotation | None = None, head: str = "") -> LogFile:
@@ -144,7 +144,7 @@ def test_a_log_follows_its_file_by_itself(tmp_path: Path) -> None:
     with vista.Node("log"):
         log = vista.create(HTTPcommonLogFormat, str(path))
         path.unlink()
-        log.log_request("10.0.0.1", NOON, WORDS, (), 200, 1)
+        log.log_request("10.0.0.1", NOON, WORDS, "", "", 200, 1)
         log.flush()
         assert path.read_text().count("\n") == 1
         vista.delete(log)
@@ -301,7 +301,7 @@ def test_a_line_of_an_rc_file_has_a_log_rotated(tmp_path: Path) -> None:
 def fill(log: vista.Ref) -> None:
     """Write 50 KB."""
     for _ in range(25):
-        log.log_request("10.0.0.1", NOON, ("GET", "/" + "y" * 2_000, "HTTP/1.1"), (), 200, 1)
+        log.log_request("10.0.0.1", NOON, "GET /" + "y" * 2_000 + " HTTP/1.1", "", "", 200, 1)
     log.flush()
 
 
@@ -331,9 +331,9 @@ def test_a_log_is_rotated_when_it_is_asked_to(tmp_path: Path) -> None:
     path = tmp_path / "log"
     with vista.Node("log"):
         log = vista.create(HTTPextendedLogFormat, str(path), "localhost", "cs-uri")
-        log.log_request("10.0.0.1", NOON, WORDS, (), 200, 1)
+        log.log_request("10.0.0.1", NOON, WORDS, "", "", 200, 1)
         assert log.rotate() is True
-        log.log_request("10.0.0.1", NOON, ("GET", "/b", "HTTP/1.1"), (), 200, 1)
+        log.log_request("10.0.0.1", NOON, "GET /b HTTP/1.1", "", "", 200, 1)
         vista.delete(log)
     assert path.read_text() == "#Version: 1.0\n#Fields: cs-uri\n/b\n"
     assert len(names(path)) == 2
@@ -342,10 +342,10 @@ def test_a_log_is_rotated_when_it_is_asked_to(tmp_path: Path) -> None:
 def test_lost_lines_are_among_the_figures_also_after_reopening(tmp_path: Path) -> None:
     with vista.Node("log"):
         log = vista.create(HTTPcommonLogFormat, "/dev/full")
-        log.log_request("10.0.0.1", NOON, WORDS, (), 200, 1)
+        log.log_request("10.0.0.1", NOON, WORDS, "", "", 200, 1)
         log.flush()
         assert log.reopen(str(tmp_path / "log")) == 0
-        log.log_request("10.0.0.1", NOON, WORDS, (), 200, 1)
+        log.log_request("10.0.0.1", NOON, WORDS, "", "", 200, 1)
         assert log.get_figures() == {"lines": 2, "lines_lost": 1}
         vista.delete(log)
 
@@ -355,7 +355,7 @@ def test_a_name_that_cannot_be_opened_leaves_the_log_as_it_was(tmp_path: Path) -
         log = vista.create(HTTPcommonLogFormat, str(tmp_path / "log"))
         with pytest.raises(OSError, match=r"No such file"):
             log.reopen(str(tmp_path / "nowhere" / "log"))
-        log.log_request("10.0.0.1", NOON, WORDS, (), 200, 1)
+        log.log_request("10.0.0.1", NOON, WORDS, "", "", 200, 1)
         vista.delete(log)
     assert (tmp_path / "log").read_text().count("\n") == 1
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import vista
+from apps.http.objects import answering
 from apps.http.objects.daemon import HTTPdaemon
 from apps.http.objects.logs import HTTPcommonLogFormat, HTTPextendedLogFormat
 from tests.http.objects.pages import HttpEchoPage, HttpFailingPage
@@ -30,18 +31,18 @@ class HttpStuckLog(vista.Object):
 
 
 TAKES = threading.Event()
-WORDS = ("GET", "/a?b=c", "HTTP/1.1")
+WORDS = "GET /a?b=c HTTP/1.1"
 NOW = 784_111_777.5
 """Half a second after Sun, 06 Nov 1994 08:49:37 GMT."""
 
 
-def lines(path: Path, *of: str, extended: bool = False, words: tuple[str, str, str] = WORDS) -> str:
+def lines(path: Path, *of: str, extended: bool = False, words: str = WORDS) -> str:
     """What a log writes for one request from 10.0.0.1."""
     with vista.Node("log"):
         made = HTTPextendedLogFormat if extended else HTTPcommonLogFormat
         log = vista.create(made, str(path), "localhost", *of)
-        fields = ("referer", 'http://x/"y"\n', "user-agent", "cat")
-        log.log_request("10.0.0.1", NOW, words, fields, 200, 12)
+        names, values = "referer\nuser-agent", 'http://x/"y"\x07\ncat'
+        log.log_request("10.0.0.1", NOW, words, names, values, 200, 12)
         vista.delete(log)
     return path.read_text()
 
@@ -53,11 +54,11 @@ def test_the_common_format(tmp_path: Path) -> None:
 
 def test_header_keys_append_fields_in_quotes(tmp_path: Path) -> None:
     text = lines(tmp_path / "log", "user-agent", "Referer", "cookie")
-    assert text.endswith(' 200 12 "cat" "http://x/\\"y\\"\\x0a" "-"\n')
+    assert text.endswith(' 200 12 "cat" "http://x/\\"y\\"\\x07" "-"\n')
 
 
 def test_a_client_cannot_begin_a_line(tmp_path: Path) -> None:
-    text = lines(tmp_path / "log", words=("GET", '/\n"x\x1b\x85', "HTTP/1.1"))
+    text = lines(tmp_path / "log", words='GET /\n"x\x1b\x85 HTTP/1.1')
     assert text.count("\n") == 1 and '"GET /\\x0a\\"x\\x1b\\x85 HTTP/1.1"' in text
 
 
@@ -76,10 +77,10 @@ def test_an_unknown_extended_field_is_refused(tmp_path: Path) -> None:
 def test_reopening_goes_on_in_another_file(tmp_path: Path) -> None:
     with vista.Node("log"):
         log = vista.create(HTTPcommonLogFormat, str(tmp_path / "one"))
-        log.log_request("10.0.0.1", NOW, WORDS, (), 200, 1)
+        log.log_request("10.0.0.1", NOW, WORDS, "", "", 200, 1)
         (tmp_path / "one").rename(tmp_path / "old")
         assert log.reopen() == 0
-        log.log_request("10.0.0.1", NOW, WORDS, (), 200, 2)
+        log.log_request("10.0.0.1", NOW, WORDS, "", "", 200, 2)
         vista.delete(log)
     assert (tmp_path / "old").read_text().endswith(" 1\n")
     assert (tmp_path / "one").read_text().endswith(" 2\n")
@@ -116,6 +117,19 @@ def test_the_log_has_the_status_that_was_sent_in_the_place_of_the_pages(
     wait_until(lambda: log.get_figures()["lines"] == 1)
     log.flush()
     assert '"GET /fail?split HTTP/1.1" 500' in (tmp_path / "log").read_text()
+
+
+def test_a_log_made_later_is_seen_by_connections_that_last(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "SITE_SECONDS", 0.0)
+    with site.connect() as client:
+        client.sendall(get("/a.txt"))
+        read_until(client, b"abcdefghij")
+        log = vista.create(HTTPcommonLogFormat, str(tmp_path / "log"), "localhost")
+        client.sendall(get("/a.txt?later"))
+        read_until(client, b"abcdefghij")
+        wait_until(lambda: log.get_figures()["lines"] == 1)
 
 
 def test_a_log_for_which_too_much_waits_costs_lines_and_no_requests() -> None:

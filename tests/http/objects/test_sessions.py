@@ -218,6 +218,26 @@ def test_who_logged_in_at_the_page_is_the_session_s_user(site: Site, bridge: vis
     assert site.get(answer.fields["location"], cookie_of(answer)).body == b"1 True kim"
 
 
+def test_another_user_of_the_same_browser_does_not_get_the_session_of_the_first(
+    site: Site, bridge: vista.Ref
+) -> None:
+    guard = vista.create(URLprotectedFile, "localhost", "/bridge", None, "harbour", "kim", "secret")
+    guard.add_user("ada", "a secret")
+    answer = site.get("/bridge", basic())
+    address, cookie = answer.fields["location"], cookie_of(answer)
+    assert site.get("/bridge", basic(), cookie).fields["location"] == address
+    other = site.get("/bridge", basic("ada", "a secret"), cookie)
+    assert other.fields["location"] != address
+    assert site.get(other.fields["location"], cookie_of(other)).body == b"1 True ada"
+    assert site.get(address, cookie).status == 303  # it is over
+
+
+def test_who_comes_to_a_guard_later_keeps_the_session(site: Site, bridge: vista.Ref) -> None:
+    address, cookie = boarded(site)
+    vista.create(URLprotectedFile, "localhost", "/bridge", None, "harbour", "kim", "secret")
+    assert site.get("/bridge", basic(), cookie).fields["location"] == address
+
+
 @pytest.mark.usefixtures("bridge")
 def test_a_form_needs_the_token_of_its_session(site: Site) -> None:
     address, cookie = boarded(site)

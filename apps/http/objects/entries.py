@@ -1,0 +1,66 @@
+"""What a directory knows of an object: what it answers, and answers of its that are ready.
+
+The object of a file answers most requests with the same bytes for as long as the file is not looked
+at again. It tells them to its directory, which then answers in its place: to make a request of a
+head, send it and take the answer back takes longer than everything else that is done for a file.
+One rule: what is ready is good for exactly as long as the object itself would give it without a
+look at the disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import vista
+from apps.http.content.resources import Response
+
+CHECK_SECONDS = 1.0
+"""How long a file is taken to be what it was; then the disk is asked again."""
+READY_MAX = 8
+"""Answers that are ready for one file: browsers send few different fields Accept-Encoding."""
+ACCEPTS_CHARACTERS_MAX = 256
+"""Characters of a field Accept-Encoding for which an answer is kept ready; browsers send 30. Who
+sends longer ones is answered by the object, and fills no memory for each file."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """An object and what it answers: message by method; which of them the original's way.
+
+    ``otherwise`` is the message for methods that have none. ``plain_get`` says that a GET is sent
+    as ``get_request``.
+    """
+
+    target: vista.Ref
+    messages: dict[str, str]
+    asynchronous: frozenset[str] = frozenset()
+    otherwise: str | None = None
+    plain_get: bool = field(init=False)
+    _ready: dict[str | None, tuple[Response, float]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.plain_get = "GET" in self.messages and "get_request" not in self.asynchronous
+
+    def ready(self, accepts: str, now: float) -> Response | None:
+        """Return the answer to a plain GET with a field Accept-Encoding, None if none is ready.
+
+        ``now`` is in seconds since 1970.
+        """
+        answers = self._ready
+        found = answers.get(None) or answers.get(accepts)
+        if found is None or not 0 <= now - found[1] < CHECK_SECONDS:
+            return None
+        return found[0]
+
+    def keep(self, accepts: str | None, answer: Response, checked: float) -> None:
+        """Have an answer ready until `CHECK_SECONDS` after ``checked``, in seconds since 1970.
+
+        ``accepts`` is the field Accept-Encoding with which one gets it; None when all get the same.
+        """
+        if len(self._ready) >= READY_MAX:
+            self._ready.clear()
+        self._ready[accepts] = (answer, checked)
+
+    def forget(self) -> None:
+        """Have no answer ready."""
+        self._ready.clear()

@@ -1,0 +1,164 @@
+"""Heads that are known by their bytes mean what they meant when they were read."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.http.errors import OutOfTurnError
+from apps.http.syntax.heads import (
+    KNOWN_BYTES_MAX,
+    KNOWN_HEADS_MAX,
+    KNOWN_PARTS_MAX,
+    HeadParser,
+    KnownHeads,
+)
+from apps.http.syntax.limits import HttpLimits
+from apps.http.syntax.requests import (
+    CLOSED,
+    NEED_DATA,
+    BodyEnd,
+    RequestEvent,
+    RequestHead,
+    RequestReader,
+)
+from tests.http.syntax.reading import chunked, of_length, request, take
+
+PLAIN = request()
+
+REQUESTS = (
+    PLAIN,
+    request(first=b"HEAD /a%20b?x=1 HTTP/1.1"),
+    request(b"Connection: close\r\n"),
+    request(first=b"GET /old HTTP/1.0"),
+    request(b"Cookie: a=b\r\n"),
+    request(b"Upgrade: websocket\r\nConnection: Upgrade\r\n"),
+    request(b"Bad Name: x\r\n"),
+    b"\r\n" + PLAIN,
+    PLAIN.replace(b"\r\n", b"\n"),
+    of_length(b"3", b"abc"),
+    of_length(b"0"),
+    chunked(b"1\r\nx\r\n0\r\n\r\n"),
+)
+
+
+def parsed(data: bytes) -> RequestHead:
+    """What a head asks for."""
+    return HeadParser(HttpLimits()).parse(data)
+
+
+def known_with(*heads: bytes) -> KnownHeads:
+    """Heads that came before."""
+    known = KnownHeads()
+    for data in heads:
+        known.keep(data, parsed(data))
+    return known
+
+
+def events(pieces: list[bytes], known: KnownHeads | None) -> list[RequestEvent]:
+    """What bytes in pieces mean."""
+    reader = RequestReader(HttpLimits(), known)
+    found = []
+    for piece in pieces:
+        reader.receive(piece)
+        found += take(reader)
+    reader.receive(b"")
+    return found + take(reader)
+
+
+@given(
+    requests=st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=5),
+    joined=st.booleans(),
+    cuts=st.lists(st.integers(1, 200), max_size=3),
+)
+def test_the_events_are_the_same_with_known_heads_and_without(
+    requests: list[bytes], joined: bool, cuts: list[int]
+) -> None:
+    pieces = [b"".join(requests)] if joined else list(requests)
+    for cut in cuts:
+        pieces = [part for piece in pieces for part in (piece[:cut], piece[cut:]) if part]
+    known = KnownHeads()
+    fresh = events(pieces, None)
+    assert events(pieces, known) == fresh
+    assert events(pieces, known) == fresh  # by this time all are known
+
+
+def test_a_head_that_is_known_is_not_read_again() -> None:
+    known = known_with(PLAIN)
+    other = parsed(request(first=b"GET /other HTTP/1.1"))
+    known.keep(PLAIN, other)
+    assert events([PLAIN], known)[0] == other
+
+
+def test_each_request_has_a_head_of_its_own() -> None:
+    known = known_with(PLAIN)
+    first, second = known.get(PLAIN), known.get(PLAIN)
+    assert first == second and first is not second and type(first) is RequestHead
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Proxy-Authorization", "Cookie"])
+def test_a_head_with_a_secret_in_it_is_not_kept(name: str) -> None:
+    data = request(f"{name}: Basic c2VjcmV0\r\n".encode())
+    assert known_with(data).get(data) is None
+
+
+def test_a_large_head_is_not_kept() -> None:
+    data = request(b"X: " + b"x" * KNOWN_BYTES_MAX + b"\r\n")
+    assert known_with(data).get(data) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request(b"".join(b"x%d:\r\n" % number for number in range(KNOWN_PARTS_MAX))),
+        request(first=b"GET " + b"/xy" * KNOWN_PARTS_MAX + b" HTTP/1.1"),
+    ],
+    ids=["fields", "names"],
+)
+def test_a_small_head_that_takes_much_memory_is_not_kept(data: bytes) -> None:
+    assert len(data) <= KNOWN_BYTES_MAX
+    assert known_with(data).get(data) is None
+
+
+def test_how_many_heads_are_kept_is_bounded() -> None:
+    heads = [request(first=b"GET /%d HTTP/1.1" % n) for n in range(3 * KNOWN_HEADS_MAX)]
+    known = known_with(*heads)
+    kept = sum(known.get(data) is not None for data in heads)
+    assert KNOWN_HEADS_MAX <= kept <= 2 * KNOWN_HEADS_MAX
+
+
+def test_a_head_that_is_asked_for_stays_while_others_go() -> None:
+    known = known_with(PLAIN)
+    for number in range(3 * KNOWN_HEADS_MAX):
+        data = request(first=b"GET /%d HTTP/1.1" % number)
+        known.keep(data, parsed(data))
+        assert known.get(PLAIN) is not None
+
+
+def test_the_end_of_a_request_without_body_can_be_skipped() -> None:
+    reader = RequestReader(HttpLimits())
+    reader.receive(PLAIN + PLAIN)
+    reader.next_event()
+    reader.skip_end()
+    assert type(reader.next_event()) is RequestHead
+    assert type(reader.next_event()) is BodyEnd
+    assert reader.next_event() is NEED_DATA
+
+
+def test_the_last_request_is_the_last_where_its_end_is_skipped() -> None:
+    reader = RequestReader(HttpLimits())
+    reader.receive(request(b"Connection: close\r\n") + PLAIN)
+    reader.next_event()
+    reader.skip_end()
+    assert reader.next_event() is CLOSED
+
+
+@pytest.mark.parametrize("data", [b"", of_length(b"3", b"abc"), chunked(b"0\r\n\r\n")])
+def test_no_end_is_skipped_that_is_not_next(data: bytes) -> None:
+    reader = RequestReader(HttpLimits())
+    reader.receive(data or PLAIN)
+    if data:
+        reader.next_event()
+    with pytest.raises(OutOfTurnError, match=r"skip_end\(\) after"):
+        reader.skip_end()
