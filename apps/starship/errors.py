@@ -5,7 +5,9 @@
     StarshipError
     |-- ThemeError       a theme that cannot be used (a ValueError)
     |-- ScenarioError    a state or a scenario that describes no galaxy (a ValueError)
-    `-- MergeError       two results for one unit of a step (a RuntimeError)
+    |-- MergeError       two results for one unit of a step (a RuntimeError)
+    |-- BadAddress       an address is no URL of a web site (a ValueError)
+    `-- NoAnswer         a game's server cannot be reached (an OSError)
 
 What a captain orders and may not is no error but a `Refusal`, which is shown to him.
 """
@@ -27,3 +29,11 @@ class ScenarioError(StarshipError, ValueError):
 
 class MergeError(StarshipError, RuntimeError):
     """Two deltas of one step are for the same unit, or one is for no unit there is."""
+
+
+class BadAddress(StarshipError, ValueError):
+    """An address is no URL of a web site."""
+
+
+class NoAnswer(StarshipError, OSError):
+    """A game's server cannot be reached, or what answers is none."""

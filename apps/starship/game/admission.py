@@ -93,10 +93,18 @@ class Admission:
 
     # --- captains --------------------------------------------------------------------------
 
-    def enlist(self, name: str, race: str, captain: int) -> Refusal | str:
+    def enlist(
+        self,
+        name: str,
+        race: str,
+        captain: int,
+        avoid: Iterable[str] = (),
+        record: tuple[int, ...] = (),
+    ) -> Refusal | str:
         """Have a ship made for a captain with the next commit; return its name.
 
-        Without ``name`` it gets one of its race. Refused: bad or taken names, no race, no room.
+        Without ``name`` it gets one of its race, and none of ``avoid`` (in lower case). ``record``
+        is what it earned in another game. Refused: bad or taken names, no race, no room.
         """
         state = self.view.state
         if race not in RACES:
@@ -109,14 +117,18 @@ class Admission:
         if not any(self.view.of.get((race, kind)) for kind in ("starbase", "planet")):
             return Refusal("E_FULL", "That race has no place left to build a ship.")
         if not name:
-            name = automatic_name(state, race, avoid=coming)
+            name = automatic_name(state, race, avoid={*coming, *avoid})
         refusal = check_name(state, name)
         if refusal is None and name.lower() in coming:
             refusal = Refusal("E_TAKEN", "Name in use.")
         if refusal is not None:
             return refusal
-        self._enlisted[name.lower()] = Enlistment(name, race, captain)
+        self._enlisted[name.lower()] = Enlistment(name, race, captain, record)
         return name
+
+    def is_coming(self, name: str) -> bool:
+        """Tell whether a ship of a name is made with the next commit."""
+        return name.lower() in self._closing or name.lower() in self._enlisted
 
     def take(self, name: str, captain: int) -> Refusal | str:
         """Give a captain a ship that has none, with the next commit; return its name."""

@@ -45,6 +45,8 @@ A server that lies once in a while is found after some steps, and what it said b
 """
 EVERYTHING = 2**31
 """A sample that leaves nothing out: no lie gets into the game, and no time is won."""
+RELAYED_TOGETHER = 64
+"""Results of the primary that go in one message, some 10 KB."""
 MANUAL_SECONDS = 5.0
 """What deadlines are counted from where steps are made by hand and have no interval."""
 
@@ -132,8 +134,12 @@ class Conductor:
     ``interval`` in seconds between the beginnings of two steps, infinite for steps by hand;
     ``secret`` is a number no server knows, by which results are sampled; ``epoch`` counts how often
     this game was begun anew; ``sample`` is how many results of each server are computed again in
-    every step, `EVERYTHING` where servers are strangers. ``state`` is the committed state,
-    ``admission`` takes the orders for the next one.
+    every step, `EVERYTHING` where servers are strangers; ``soft_percent`` and ``hard_percent`` of
+    the interval are when missing work is given to others too, and when it is deferred.
+
+    ``state`` is the committed state,
+    ``admission`` takes the orders for the next one, ``authors`` are the servers that computed the
+    units of the last step, ``""`` for the primary itself.
     """
 
     def __init__(
@@ -144,10 +150,13 @@ class Conductor:
         secret: int = 0,
         epoch: int = 0,
         sample: int = SAMPLE,
+        soft_percent: int = SOFT_PERCENT,
+        hard_percent: int = HARD_PERCENT,
     ) -> None:
         self.state = state
         self._secret = secret
         self._sample = sample
+        self._soft, self._hard = soft_percent, hard_percent
         self.interval = interval
         self.epoch = epoch
         self.phase = Phase.COLLECTING
@@ -159,13 +168,14 @@ class Conductor:
         self._effects: list[Effect] = []
         self._now = now
         self._due = now + interval
-        self._began = 0.0
+        self.began = 0.0
         self._reassigned = False
         self._orders: dict[str, tuple[Command, ...]] = {}
         self._structure = Structure()
         self._missing: set[Unit] = set()
         self._results: dict[Unit, Delta] = {}
         self._authors: dict[Unit, str] = {}
+        self.authors: dict[Unit, str] = {}
         self._deferrals: dict[Unit, int] = {}
         self._worker = Worker(self.view, {})
 
@@ -188,8 +198,8 @@ class Conductor:
         """Return when to call `handle` with a `Tick`, if nothing else happens before."""
         if self.phase is Phase.COLLECTING:
             return self._due
-        percent = HARD_PERCENT if self._reassigned else SOFT_PERCENT
-        return self._began + self._span() * percent / 100
+        percent = self._hard if self._reassigned else self._soft
+        return self.began + self._span() * percent / 100
 
     def _span(self) -> float:
         # Steps by hand have no interval, and still must end.
@@ -199,10 +209,10 @@ class Conductor:
         if self.phase is Phase.COLLECTING and self._now >= self._due:
             self._begin()
         if self.phase is Phase.COMPUTING:
-            passed = (self._now - self._began) * 100
-            if not self._reassigned and passed >= self._span() * SOFT_PERCENT:
+            passed = (self._now - self.began) * 100
+            if not self._reassigned and passed >= self._span() * self._soft:
                 self._reassign_late()
-            if passed >= self._span() * HARD_PERCENT:
+            if passed >= self._span() * self._hard:
                 self._commit()
 
     # --- servers ---------------------------------------------------------------------------
@@ -255,7 +265,7 @@ class Conductor:
         elif hand.state in (READY, FOLLOWING) and message.t == self.state.step:
             if message.hash != self.hash:
                 self._distrust(server, f"its state after step {message.t} is another one")
-            elif hand.state == FOLLOWING:
+            elif self.pool.has_shown(server):
                 hand.state = READY
                 self._report("ready", f"server {server} is ready", server)
 
@@ -265,6 +275,7 @@ class Conductor:
         if hand.state != READY or not computing:
             hand.late += len(update.deltas)
             return
+        hand.heard, hand.silences = True, 0
         fresh: list[Delta] = []
         disputed: list[Delta] = []
         for delta in update.deltas:
@@ -312,13 +323,14 @@ class Conductor:
     def _begin(self) -> None:
         """Close admission for step t and share its units out."""
         self.phase = Phase.COMPUTING
-        self._began = self._now
+        self.began = self._now
         self._reassigned = False
         self._orders, self._structure = self.admission.close()
         self._worker = Worker(self.view, self._orders)
         self._results, self._authors = {}, {}
         for hand in self.pool.hands.values():
             hand.missing.clear()
+            hand.heard = False
         units = units_of(self.view)
         self._missing = set(units)
         for unit in units:
@@ -337,8 +349,7 @@ class Conductor:
         """Share units out; without any server the primary computes them itself."""
         if self.pool.ready():
             return self.pool.assign(units)
-        for unit in units:
-            self._compute_here(unit)
+        self._compute_here(*units)
         return {}
 
     def _assign(self, units: list[Unit]) -> None:
@@ -347,12 +358,17 @@ class Conductor:
                 self._send_begin(server, own)
         self._commit_if_done()
 
-    def _compute_here(self, unit: Unit) -> None:
-        if unit in self._missing:
-            delta = self._results[unit] = self._worker.compute(*unit)
-            self._authors[unit] = ""
-            self._missing.discard(unit)
-            self._relay("", (delta,))
+    def _compute_here(self, *units: Unit) -> None:
+        found: list[Delta] = []
+        for unit in units:
+            if unit in self._missing:
+                found.append(self._worker.compute(*unit))
+                self._results[unit] = found[-1]
+                self._authors[unit] = ""
+                self._missing.discard(unit)
+        # Together: one message for each would fill the mailbox of a server that just joins.
+        for first in range(0, len(found), RELAYED_TOGETHER):
+            self._relay("", tuple(found[first : first + RELAYED_TOGETHER]))
 
     def _reassign_late(self) -> None:
         """Give what is not back to others as well: whoever is first counts."""
@@ -361,6 +377,10 @@ class Conductor:
         for slow in sorted(id for id, missing in late.items() if missing):
             self.pool.hands[slow].lost += len(late[slow])
             others = [hand for hand in self.pool.ready() if not late[hand.id]]
+            if others and not self.pool.hands[slow].heard:
+                # It gets work again when it tells the hash of a state in time.
+                self.pool.suspend(slow)
+                self._report("slow", f"server {slow} sent nothing and gets no work", slow)
             for place, other in enumerate(others):
                 given = sorted(late[slow])[place :: len(others)]
                 if given:
@@ -383,6 +403,7 @@ class Conductor:
                 "deferred", f"{len(deferred)} units of step {self.state.step + 1}: {names}"
             )
         deltas = [self._results[unit] for unit in sorted(self._results)]
+        self.authors = self._authors
         before, orders, structure = self.state, self._orders, self._structure
         self.state = commit(before, deltas, structure)
         self.hash = self._encoder.digest(self.state)

@@ -46,7 +46,7 @@ class Follower:
         self.hash = ""
         self._epoch = -1
         self._clock = microseconds
-        self._work_factor = max(1, work_factor)
+        self.work_factor = max(1, work_factor)
         self._encoder = Encoder()
         self._worker: Worker | None = None
         self._staged: dict[Unit, Delta] = {}
@@ -122,7 +122,7 @@ class Follower:
         deltas = []
         for _ in range(min(most, len(self._waiting))):
             unit = self._waiting.popleft()
-            for _again in range(self._work_factor - 1):
+            for _again in range(self.work_factor - 1):
                 Worker(worker.view, worker.orders).compute(*unit)
             delta = worker.compute(*unit)
             self._staged.setdefault(unit, delta)

@@ -20,6 +20,9 @@ REMEMBERED_MAX = 1_000
 FAULTS_MAX = 3
 """After so many results or hashes that were wrong, a server gets no work any more."""
 
+PROBATION_MAX = 64
+"""Steps for which a server that was silent again and again gets no work."""
+
 Unit = tuple[str, str]
 """An object and a group."""
 
@@ -29,7 +32,11 @@ _SPLIT_BELOW = 2
 
 @dataclass(slots=True)
 class Hand:
-    """A server: its speed, its units of this step, and what went wrong."""
+    """A server: its speed, its units of this step, and what went wrong.
+
+    ``heard`` says that it sent results in this step, ``silences`` how often it was to and did not,
+    ``probation`` how many hashes it must tell in time before it gets work again.
+    """
 
     id: str
     speed: float
@@ -40,6 +47,9 @@ class Hand:
     lost: int = 0
     faults: int = 0
     busy_us: int = 0
+    heard: bool = False
+    silences: int = 0
+    probation: int = 0
 
 
 class Pool:
@@ -67,6 +77,22 @@ class Pool:
         """Return the servers that get work, in the order of their ids."""
         hands = sorted(self.hands.values(), key=lambda hand: hand.id)
         return [hand for hand in hands if hand.state == READY]
+
+    def suspend(self, id: str) -> None:
+        """Give a server that sends nothing no work until it has shown for a while that it is there.
+
+        The more often that happened, the longer, so that one that hangs cannot hold up every step.
+        """
+        hand = self.hands[id]
+        hand.state = FOLLOWING
+        hand.probation = min(2**hand.silences, PROBATION_MAX)
+        hand.silences += 1
+
+    def has_shown(self, id: str) -> bool:
+        """Take note that a server is where it should be; return whether it gets work from now."""
+        hand = self.hands[id]
+        hand.probation -= 1
+        return hand.state == FOLLOWING and hand.probation <= 0
 
     def distrust(self, id: str) -> set[Unit]:
         """Give a server no work until it has a fresh snapshot; return what it still had to do.

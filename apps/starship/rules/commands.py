@@ -268,17 +268,18 @@ def admit(
         return Refusal("E_LIMIT", f"Only {most} orders per step.")
     if isinstance(command, Refusal):
         return command
-    return _refusal(view, ship, command, admitted) or command
+    return refusal_of(view, ship, command, admitted) or command
 
 
 def is_permitted(view: View, ship: Thing, command: Command, admitted: Sequence[Command]) -> bool:
     """Tell whether an order in its checked form passes the checks of its own."""
-    return _refusal(view, ship, command, admitted) is None
+    return refusal_of(view, ship, command, admitted) is None
 
 
-def _refusal(
+def refusal_of(
     view: View, ship: Thing, command: Command, admitted: Sequence[Command]
 ) -> Refusal | None:
+    """Return why an order in its checked form fails the checks of its own, None if it passes."""
     if command.name == "fire":
         return _refuse_fire(view, ship, command, admitted)
     if command.name == "distress":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from apps.starship.errors import ScenarioError
 from apps.starship.rules import tables
@@ -10,7 +11,7 @@ from apps.starship.rules.arithmetic import UNIT, dist, rng
 from apps.starship.rules.commands import Refusal
 from apps.starship.rules.geography import NEUTRAL, QUADRANT, Geography
 from apps.starship.rules.objects import Com, Meta, Nav, Tac, Thing, Weapon
-from apps.starship.rules.state import Settings, State
+from apps.starship.rules.state import Settings, State, maxima
 from apps.starship.rules.theme import INDEPENDENT, NAME, RACES, RESERVED, Theme
 
 APART = 60 * UNIT
@@ -116,6 +117,32 @@ def add_ship(
     if place is None:
         raise ScenarioError(f"race {race} has neither a starbase nor a planet")
     return _added(state, name, race, "starship", place, captain, human)
+
+
+RECORD_LENGTH = 10
+"""Points, score, kills, missions done, and the level of each of the six tracks."""
+
+
+def record_of(ship: Thing) -> tuple[int, ...]:
+    """Return what a starship takes along to another game; `restore_ship` gives it to one."""
+    com = ship.com
+    return com.points, com.score, com.kills, com.missions_done, *com.upgrades
+
+
+def restore_ship(state: State, name: str, record: tuple[int, ...]) -> State:
+    """Return the state with a new ship that has what it earned in another game, and is whole."""
+    points, score, kills, missions_done, *upgrades = record
+    ship = state.objects[name]
+    com = ship.com.changed(
+        {
+            "points": points, "score": score, "kills": kills,
+            "missions_done": missions_done, "upgrades": tuple(upgrades),
+        }
+    )  # fmt: skip
+    hull, shield, _top, ammo = maxima(ship._replace(com=com))
+    tac = ship.tac.changed({"hull": hull, "shields": (shield,) * 6, "ammo": ammo})
+    restored = ship._replace(com=com, tac=tac)
+    return replace(state, objects={**state.objects, name: restored})
 
 
 def _added(

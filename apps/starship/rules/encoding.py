@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from operator import attrgetter
 from typing import Any
 
 from apps.starship.rules.objects import (
@@ -45,47 +46,50 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _dumps(value: Any) -> str:
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
+# Made once: `json.dumps` makes one for every value, which takes longer than to write a small one.
+_dumps = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+).encode
 
 
 def canonical(value: Any) -> str:
     """Return a value of the simulation as canonical JSON."""
-    return _dumps(plain(value))
+    # Most values are whole numbers.
+    return str(value) if type(value) is int else _dumps(plain(value))
 
 
 class Encoder:
     """Writes states; keeps what it wrote of one for the next."""
 
     def __init__(self) -> None:
-        self._texts: dict[tuple[int, str], tuple[Group, list[str]]] = {}
+        self._texts: dict[tuple[int, str], tuple[Group, list[str], str]] = {}
 
     def thing(self, thing: Thing) -> str:
         """Return an object as canonical JSON."""
-        members = ",".join(f'"{name}":{self._group(thing, name)}' for name in sorted(GROUPS))
-        return f"{{{members}}}"
+        com, meta, nav, tac = (self._group(thing, name) for name in _GROUPS)
+        return f'{{"com":{com},"meta":{meta},"nav":{nav},"tac":{tac}}}'
 
     def _group(self, thing: Thing, name: str) -> str:
         group: Group = getattr(thing, name)
         key = thing.meta.id, name
-        before, texts = self._texts.get(key, (None, []))
+        before, texts, whole = self._texts.get(key, (None, [], ""))
         if before is not group:
             texts = self._write(group, before, texts)
-            self._texts[key] = group, texts
-        return "{" + ",".join(texts) + "}"
+            whole = "{" + ",".join(texts) + "}"
+            self._texts[key] = group, texts, whole
+        return whole
 
     @staticmethod
     def _write(group: Group, before: Group | None, texts: list[str]) -> list[str]:
         names = _SORTED[type(group)]
         if before is None:
             return [f'"{name}":{canonical(getattr(group, name))}' for name in names]
+        read = _READ_SORTED[type(group)]
         return [
-            text
-            if getattr(group, name) is getattr(before, name)
-            else f'"{name}":{canonical(getattr(group, name))}'
-            for name, text in zip(names, texts, strict=True)
+            text if value is known else f'"{name}":{canonical(value)}'
+            for name, text, value, known in zip(
+                names, texts, read(group), read(before), strict=True
+            )
         ]
 
     def head(self, state: State) -> str:
@@ -113,7 +117,11 @@ class Encoder:
         return made.hexdigest()
 
 
+_GROUPS = ("com", "meta", "nav", "tac")
 _SORTED = {group: tuple(sorted(group.names)) for group in GROUPS.values()}
+_READ_SORTED: dict[type[Group], Any] = {
+    group: attrgetter(*names) for group, names in _SORTED.items()
+}
 
 
 def digest(state: State) -> str:
@@ -130,6 +138,16 @@ def encode_state(state: State) -> str:
             "objects": [_plain_thing(thing) for thing in things],
         }
     )
+
+
+def encode_head(state: State) -> str:
+    """Return what a state has besides its objects, as canonical JSON."""
+    return Encoder().head(state)
+
+
+def encode_things(things: Iterable[Thing]) -> str:
+    """Return some objects of a state as canonical JSON; `reading.read_things` reads it."""
+    return _dumps([_plain_thing(thing) for thing in things])
 
 
 def _plain_thing(thing: Thing) -> dict[str, Any]:

@@ -43,6 +43,7 @@ TEXTS: dict[str, str] = {
     "killed": "{name} destroyed: {points} points",
     "upgraded": "{track} is at level {level}",
     "alert": "Alert {alert}",
+    "captain_left": "The captain has left the bridge; the computer takes over",
 }
 """The sentence of every key."""
 

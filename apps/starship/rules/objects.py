@@ -267,6 +267,12 @@ class Thing(NamedTuple):
         return self.tac.dead_at is None
 
 
+def appended(log: tuple[Record, ...], step: int, key: str) -> tuple[Record, ...]:
+    """Return a log with one more record, after those a unit wrote in the same step."""
+    seq = sum(record.step == step for record in log)
+    return (*log, Record(step, seq, key))[-LOG_LENGTH:]
+
+
 class Logbook:
     """Appends records to a log, which keeps the last `LOG_LENGTH`."""
 

@@ -7,7 +7,7 @@ Everything is checked attribute by attribute: type, range, length. What is wrong
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -239,13 +239,23 @@ def check_thing(thing: Thing) -> None:
             raise ScenarioError(f"{thing.name}: its mission has no stage {mission.stage}")
 
 
+_TOGETHER = frozenset({"power", "weapons", "mission"})
+"""The attributes of units that `check_thing` looks at; few deltas have one."""
+
+
 def check_delta(state: State, delta: Delta) -> None:
     """Raise `ScenarioError` for a delta that no unit of a step from ``state`` can have."""
     thing = state.objects.get(delta.name)
     if thing is None or delta.group not in UNITS:
         raise ScenarioError(f"{delta.name} {delta.group} is no unit")
+    if _TOGETHER.isdisjoint(delta.changes):
+        return
     group: Group = getattr(thing, delta.group)
     check_thing(thing.with_group(delta.group, group.changed(delta.changes)))
+
+
+_HEAD = ("seed", "step", "settings", "next_id", "ruins", "names")
+_THINGS = _many(lambda value: value, OBJECTS_MAX)
 
 
 def read_state(text: str, theme: Theme) -> State:
@@ -253,15 +263,38 @@ def read_state(text: str, theme: Theme) -> State:
 
     Raises `ScenarioError` with what is wrong and where.
     """
+    row = _parse(text)
+    if not isinstance(row, dict) or set(row) != {*_HEAD, "objects"}:
+        raise ScenarioError(f"a state has {', '.join(sorted((*_HEAD, 'objects')))}")
+    return _state_of(row, map(read_thing, _field("objects", row, _THINGS)), theme)
+
+
+def read_things(text: str) -> list[Thing]:
+    """Return the objects that `encoding.encode_things` wrote. Raises `ScenarioError`."""
+    return [read_thing(row) for row in _field("objects", {"objects": _parse(text)}, _THINGS)]
+
+
+def read_in_pieces(head: str, things: Iterable[Thing], theme: Theme) -> State:
+    """Return the state of which `encoding.encode_head` wrote the head, with its objects.
+
+    Raises `ScenarioError` with what is wrong and where.
+    """
+    row = _parse(head)
+    if not isinstance(row, dict) or set(row) != set(_HEAD):
+        raise ScenarioError(f"the head of a state has {', '.join(sorted(_HEAD))}")
+    return _state_of(row, things, theme)
+
+
+def _parse(text: str) -> Any:
     try:
-        row = json.loads(text)
+        return json.loads(text)
     except ValueError as error:
         raise ScenarioError(f"a state is JSON: {error}") from None
-    names = {"seed", "step", "settings", "next_id", "ruins", "names", "objects"}
-    if not isinstance(row, dict) or set(row) != names:
-        raise ScenarioError(f"a state has {', '.join(sorted(names))}")
+
+
+def _state_of(row: dict[str, Any], things: Iterable[Thing], theme: Theme) -> State:
     objects: dict[str, Thing] = {}
-    for thing in map(read_thing, _field("objects", row, _many(lambda value: value, OBJECTS_MAX))):
+    for thing in things:
         if thing.name in objects:
             raise ScenarioError(f"two objects are called {thing.name}")
         objects[thing.name] = thing

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from apps.starship.errors import ScenarioError
 from apps.starship.rules.commands import COMMANDS, Command
+from apps.starship.rules.creating import RECORD_LENGTH
 from apps.starship.rules.encoding import Encoder, encode_state
 from apps.starship.rules.reading import read_state
 from apps.starship.rules.state import State
@@ -25,6 +26,7 @@ from apps.starship.rules.step import (
     commit,
     units_of,
 )
+from apps.starship.rules.tables import LEVEL_MAX
 from apps.starship.rules.theme import NAME, RACES, Theme
 
 FORMAT = "starship 1"
@@ -65,7 +67,10 @@ def write_step(played: Played) -> str:
             if orders
         },
         "deferred": [list(unit) for unit in played.deferred],
-        "enlisted": [[made.name, made.race, made.captain] for made in played.structure.enlisted],
+        "enlisted": [
+            [made.name, made.race, made.captain, *([list(made.record)] if made.record else [])]
+            for made in played.structure.enlisted
+        ],
         "captains": [list(change) for change in played.structure.captains],
         "hash": played.hash,
     }
@@ -105,10 +110,18 @@ def _order(words: Sequence[Any]) -> Command:
 
 
 def _enlistment(words: Sequence[Any]) -> Enlistment:
-    name, race, captain = words
-    if race not in RACES or not NAME.fullmatch(name) or type(captain) is not int:
+    name, race, captain, *more = words
+    if race not in RACES or not NAME.fullmatch(name) or type(captain) is not int or len(more) > 1:
         raise ValueError(f"{words} is no new ship")
-    return Enlistment(name, race, captain)
+    return Enlistment(name, race, captain, *map(_record, more))
+
+
+def _record(numbers: Sequence[Any]) -> tuple[int, ...]:
+    # What a unit's result could not have, no ship may bring along.
+    good = all(type(number) is int and 0 <= number < 2**63 for number in numbers)
+    if len(numbers) != RECORD_LENGTH or not good or max(numbers[4:]) > LEVEL_MAX:
+        raise ValueError(f"{numbers} is no record of a ship")
+    return tuple(numbers)
 
 
 def _row(line: str, number: int, names: Sequence[str]) -> dict[str, Any]:

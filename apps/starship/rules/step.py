@@ -16,9 +16,15 @@ from apps.starship.rules.arithmetic import rng
 from apps.starship.rules.captains import decide
 from apps.starship.rules.commands import COMMANDS, Command
 from apps.starship.rules.communications import communicate
-from apps.starship.rules.creating import add_ship, automatic_name, berth, new_thing
+from apps.starship.rules.creating import (
+    add_ship,
+    automatic_name,
+    berth,
+    new_thing,
+    restore_ship,
+)
 from apps.starship.rules.navigation import navigate
-from apps.starship.rules.objects import UNITS, Group, Thing
+from apps.starship.rules.objects import UNITS, Group, Thing, appended
 from apps.starship.rules.state import State, View
 from apps.starship.rules.tactics import fight
 from apps.starship.rules.theme import RACES
@@ -114,11 +120,15 @@ def merge(state: State, deltas: Iterable[Delta]) -> dict[str, Thing]:
 
 @dataclass(frozen=True, slots=True)
 class Enlistment:
-    """A ship that a captain makes: its name was checked, ``captain`` is his session number."""
+    """A ship that a captain makes: its name was checked, ``captain`` is his session number.
+
+    ``record`` is what a ship from another game brings along, as `creating.restore_ship` takes it.
+    """
 
     name: str
     race: str
     captain: int
+    record: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +154,8 @@ def commit(state: State, deltas: Iterable[Delta], structure: Structure = NO_STRU
     after = _rebuild(after)
     for enlistment in structure.enlisted:
         after = add_ship(after, enlistment.race, enlistment.name, enlistment.captain, human=True)
+        if enlistment.record:
+            after = restore_ship(after, enlistment.name, enlistment.record)
     if t % REINFORCE_STEPS == 0:
         after = _reinforce(after)
     return _declare_emergencies(after)
@@ -190,9 +202,11 @@ def _change_captains(state: State, structure: Structure) -> State:
         thing = objects.get(name)
         if thing is not None:
             human = thing.meta.human or captain is not None
-            objects[name] = thing._replace(
-                meta=thing.meta.changed({"captain": captain, "human": human})
-            )
+            meta = thing.meta.changed({"captain": captain, "human": human})
+            com = thing.com
+            if captain is None and thing.meta.captain is not None:
+                com = com.changed({"log": appended(com.log, state.step, "captain_left")})
+            objects[name] = thing._replace(meta=meta, com=com)
     return replace(state, objects=objects)
 
 

@@ -61,6 +61,20 @@ class Theme:
         return any(race.name.lower() == name.lower() for race in self.races.values())
 
 
+def theme_text(theme: Theme) -> str:
+    """Return a theme as `parse_theme` reads it."""
+    rows = {
+        key: {
+            "name": race.name,
+            "planets": " ".join(race.planets),
+            "starbases": " ".join(race.starbases),
+            "starships": " ".join(race.starships),
+        }
+        for key, race in theme.races.items()
+    }
+    return json.dumps({"races": rows})
+
+
 def parse_theme(text: str) -> Theme:
     """Return the theme that a JSON text describes. Raises `ThemeError` with what is wrong."""
     if len(text) > THEME_BYTES_MAX:

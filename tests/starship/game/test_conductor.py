@@ -376,3 +376,62 @@ def test_joining_twice_at_once() -> None:
     assert len(conductor.handle(Joined("a"), 0.0)) == 1
     assert len(conductor.handle(Joined("a"), 0.0)) == 1
     assert list(conductor.pool.hands) == ["a"]
+
+
+# --- servers that fall silent ---------------------------------------------------------------
+
+
+def test_a_server_that_sends_nothing_is_named_and_gets_no_work() -> None:
+    theatre = ready("a", "b")
+    theatre.places["b"].seconds = 1_000.0
+    theatre.steps(1)
+    theatre.run(INTERVAL / 2)
+    assert [(r.kind, r.server) for r in theatre.reports if r.kind == "slow"] == [("slow", "b")]
+    assert len(theatre.commits) == 1 and theatre.commits[0].deferred == ()
+
+
+def test_a_silent_server_holds_up_fewer_and_fewer_steps() -> None:
+    theatre = ready("a", "b")
+    theatre.places["b"].seconds = 100_000.0
+    theatre.steps(40)
+    # After 1, 2, 4, 8 and 16 steps on probation it gets work again, in vain.
+    assert theatre.kinds().count("slow") in (5, 6)
+    assert len(theatre.commits) >= 39
+
+
+def test_a_silent_server_that_is_there_again_gets_its_share() -> None:
+    theatre = ready("a", "b")
+    place = theatre.places["b"]
+    place.seconds = 1.9 * INTERVAL
+    theatre.steps(1)
+    place.seconds = 0.001
+    theatre.steps(5)
+    hand = theatre.conductor.pool.hands["b"]
+    assert (hand.state, hand.silences) == (READY, 0)
+    assert hand.done > 0
+    agree(theatre)
+
+
+def test_a_server_that_sends_some_of_its_work_late_is_not_silent() -> None:
+    theatre = ready("a", "b", state=new_game(1, THEME))
+    theatre.places["b"].seconds = 0.9
+    theatre.steps(2)
+    assert "slow" not in theatre.kinds()
+
+
+def test_the_last_server_is_not_sent_away_for_being_slow() -> None:
+    theatre = ready("a")
+    theatre.places["a"].seconds = 0.7 * INTERVAL
+    theatre.steps(3)
+    assert "slow" not in theatre.kinds()
+
+
+@pytest.mark.parametrize(("soft", "hard"), [(10, 20), (60, 90)])
+def test_the_deadlines_are_configured(soft: int, hard: int) -> None:
+    conductor = Conductor(small(), INTERVAL, 0.0, soft_percent=soft, hard_percent=hard)
+    conductor.handle(Joined("a"), 0.0)
+    conductor.handle(Received("a", Ready(0, 0, conductor.hash)), 0.1)
+    conductor.handle(Tick(), INTERVAL)
+    assert conductor.next_deadline() == pytest.approx(INTERVAL * (1 + soft / 100))
+    conductor.handle(Tick(), conductor.next_deadline())
+    assert conductor.next_deadline() == pytest.approx(INTERVAL * (1 + hard / 100))

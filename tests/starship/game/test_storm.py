@@ -93,11 +93,12 @@ class Storm:
             place = theatre.places.get(id)
             if place is not None:
                 place.lies, place.seconds = None, 0.001
-            if place is None or not place.linked:
-                theatre.join(id)
-            elif place.working:
+            if place is not None and place.working:
                 # It hangs in work that takes for ever: somebody restarts it.
-                theatre.lose(id, crash=True)
+                if place.linked:
+                    theatre.lose(id, crash=True)
+                place.restart()
+            if place is None or not place.linked:
                 theatre.join(id)
 
 
