@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
 import secrets
-from collections.abc import Iterable, Sequence
+from collections import deque
 from typing import Any
 
 import vista
+from apps.starship.display.galaxy import fallen
 from apps.starship.errors import ScenarioError
 from apps.starship.game.conductor import (
     Committed,
@@ -33,90 +35,198 @@ from apps.starship.game.messages import (
     StepDone,
     StepUpdate,
 )
-from apps.starship.game.texts import (
-    read_deltas,
-    read_units,
-    write_begin,
-    write_commit,
-    write_deltas,
-)
+from apps.starship.game.texts import read_deltas, read_units
+from apps.starship.objects.captains import Activity, CaptainsDesk
+from apps.starship.objects.configuration import Configuration, read_configuration
+from apps.starship.objects.counts import count_step
+from apps.starship.objects.hooked import HookedPrimary
+from apps.starship.objects.recorder import StarshipRecorder
+from apps.starship.objects.saving import GameKeeping
 from apps.starship.objects.secondary import StarshipSecondary
-from apps.starship.objects.things import CLASSES
-from apps.starship.rules.commands import Refusal
-from apps.starship.rules.creating import new_game
-from apps.starship.rules.encoding import changes_to_plain, encode_state, plain
-from apps.starship.rules.objects import GROUPS, Group, Thing
+from apps.starship.objects.sending import Made, Outbox, encoded
+from apps.starship.objects.tables import Ledger, Place, servers_table
+from apps.starship.objects.things import CLASSES, changes_to_show, groups_of
+from apps.starship.objects.version import rules_version
+from apps.starship.rules.objects import Thing
 from apps.starship.rules.reading import check_delta
+from apps.starship.rules.replay import Played, write_start, write_step
 from apps.starship.rules.state import State
-from apps.starship.themes import shipped_theme
+from apps.starship.rules.theme import theme_text
+from apps.starship.themes import read_theme, shipped_theme
 
 _log = logging.getLogger("vista.starship")
 
 SERVICE = "StarshipPrimary"
 """The service by which secondaries find the game."""
-
-INTERVAL_MIN, INTERVAL_MAX = 0.05, 60.0
 SEED_BITS = 32
+SERVERS_MAX = 256
+"""Servers of one game: the primary sends each of them every result."""
+WAITING_MAX = 10_000
+"""Messages of servers that wait while a step is saved; what comes then counts as lost."""
+WORDS_MAX = 200
+"""Characters of what a server says of itself."""
+KEPT_SHOWN_MAX = 500
+"""Ships left over from earlier games that a login page offers."""
 
 
-class StarshipPrimary(vista.Object, namespace="StarShip"):
+class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, namespace="StarShip"):
     """The primary of a game: makes the galaxy and takes it from step to step.
 
-    rc line: ``StarshipPrimary``, or ``StarshipPrimary 5 42``
+    rc line: ``StarshipPrimary``, or ``StarshipPrimary 5 42 commands_per_step=4``
 
-    ``create(interval=5, seed=None)``: ``interval`` in seconds between two steps, 0 for steps by
-    hand (`step`); ``seed`` a whole number from which the whole galaxy comes, drawn if it is None.
-    The game is the service ``StarshipPrimary``; it computes by itself and by every
-    `StarshipSecondary` that joins.
+    ``create(interval=5, seed=None, ...)``: ``interval`` in seconds between two steps, 0 for steps
+    by hand (`step`); ``seed`` a whole number from which the whole galaxy comes, drawn if it is not
+    given. What follows is written ``KEY=VALUE``:
+
+    - ``commands_per_step=3``, ``max_starships=64``, ``human_reserve=16``, ``ai_per_race=10``,
+      ``galaxy=normal`` (or ``large``, ``huge``), ``theme=FILE``: the simulation, on all servers;
+    - ``update_interval_default=30`` seconds between two loads of a page without script,
+      ``scan_delay=0`` steps that spectators are behind;
+    - ``soft_deadline=40`` and ``hard_deadline=80`` percent of the interval after which missing work
+      is given to others too, and deferred; ``sample=2`` results of each server that are computed
+      again in each step (``all`` for servers of strangers); ``work_factor=1`` how often each unit
+      is computed, for demonstrations;
+    - ``save_as=NAME`` what the game is called in the store of the node's `PersistenceService`, with
+      which it is saved under ``StarShip`` anyway (``none``: not at all); ``new_game=yes`` to begin
+      another one there; ``record=FILE`` to record it;
+    - ``test_hooks=1`` and ``step_mode=manual`` for tests.
+
+    Saved, it goes on after a restart at the exact step. The game is the service
+    ``StarshipPrimary``; it computes by itself and by every `StarshipSecondary` that joins.
 
     The original's StarshipPrimary.
     """
 
-    def create(self, interval: float = 5.0, seed: int | None = None) -> None:
-        """Make the galaxy and begin."""
-        if interval != 0 and not INTERVAL_MIN <= interval <= INTERVAL_MAX:
-            raise vista.BadValueError(
-                f"an interval is {INTERVAL_MIN} to {INTERVAL_MAX} seconds, or 0 for steps by hand,"
-                f" not {interval}"
-            )
-        seed = secrets.randbits(SEED_BITS) if seed is None else seed
-        state = new_game(seed, shipped_theme())
-        self._conductor = Conductor(state, interval or math.inf, self._now(), secrets.randbits(64))
-        self._servers: dict[str, vista.Ref] = {}
+    def create(self, *words: Any, **settings: Any) -> None:
+        """Make the galaxy, or go on with the one that was saved, and begin."""
+        config = self._config = read_configuration(words, settings)
+        self._begin_keeping(vista.self_ref(self), SERVICE)
+        self._recorder: vista.Ref | None = None
+        self.own_secondary: vista.Ref | None = None
+        theme = read_theme(config.theme) if config.theme else shipped_theme()
+        seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
+        state, epoch = self._open_game(config, theme, seed)
+        self._begin_desk()
+        self._begin_conductor(state, epoch, config)
+        self._begin_servers()
+        self._begin_hooks()
+        self.look_for_left_over()
+        self._news = self._look_around()
+        self._alarm = math.inf
+        self._alarms = 0
+        self._count = vista.counters()
+        if config.record:
+            self._recorder = vista.create(StarshipRecorder, config.record, write_start(state))
+        for thing in sorted(state.objects.values(), key=lambda thing: thing.meta.id):
+            self._make(state, thing)
+        self._subscribe()
+        self.own_secondary = vista.create(StarshipSecondary, vista.self_ref(self), True)
+        self._set_alarm()
+        _log.info(
+            "a galaxy from seed %d at step %d: %d objects", state.seed, state.step,
+            len(state.objects),
+        )  # fmt: skip
+
+    def _begin_desk(self) -> None:
+        self._clock = self._now
+        self._activity = Activity(self._config.update_interval_default)
+        self._sealing = 0
+        self._revived: set[str] = set()
+
+    def _begin_conductor(self, state: State, epoch: int, config: Configuration) -> None:
+        self._conductor = Conductor(
+            state,
+            math.inf if config.manual else config.interval,
+            self._now(),
+            secrets.randbits(64),
+            epoch,
+            config.sample,
+            config.soft_deadline,
+            config.hard_deadline,
+        )
+        self._told = state, self._conductor.hash
+        self._effects: deque[Effect] = deque()
+        self._events: deque[Event] = deque()
+        self._is_working_off = False
+        for thing in state.objects.values():
+            if thing.meta.captain is not None:
+                # Whoever had a ship before a restart may come back to it.
+                self._activity.hear(thing.meta.captain, self._now())
+
+    def _begin_servers(self) -> None:
+        self._outboxes: dict[str, Outbox] = {}
+        self._places: dict[str, Place] = {}
         self._nodes: dict[str, vista.Ref] = {}
         self._tickets: dict[int, str] = {}
         self._things: dict[int, vista.Ref] = {}
-        self._made: tuple[int, ...] = ()
-        self.own_secondary: vista.Ref | None = None
-        self._watchers: list[vista.Ref] = []
-        self._alarm = math.inf
-        self._alarms = 0
-        for thing in sorted(state.objects.values(), key=lambda thing: thing.meta.id):
-            self._make(state, thing)
+        self._made: tuple[Thing, ...] = ()
+        self._ledger = Ledger()
+
+    def _subscribe(self) -> None:
         me = vista.self_ref(self)
-        vista.register_service(SERVICE, me)
         try:
-            vista.send("PeerRegistry", "add_notify_when_peer_registered", me)
-        except vista.NoSuchService:
-            _log.info("no PeerRegistry here: the game stays on this node")
-        self.own_secondary = vista.create(StarshipSecondary, me, True)
-        self._set_alarm()
-        _log.info("a galaxy from seed %d: %d objects", seed, len(state.objects))
+            # Not before: whoever finds the game may join it, and gets all objects.
+            vista.register_service(SERVICE, me)
+        except vista.ServiceTaken:
+            for thing in self._things.values():
+                vista.post(thing, "delete_yourself")
+            raise
+        for name, method in (
+            ("PeerRegistry", "add_notify_when_peer_registered"),
+            ("ShutdownService", "register"),
+        ):
+            try:
+                vista.send(name, method, me)
+            except vista.NoSuchService:
+                _log.info("no %s here", name)
+
+    def delete(self) -> None:
+        """End the game on this node; a saved one can be gone on with."""
+        self._end_game()
+        for ref in (self._recorder, self.own_secondary, *self._things.values()):
+            if ref is not None:
+                vista.post(ref, "delete_yourself")
+
+    def system_shutdown(self) -> None:
+        """Tell the servers, and save the game; ``ShutdownService`` sends it."""
+        self._end_game()
+        self._save_records()
+        self.save_state()
+
+    def _end_game(self) -> None:
+        for ticket, id in self._tickets.items():
+            vista.post(self._outboxes[id].server, "primary_ended", ticket)
 
     # --- servers ---------------------------------------------------------------------------
 
-    def register_server(self, server: vista.Ref, node: vista.Ref) -> int:
+    def register_server(
+        self, server: vista.Ref, node: vista.Ref, offer: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Take a server into the game; a `StarshipSecondary` sends it, ``node`` is its creator.
 
-        Returns a ticket: whoever has it speaks for the server, and nobody else does.
+        ``offer`` has the ``version`` of its rules, the ``url`` of its site and the ``name`` of its
+        node. Returns ``{"ticket": number}``: whoever has it speaks for the server, and nobody else
+        does. Or ``{"refused": sentence}`` for one that has other rules.
         """
+        offer = offer or {}
+        version, own = str(offer.get("version", "none"))[:WORDS_MAX], rules_version()
+        name = str(offer.get("name", ""))[:WORDS_MAX]
+        if version != own:
+            why = f"it has the rules {version}, the game is played by {own}"
+            self._ledger.refuse(name or str(vista.id_of(node)), why, self._told[0].step)
+            _log.error("server on %s is not taken: %s", name or node, why)
+            return {"refused": f"this server has the rules {version}, the game is played by {own}"}
         id = str(vista.id_of(server))
+        if len(self._outboxes) >= SERVERS_MAX and id not in self._outboxes:
+            return {"refused": f"the game has {SERVERS_MAX} servers already"}
         self._tickets = {ticket: known for ticket, known in self._tickets.items() if known != id}
         ticket = secrets.randbits(62)
         self._tickets[ticket] = id
-        self._servers[id], self._nodes[id] = server, node
+        is_own = bool(offer.get("own")) and node == vista.here()
+        self._outboxes[id], self._nodes[id] = Outbox(server, is_own), node
+        self._places[id] = Place(name, str(offer.get("url", ""))[:WORDS_MAX], is_own)
         self._tell(Joined(id))
-        return ticket
+        return {"ticket": ticket}
 
     def unregister_server(self, ticket: int) -> None:
         """Let a server go; what it still had to do others do."""
@@ -124,8 +234,18 @@ class StarshipPrimary(vista.Object, namespace="StarShip"):
         if id is not None:
             self._forget(id)
 
+    def knows_server(self, ticket: int) -> bool:
+        """Tell a server whether it is in the game; one that was let go may not have heard of it."""
+        return ticket in self._tickets
+
+    def server_url(self, ticket: int, url: str) -> None:
+        """Take note of where a server's site is; it posts it."""
+        id = self._tickets.get(ticket)
+        if id is not None:
+            self._places[id].url = str(url)[:WORDS_MAX]
+
     def _forget(self, id: str) -> None:
-        del self._servers[id], self._nodes[id]
+        del self._outboxes[id], self._nodes[id], self._places[id]
         self._tickets = {ticket: known for ticket, known in self._tickets.items() if known != id}
         self._tell(Lost(id))
 
@@ -141,7 +261,8 @@ class StarshipPrimary(vista.Object, namespace="StarShip"):
         """Take results; a server posts it."""
         try:
             found = read_deltas(deltas)
-            for delta in found:
+            # Late ones only count: what they are of may be gone, which is no fault of a server.
+            for delta in found if t > self._conductor.state.step else ():
                 check_delta(self._conductor.state, delta)
         except ScenarioError as error:
             self._from_server(ticket, Refresh(epoch, f"it sent what is no result: {error}"))
@@ -151,7 +272,7 @@ class StarshipPrimary(vista.Object, namespace="StarShip"):
     def server_done(self, ticket: int, epoch: int, t: int, units: str, busy_us: int) -> None:
         """Take note that a server has sent everything; it posts it."""
         try:
-            done = StepDone(epoch, t, read_units(units), max(0, busy_us))
+            done = StepDone(epoch, t, read_units(units), int(max(0, busy_us)))
         except ScenarioError as error:
             self._from_server(ticket, Refresh(epoch, f"it sent what are no units: {error}"))
             return
@@ -163,64 +284,55 @@ class StarshipPrimary(vista.Object, namespace="StarShip"):
 
     def server_refresh(self, ticket: int, epoch: int, why: str) -> None:
         """A server cannot go on; it posts it."""
-        self._from_server(ticket, Refresh(epoch, why))
+        self._from_server(ticket, Refresh(epoch, why[:WORDS_MAX]))
 
     def _from_server(self, ticket: int, message: StepUpdate | StepDone | Ready | Refresh) -> None:
         id = self._tickets.get(ticket)
         if id is not None:
             self._tell(Received(id, message))
-
-    # --- captains --------------------------------------------------------------------------
-
-    def order(
-        self, ship: str, captain: int | None, key: str, name: str, words: Sequence[Any]
-    ) -> tuple[bool, str, str, int, int]:
-        """Admit a command for the step that is being collected, or say why not.
-
-        Returns what an `Answer` has: whether, code, sentence, orders left, step. With the same
-        ``key`` again the answer is the same, and nothing is admitted twice.
-        """
-        answer = self._conductor.admission.order(ship, captain, key, name, words)
-        return answer.ok, answer.code, answer.text, answer.left, answer.step
-
-    def enlist(self, name: str, race: str, captain: int) -> tuple[bool, str, str]:
-        """Make a ship with the next step; return whether, its name or a code, and a sentence."""
-        return _outcome(self._conductor.admission.enlist(name, race, captain))
-
-    def take(self, name: str, captain: int) -> tuple[bool, str, str]:
-        """Give a captain a ship with the next step; see `enlist` for what is returned."""
-        return _outcome(self._conductor.admission.take(name, captain))
-
-    def leave(self, name: str, captain: int) -> bool:
-        """Leave a ship to the computer with the next step."""
-        return self._conductor.admission.leave(name, captain)
+            if isinstance(message, StepUpdate):
+                self._note_results(id, len(message.deltas))
 
     # --- looking ---------------------------------------------------------------------------
 
     def get_step(self) -> int:
         """Return the number of the step that was committed last."""
-        return self._conductor.state.step
+        return self._told[0].step
 
     def get_hash(self) -> str:
         """Return the hash of the state that was committed last."""
-        return self._conductor.hash
+        return self._told[1]
+
+    def get_epoch(self) -> int:
+        """Return how many lives the game had before this one."""
+        return self._conductor.epoch
+
+    def get_version(self) -> str:
+        """Return the version of the rules, which every server must have; see `rules_version`."""
+        return rules_version()
 
     def get_things(self) -> dict[str, vista.Ref]:
         """Return the objects of the galaxy by short name."""
-        objects = self._conductor.state.objects
+        objects = self._told[0].objects
         return {name: self._things[objects[name].meta.id] for name in sorted(objects)}
 
     def get_servers(self) -> list[dict[str, Any]]:
         """Return what is known of each server: state, speed, work done, late and lost, faults."""
-        hands = self._conductor.pool.hands
-        return [
-            {
-                "id": id, "state": hands[id].state, "speed": hands[id].speed,
-                "done": hands[id].done, "late": hands[id].late, "lost": hands[id].lost,
-                "faults": hands[id].faults, "busy_us": hands[id].busy_us,
-            }
-            for id in sorted(hands)
-        ]  # fmt: skip
+        rows: list[dict[str, Any]] = self.get_servers_table()["servers"]
+        return rows
+
+    def get_servers_table(self) -> dict[str, Any]:
+        """Return what the page of the servers shows; see `tables.servers_table`."""
+        return servers_table(self._conductor, self._places, self._ledger, self.trouble)
+
+    def get_own_server(self) -> vista.Ref | None:
+        """Return the server on this node, which the primary made."""
+        return self.own_secondary
+
+    def _rejoin_all(self) -> None:
+        for id in sorted(self._outboxes):
+            self._tell(Joined(id))
+        self._set_alarm()
 
     def step(self) -> None:
         """Begin a step now, if none is being computed."""
@@ -228,9 +340,11 @@ class StarshipPrimary(vista.Object, namespace="StarShip"):
 
     # --- time ------------------------------------------------------------------------------
 
-    def timer_expired(self, timer: vista.Ref, number: int) -> None:
+    def timer_expired(self, timer: vista.Ref, what: int | str) -> None:
         """See what is due; the timer sends it."""
-        if number == self._alarms:
+        if isinstance(what, str):
+            self._step_is_late(int(what.removeprefix("late ")))
+        elif what == self._alarms:
             self._alarm = math.inf
             self._tell(Tick())
 
@@ -248,43 +362,109 @@ class StarshipPrimary(vista.Object, namespace="StarShip"):
     # --- what the conductor wants ----------------------------------------------------------
 
     def _tell(self, event: Event) -> None:
-        before = self._conductor.state
-        for effect in self._conductor.handle(event, self._now()):
-            self._carry_out(effect, before)
+        if self._held is not None:
+            # Until the step that was decided last is safe, nothing else is.
+            few = not isinstance(event, Received) or len(self._events) < WAITING_MAX
+            if not isinstance(event, Tick) and few:
+                self._events.append(event)
+            return
+        self._effects.extend(self._conductor.handle(event, self._now()))
+        self._work_off()
         self._alarm = math.inf if self._alarm <= self._now() else self._alarm
         self._set_alarm()
 
-    def _carry_out(self, effect: Effect, before: State) -> None:
+    def _work_off(self) -> None:
+        # One thread at a time: what another one adds meanwhile is carried out in its place here.
+        if self._is_working_off:
+            return
+        self._is_working_off = True
+        try:
+            while self._effects and self._held is None:
+                effect = self._effects.popleft()
+                if not (isinstance(effect, Committed) and self._hold(effect)):
+                    self._carry_out(effect)
+        finally:
+            self._is_working_off = False
+
+    def _go_on(self, done: Committed) -> None:
+        """Carry out what waited for a step to be safe."""
+        self._carry_out(done)
+        self._work_off()
+        while self._events and self._held is None:
+            self._tell(self._events.popleft())
+        self._tell(Tick())
+
+    def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Send):
-            server = self._servers.get(effect.to)
-            if server is not None:
-                self._send(server, effect.message)
+            self._send(effect.to, effect.message)
         elif isinstance(effect, Committed):
-            self._show(before, effect.state)
+            self._show(effect)
         elif isinstance(effect, Report):
+            self._ledger.note(effect, self._conductor.state.step)
             _log.info("%s: %s", effect.kind, effect.text)
 
-    def _send(
-        self, server: vista.Ref, message: Snapshot | StepBegin | StepUpdate | StepCommit
-    ) -> None:
-        epoch = message.epoch
-        if isinstance(message, Snapshot):
-            text, objects = encode_state(message.state), self._encoded(server, self._things)
-            node = vista.here()
-            vista.post(server, "take_snapshot", epoch, text, message.hash, node, objects)
-        elif isinstance(message, StepBegin):
-            vista.post(server, "begin_step", epoch, message.t, *write_begin(message))
-        elif isinstance(message, StepUpdate):
-            vista.post(server, "stage_results", epoch, message.t, write_deltas(message.deltas))
-        else:
-            made = self._encoded(server, self._made)
-            vista.post(server, "commit_step", epoch, message.t, write_commit(message), made)
+    def _send(self, id: str, message: Snapshot | StepBegin | StepUpdate | StepCommit) -> None:
+        outbox = self._outboxes.get(id)
+        if outbox is None:
+            return
+        put: Any = message
+        if isinstance(message, StepCommit):
+            made = () if outbox.own else encoded(list(self._made), self._things)
+            put = Made(message, made, json.dumps(self._news))
+        try:
+            if isinstance(message, StepBegin):
+                self._note_begin(id, message)
+            if outbox.put(put):
+                vista.post(vista.self_ref(self), "send_state", id)
+        except vista.Overloaded as error:
+            _log.error("server %s is let go: %s", id, error)
+            self._forget(id)
 
-    def _encoded(self, server: vista.Ref, numbers: Iterable[int]) -> tuple[bytes, ...]:
-        """Encode objects for a server, which gets them with their Ids; the own one has them."""
-        if server == self.own_secondary:
-            return ()
-        return tuple(vista.encode_object(self._things[number]) for number in sorted(numbers))
+    def send_state(self, id: str) -> None:
+        """Send a server the state it was promised, piece by piece; the primary posts it."""
+        outbox = self._outboxes.get(id)
+        if outbox is None:
+            return
+        try:
+            for call in outbox.send_state(self._more, self._things):
+                call.result()
+                if self._outboxes.get(id) is not outbox:
+                    return
+        except vista.VistaError as error:
+            _log.warning("server %s did not take the state: %s", id, error)
+            if self._outboxes.get(id) is outbox:
+                self._forget(id)
+
+    def _more(self, snapshot: Snapshot) -> str:
+        """What a server is told with a state."""
+        return json.dumps(
+            {
+                "terms": self._config.terms().plain(),
+                "theme": theme_text(snapshot.state.theme),
+                "lost": self._names.get_lost_rows(),
+                "news": self._look_around(),
+            }
+        )
+
+    def _look_around(self) -> dict[str, Any]:
+        """What servers are told after each step that is not the simulation's."""
+        due = self._conductor.next_deadline() - self._now()
+        return {
+            "next_in": max(0.0, due) if math.isfinite(due) else None,
+            "table": self.get_servers_table(),
+            "kept": self._left_over,
+        }
+
+    def look_for_left_over(self) -> None:
+        """See which ships of owners are left over from earlier games; the primary posts it."""
+        theme = self._conductor.state.theme
+        self._left_over = [
+            {"name": owned.name, "full_name": theme.full_name(owned.race, "starship", owned.name)}
+            for owned in self._names.list_owned()
+            if not owned.here
+        ][-KEPT_SHOWN_MAX:]
+
+    # --- what a step left ------------------------------------------------------------------
 
     def _make(self, state: State, thing: Thing) -> vista.Ref:
         full_name = state.theme.full_name(thing.race, thing.kind, thing.name)
@@ -292,30 +472,28 @@ class StarshipPrimary(vista.Object, namespace="StarShip"):
         self._things[thing.meta.id] = made
         return made
 
-    def _show(self, before: State, after: State) -> None:
-        """Let the objects show what the step changed."""
+    def _show(self, done: Committed) -> None:
+        """Let the objects show what a step changed, and keep what outlives it."""
+        before, after = self._told[0], done.state
+        self._told = after, done.hash
+        self._news = self._look_around()
         found = differences(before, after)
-        self._made = found.made
-        names = {thing.meta.id: thing for thing in after.objects.values()}
+        things = {thing.meta.id: thing for thing in after.objects.values()}
+        self._made = tuple(things[number] for number in found.made)
         for number in found.gone:
             vista.post(self._things.pop(number), "delete_yourself")
-        for number in found.made:
-            self._make(after, names[number])
+        for thing in self._made:
+            self._make(after, thing)
+        computed = self._news["table"]["computed"]
         for number, groups in found.changed.items():
-            changes = {group: changes_to_plain(made) for group, made in groups.items()}
+            changes = changes_to_show(groups, computed.get(things[number].name))
             vista.post(self._things[number], "update", changes)
-
-
-def groups_of(thing: Thing) -> dict[str, dict[str, Any]]:
-    """Return the attributes of an object by group and name, in their canonical form."""
-    found = {}
-    for name in GROUPS:
-        group: Group = getattr(thing, name)
-        found[name] = {member: plain(getattr(group, member)) for member in group.names}
-    return found
-
-
-def _outcome(result: Refusal | str) -> tuple[bool, str, str]:
-    if isinstance(result, Refusal):
-        return False, result.code, result.text
-    return True, result, ""
+        self._note_commit(done)
+        rows = fallen(before, after)
+        if rows:
+            vista.post(self._names, "lose", rows)
+        if self._recorder is not None:
+            played = Played(done.orders, done.deferred, done.structure, done.hash)
+            vista.post(self._recorder, "write", write_step(played))
+        count_step(self._count, done, self._conductor, self._now())
+        self._dismiss_silent()

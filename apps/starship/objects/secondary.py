@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import logging
+from typing import Any
 
 import vista
 from apps.starship.errors import ScenarioError
@@ -17,59 +20,95 @@ from apps.starship.game.texts import (
     write_deltas,
     write_units,
 )
-from apps.starship.rules.encoding import changes_to_plain, digest
-from apps.starship.rules.reading import read_state
+from apps.starship.objects.configuration import WORK_FACTOR_MAX, read_terms
+from apps.starship.objects.showing import ScreenSource
+from apps.starship.objects.things import changes_to_show
+from apps.starship.objects.version import rules_version
+from apps.starship.rules.encoding import digest
+from apps.starship.rules.objects import Thing
+from apps.starship.rules.reading import read_in_pieces, read_things
 from apps.starship.rules.state import State
-from apps.starship.themes import shipped_theme
+from apps.starship.rules.theme import parse_theme
 
 _log = logging.getLogger("vista.starship")
 
 PRIMARY = "StarshipPrimary"
 LOOK_AGAIN_SECONDS = 2.0
 """How often a server without a primary looks for one."""
+CHECK_SECONDS = 10.0
+"""How often a server asks whether the primary still has it: word that it was let go may be lost."""
+REFUSED_SECONDS = 30.0
+"""How often one asks again that was refused: somebody may have brought the game up to date."""
 
 
-class StarshipSecondary(vista.Object, namespace="StarShip"):
+class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
     """A server of a game: computes what the primary gives it and has all objects of the galaxy.
 
     rc line: ``StarshipSecondary``
 
-    ``create(primary=None, own=False, work_factor=1)``: ``primary`` is a Ref; by default the service
+    ``create(primary=None, own=False, work_factor=0)``: ``primary`` is a Ref; by default the service
     ``StarshipPrimary`` is looked for, among peers as well, for as long as it takes. The primary
     makes one on its own node with ``own``. ``work_factor`` computes everything as many times, for
-    demonstrations. While the primary cannot be reached the server shows its last state, and joins
-    again by itself.
+    demonstrations, 0 as often as the primary says. While the primary cannot be reached the server
+    shows its last state, and joins again by itself. A server with other rules than the primary's is
+    refused.
+
+    Whoever shows the game reads everything from the server of its own node: see `get_screens`,
+    `get_map` and `add_watcher`.
 
     The original's StarshipSecondary.
     """
 
     def create(
-        self, primary: vista.Ref | None = None, own: bool = False, work_factor: int = 1
+        self, primary: vista.Ref | None = None, own: bool = False, work_factor: int = 0
     ) -> None:
         """Begin to look for the primary."""
-        if not 1 <= work_factor <= 10_000:
-            raise vista.BadValueError(f"work_factor is 1 to 10000, not {work_factor}")
+        if not 0 <= work_factor <= WORK_FACTOR_MAX:
+            raise vista.BadValueError(f"work_factor is 0 to {WORK_FACTOR_MAX}, not {work_factor}")
+        self._begin_showing()
+        self._work_factor = work_factor
         self._follower = Follower(self._microseconds, work_factor)
         self._own = own
         self._primary = primary
         self._ticket = 0
         self._node: vista.Ref | None = None
         self._things: dict[int, vista.Ref] = {}
-        self._theme = shipped_theme()
+        self._copies: dict[vista.Id, vista.Ref] = {}
+        self._doomed: dict[vista.Id, vista.Ref] = {}
+        self._pieces: _Pieces | None = None
+        self._is_looking = False
+        self.url = ""
+        self.refusal = ""
         self.frozen = True
         me = vista.self_ref(self)
         if not own:
+            with contextlib.suppress(vista.NoSuchService):
+                vista.send("ShutdownService", "register", me)
             try:
                 vista.send("PeerRegistry", "add_notify_when_peer_registered", me)
             except vista.NoSuchService:
                 _log.info("no PeerRegistry here: only a game on this node can be joined")
+            vista.create("TimerEvent", me, CHECK_SECONDS, "check")
         me.join.post()
 
     def delete(self) -> None:
         """Leave the game politely, and take the copies along."""
+        self._leave()
+        self._forget_things()
+
+    def system_shutdown(self) -> None:
+        """Leave the game politely: others do what is to be done; ``ShutdownService`` sends it.
+
+        The players are told where they can go on.
+        """
+        self._note_leaving()
+        self._leave()
+
+    def _leave(self) -> None:
         if self._primary is not None and not self._own:
             vista.future(self._primary, "unregister_server", self._ticket)
-        self._forget_things()
+        # The link that ends now is no loss.
+        self._node = None
 
     # --- the primary -----------------------------------------------------------------------
 
@@ -79,18 +118,57 @@ class StarshipSecondary(vista.Object, namespace="StarShip"):
             return
         try:
             primary = self._primary or vista.service(PRIMARY)
-            self._ticket = primary.register_server(vista.self_ref(self), vista.here())
-            self._primary = primary
+            answer = primary.register_server(vista.self_ref(self), vista.here(), self._offer())
         except vista.VistaError as error:
             _log.debug("no primary: %r", error)
-            self._look_again()
+            self._look_again(LOOK_AGAIN_SECONDS)
+            return
+        if "refused" in answer:
+            self._note_refusal(str(answer["refused"]))
+            return
+        self.refusal = ""
+        self._ticket, self._primary = answer["ticket"], primary
 
-    def _look_again(self) -> None:
-        vista.create("TimerEvent", vista.self_ref(self), LOOK_AGAIN_SECONDS)
+    def _offer(self) -> dict[str, Any]:
+        """What the primary is told of this server."""
+        name = vista.here().get_name()
+        return {"version": rules_version(), "url": self.url, "own": self._own, "name": name}
+
+    def _note_refusal(self, why: str) -> None:
+        if why != self.refusal:
+            _log.error("the primary does not take this server: %s", why)
+        self.refusal = why
+        self._look_again(REFUSED_SECONDS)
+
+    def _look_again(self, seconds: float) -> None:
+        # One timer is enough, however many peers come and go while there is no primary.
+        if self._is_looking:
+            return
+        self._is_looking = True
+        vista.create("TimerEvent", vista.self_ref(self), seconds)
 
     def timer_expired(self, timer: vista.Ref, extra_data: object = None) -> None:
-        """Look for the primary again; the timer sends it."""
-        self.join()
+        """Look for the primary again, or ask whether it has this server; the timer sends it."""
+        if extra_data == "check":
+            self._check_in()
+        else:
+            self._is_looking = False
+            self.join()
+
+    def _check_in(self) -> None:
+        """Freeze, and so join again, if the primary let this server go without its noticing."""
+        vista.create("TimerEvent", vista.self_ref(self), CHECK_SECONDS, "check")
+        ticket = self._ticket
+        if self._primary is None:
+            return
+        try:
+            known = self._primary.knows_server(ticket)
+        except vista.VistaError as error:
+            _log.debug("the primary does not answer: %r", error)
+            return
+        if not known and ticket == self._ticket:
+            _log.warning("the primary has let this server go: it joins again")
+            self._freeze()
 
     def peer_registered(self, creator: vista.Ref | None) -> None:
         """A node is there (again): it may have the primary. `PeerRegistry` sends it."""
@@ -100,25 +178,71 @@ class StarshipSecondary(vista.Object, namespace="StarShip"):
         """Show what there is while the primary's node is gone; `PeerRegistry` sends it."""
         if creator == self._node:
             _log.warning("link to the primary lost: frozen at step %d", self.get_step())
-            self.frozen = True
-            if not self._own:
-                self._primary = None
-            self._look_again()
+            self._freeze()
+
+    def primary_ended(self, ticket: int) -> None:
+        """Freeze, since the primary goes; it posts it when its node stops or it is deleted."""
+        if ticket == self._ticket:
+            _log.warning("the primary has ended: frozen at step %d", self.get_step())
+            self._freeze()
+
+    def _freeze(self) -> None:
+        self.frozen = True
+        self._node = None
+        if not self._own:
+            self._primary = None
+        self._tell_watchers()
+        self._look_again(LOOK_AGAIN_SECONDS)
+
+    def set_url(self, url: str) -> None:
+        """Say where this server's site is, for the page of the servers and for its players."""
+        self.url = url
+        if self._primary is not None and self._ticket:
+            self._primary.server_url.post(self._ticket, url)
+
+    def get_refusal(self) -> str:
+        """Return why the primary does not take this server, ``""`` if it does."""
+        return self.refusal
 
     # --- what the primary sends ------------------------------------------------------------
 
-    def take_snapshot(
-        self, epoch: int, text: str, hash: str, node: vista.Ref, objects: tuple[bytes, ...]
+    def begin_snapshot(
+        self, epoch: int, head: str, more: str, hash: str, node: vista.Ref, count: int
     ) -> None:
-        """Take over the state of the game, and its objects with their Ids; ``node`` sends it."""
-        state = read_state(text, self._theme)
+        """Begin to take over the state of the game, in ``count`` pieces; ``node`` sends it.
+
+        ``more`` is JSON: ``terms``, ``theme``, ``lost`` and ``news``.
+        """
         self._node = node
+        self._pieces = _Pieces(epoch, head, json.loads(more), hash, count)
         if not self._own:
             self._forget_things()
-            for data in objects:
-                self._import(data)
+
+    def take_piece(
+        self, epoch: int, hash: str, number: int, text: str, objects: tuple[bytes, ...]
+    ) -> None:
+        """Take a piece of the state with a hash, and its objects with their Ids."""
+        pieces = self._pieces
+        if pieces is None or not pieces.fits(epoch, hash, number):
+            return
+        for data in objects:
+            self._import(data)
+        if self._pieces is not pieces:
+            # Another state has begun to come, and took these objects away again.
+            return
+        pieces.add(read_things(text))
+        if pieces.complete:
+            self._pieces = None
+            self._begin_game(pieces)
+
+    def _begin_game(self, pieces: _Pieces) -> None:
+        terms, state = read_terms(pieces.more["terms"]), pieces.state()
+        self._follower.work_factor = max(1, self._work_factor or terms.work_factor)
         self.frozen = False
-        self._handle(Snapshot(epoch, state, hash))
+        self._handle(Snapshot(pieces.epoch, state, pieces.hash))
+        self._note_game(state, terms, pieces.more["lost"])
+        self._note_news(pieces.more["news"])
+        self._tell_watchers()
         _log.info("in the game at step %d", state.step)
 
     def begin_step(self, epoch: int, t: int, line: str, units: str) -> None:
@@ -130,16 +254,23 @@ class StarshipSecondary(vista.Object, namespace="StarShip"):
         """Keep what others computed."""
         self._handle(StepUpdate(epoch, t, read_deltas(deltas)))
 
-    def commit_step(self, epoch: int, t: int, line: str, objects: tuple[bytes, ...]) -> None:
-        """Make the step's state the present one."""
+    def commit_step(
+        self, epoch: int, t: int, line: str, objects: tuple[bytes, ...], news: str = "{}"
+    ) -> None:
+        """Make the step's state the present one; ``news`` is JSON that the rules do not need."""
         before = self._follower.state
         self._handle(read_commit(epoch, t, line))
         after = self._follower.state
-        if self._own or before is None or after is None or after is before:
+        if before is None or after is None or after is before:
             return
-        for data in objects:
-            self._import(data)
-        self._show(before, after)
+        told = json.loads(news)
+        if not self._own:
+            for data in objects:
+                self._import(data)
+            self._show(before, after, told.get("table", {}).get("computed", {}))
+        self._note_commit(before, after)
+        self._note_news(told)
+        self._tell_watchers()
 
     def work(self) -> None:
         """Compute some of the units that wait; the server posts it to itself."""
@@ -175,47 +306,50 @@ class StarshipSecondary(vista.Object, namespace="StarShip"):
                 primary.server_refresh.post(ticket, answer.epoch, answer.why)
 
     def _microseconds(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1_000_000)
+        return round(self._time() * 1_000_000)
+
+    def _time(self) -> float:
+        return asyncio.get_running_loop().time()
 
     # --- the copies ------------------------------------------------------------------------
 
     def _import(self, data: bytes) -> None:
         made = vista.import_object(data)
+        # At once: who sent it may be lost while the copy is asked for its number.
+        self._copies[vista.id_of(made)] = made
         self._things[made.get_number()] = made
 
     def _forget_things(self) -> None:
-        for made in self._things.values():
-            vista.send(made, "delete_yourself")
-        self._things = {}
+        # Taken out first: while one is waited for that is deleted, others may come; and whoever
+        # is cut off in the midst leaves the rest to the next.
+        self._doomed.update(self._copies)
+        self._copies, self._things = {}, {}
+        while self._doomed:
+            _id, made = self._doomed.popitem()
+            with contextlib.suppress(vista.NoSuchObject):
+                vista.send(made, "delete_yourself")
 
-    def _show(self, before: State, after: State) -> None:
-        """Let the copies show what a step changed."""
+    def _show(self, before: State, after: State, computed: dict[str, list[str | None]]) -> None:
+        """Let the copies show what a step changed, and who computed it."""
         found = differences(before, after)
+        names = {thing.meta.id: thing.name for thing in after.objects.values()}
         for number in found.gone:
             gone = self._things.pop(number, None)
             if gone is not None:
+                self._copies.pop(vista.id_of(gone), None)
                 vista.post(gone, "delete_yourself")
         for number, groups in found.changed.items():
             thing = self._things.get(number)
             if thing is not None:
-                changes = {group: changes_to_plain(made) for group, made in groups.items()}
+                changes = changes_to_show(groups, computed.get(names[number]))
                 vista.post(thing, "update", changes)
 
     # --- looking ---------------------------------------------------------------------------
-
-    def get_step(self) -> int:
-        """Return the number of the step that was committed last, -1 before the first snapshot."""
-        state = self._follower.state
-        return -1 if state is None else state.step
 
     def get_hash(self) -> str:
         """Return the hash of the state, worked out anew."""
         state = self._follower.state
         return "" if state is None else digest(state)
-
-    def is_frozen(self) -> bool:
-        """Tell whether the primary cannot be reached, so that nothing goes on."""
-        return self.frozen
 
     def get_things(self) -> dict[str, vista.Ref]:
         """Return this node's copies of the objects by short name."""
@@ -227,3 +361,31 @@ class StarshipSecondary(vista.Object, namespace="StarShip"):
             for name, thing in sorted(state.objects.items())
             if thing.meta.id in self._things
         }
+
+
+class _Pieces:
+    """A state that comes piece by piece."""
+
+    def __init__(self, epoch: int, head: str, more: dict[str, Any], hash: str, count: int) -> None:
+        self.epoch, self.head, self.more, self.hash = epoch, head, more, hash
+        self._count = count
+        self._next = 0
+        self._things: list[Thing] = []
+
+    def fits(self, epoch: int, hash: str, number: int) -> bool:
+        """Tell whether a piece is the next one."""
+        return (epoch, hash, number) == (self.epoch, self.hash, self._next)
+
+    def add(self, things: list[Thing]) -> None:
+        """Add the next piece."""
+        self._next += 1
+        self._things += things
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was the last piece."""
+        return self._next == self._count
+
+    def state(self) -> State:
+        """Return the state. Raises `ScenarioError` for what is none."""
+        return read_in_pieces(self.head, self._things, parse_theme(self.more["theme"]))

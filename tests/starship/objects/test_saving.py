@@ -1,0 +1,223 @@
+"""Games that are saved: whatever falls when, they go on at the exact step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import vista
+from apps.starship.objects.primary import StarshipPrimary
+from tests.starship.objects.games import INTERVAL, SEED, SavedGame, alone, digest, secondary
+from vista.testing import World
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World(5) as made:
+        yield made
+
+
+def test_a_primary_that_falls_goes_on_at_the_exact_step_with_the_same_hash(world: World) -> None:
+    game = SavedGame(world)
+    for _ in range(2):
+        game.steps(3)
+        step, hash = game.step(), game.hash()
+        game.fall()
+        assert (game.step(), game.hash()) == (step, hash)
+    game.steps(2)
+    assert game.hash() == digest(alone(game.step()))
+
+
+@pytest.mark.parametrize("after", [0.0, 0.001, 0.01, 0.1, 1.0, 2.5, 4.9])
+def test_at_whatever_instant_it_falls(world: World, after: float) -> None:
+    game = SavedGame(world)
+    game.steps(2)
+    step = game.step()
+    world.pass_time(INTERVAL - 0.5 + after)
+    heard = game.step()
+    game.fall()
+    # What somebody may have heard of is there; at most one step more, which nobody heard of.
+    assert heard <= game.step() <= heard + 1
+    assert heard >= step
+    assert game.hash() == digest(alone(game.step()))
+
+
+def test_nobody_hears_of_a_step_before_it_is_safe(world: World) -> None:
+    game = SavedGame(world)
+    game.steps(1)
+    node, server = secondary(game, "far")
+    world.pass_time(2 * INTERVAL)
+    seen: list[tuple[int, int]] = []
+    for _ in range(200):
+        world.pass_time(0.05)
+        safe = max(_steps_on(game), default=0)
+        seen.append((node.call(server.get_step), safe))
+    assert max(step for step, _ in seen) > 2
+    assert all(step <= safe for step, safe in seen)
+
+
+def _steps_on(game: SavedGame) -> list[int]:
+    """The steps whose lines or states are on the disk, as their objects' variables say."""
+    found = []
+    for row in game.shelf.rows.values():
+        text = row.data.decode("latin-1")
+        if '"hash":"' in text or "StarshipSaved" in text:
+            found += [n for n in range(200) if _has_step(row.data, n)]
+    return found
+
+
+def _has_step(data: bytes, step: int) -> bool:
+    name = b"\xa4step"
+    at = data.find(name)
+    packed = bytes([step]) if step < 128 else b"\xcc" + bytes([step])
+    return at >= 0 and data[at + len(name) :].startswith(packed)
+
+
+def test_a_step_is_told_as_soon_as_it_is_safe_and_nothing_is_lost_meanwhile(world: World) -> None:
+    game = SavedGame(world)
+    node, server = secondary(game, "far")
+    game.wait(lambda: [row["state"] for row in game.call("get_servers")] == ["ready"] * 2)
+    game.steps(1)
+    for _ in range(4):
+        game.steps(1)
+        world.pass_time(1.0)
+        assert node.call(server.get_step) == game.step()
+    assert [(row["late"], row["lost"]) for row in game.call("get_servers")] == [(0, 0)] * 2
+    assert "silent" not in repr(game.call("get_servers"))
+
+
+def test_captains_keep_their_ships_and_servers_come_back(world: World) -> None:
+    game = SavedGame(world)
+    node, server = secondary(game, "far")
+    assert game.call("enlist", "Bounty", "F", 7)[0]
+    game.steps(2)
+    game.fall()
+    assert game.call("order", "Bounty", 7, "k", "course", ["90"])[0]
+    game.steps(1)
+    assert game.things()["Bounty"]["nav"]["want_heading"] == 900
+    game.wait(lambda: [row["state"] for row in game.call("get_servers")] == ["ready"] * 2)
+    game.wait(lambda: node.call(server.get_step) == game.step())
+    assert node.call(server.get_hash) == game.hash()
+
+
+def test_the_epoch_counts_the_lives(world: World) -> None:
+    game = SavedGame(world)
+    for life in range(3):
+        assert game.call("get_epoch") == life
+        game.fall()
+
+
+def test_states_are_written_now_and_then_and_lines_are_deleted(world: World) -> None:
+    game = SavedGame(world, interval=0.5)
+    game.steps(70)
+    rows = game.node.call(vista.objects)
+    lines = [row for row in rows if row.class_name.endswith("StarshipSavedStep")]
+    assert 5 <= len(lines) <= 15
+    step, hash = game.step(), game.hash()
+    game.fall()
+    assert (game.step(), game.hash()) == (step, hash)
+
+
+def test_a_full_disk_stops_no_game_and_is_told(world: World) -> None:
+    game = SavedGame(world)
+    game.steps(1)
+    game.shelf.full = True
+    game.steps(3)
+    assert "full" in game.call("get_servers_table")["saving"]
+    game.shelf.full = False
+    game.steps(3)
+    table = game.call("get_servers_table")
+    assert table["saving"] == ""
+    kinds = [report["kind"] for report in table["reports"]]
+    assert [kind for kind in kinds if "saved" in kind] == ["saved", "unsaved"]
+    step, hash = game.step(), game.hash()
+    assert hash == digest(alone(step))
+    game.fall()
+    assert (game.step(), game.hash()) == (step, hash)
+
+
+def test_lines_stay_until_a_state_that_has_them_in_it_is_safe(world: World) -> None:
+    game = SavedGame(world)
+    game.steps(3)
+    rows = game.shelf.rows.items()
+    game.shelf.refused = {key for key, row in rows if b'"next_id"' in row.data}
+    assert len(game.shelf.refused) == 1
+    game.call("save_state")
+    assert game.call("get_servers_table")["saving"]
+    world.pass_time(1.0)
+    step, hash = game.step(), game.hash()
+    game.fall()
+    assert (game.step(), game.hash()) == (step, hash)
+
+
+def test_a_fall_while_the_disk_is_full_loses_what_could_not_be_saved(world: World) -> None:
+    game = SavedGame(world)
+    game.steps(2)
+    safe = game.step()
+    game.shelf.full = True
+    game.steps(2)
+    game.shelf.full = False
+    game.fall()
+    assert game.step() >= safe
+    assert game.hash() == digest(alone(game.step()))
+
+
+def test_another_seed_begins_another_game(world: World) -> None:
+    game = SavedGame(world)
+    game.steps(2)
+    game.fall(seed=SEED + 1)
+    assert game.step() == 0
+    game.steps(1)
+    assert game.hash() == digest(alone(game.step(), SEED + 1))
+    game.fall()
+    assert game.step() >= 1
+
+
+def test_a_new_game_in_the_place_of_the_old_one(world: World) -> None:
+    game = SavedGame(world)
+    game.steps(2)
+    game.fall(new_game=True)
+    assert game.step() == 0
+
+
+def test_two_games_of_one_node_do_not_mix(world: World) -> None:
+    game = SavedGame(world, save_as="one")
+    game.steps(3)
+    step, hash = game.step(), game.hash()
+    game.fall(save_as="other", seed=7)
+    assert game.step() == 0
+    game.steps(1)
+    game.fall(save_as="one", seed=SEED)
+    assert (game.step(), game.hash()) == (step, hash)
+
+
+def test_a_galaxy_of_another_size_is_refused(world: World) -> None:
+    game = SavedGame(world)
+    game.steps(1)
+    game.node.call(vista.delete, game.primary)
+    with pytest.raises(vista.BadValueError, match=r"another size; write new_game=yes"):
+        game.node.call(lambda: vista.create(StarshipPrimary, INTERVAL, SEED, galaxy="large"))
+
+
+def test_settings_that_somebody_changed_hold_from_the_step_on(world: World) -> None:
+    game = SavedGame(world)
+    game.steps(2)
+    game.fall(commands_per_step=1)
+    assert game.call("enlist", "Bounty", "F", 7)[0]
+    game.steps(1)
+    assert game.call("order", "Bounty", 7, "", "course", ["90"])[0]
+    assert game.call("order", "Bounty", 7, "", "course", ["91"])[1] == "E_LIMIT"
+
+
+def test_without_a_store_a_name_for_the_game_is_refused(world: World) -> None:
+    node = world.node("bare")
+    with pytest.raises(vista.BadValueError, match=r"save_as=x needs a line PersistenceService"):
+        node.call(lambda: vista.create(StarshipPrimary, save_as="x"))
+
+
+def test_a_game_may_be_left_unsaved(world: World) -> None:
+    game = SavedGame(world, save_as="none")
+    game.steps(2)
+    game.fall()
+    assert game.step() == 0
