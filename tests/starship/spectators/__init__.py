@@ -1,0 +1,1 @@
+"""Tests of what spectators see: map, leaderboard, replay, servers."""
