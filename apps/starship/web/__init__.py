@@ -1,0 +1,1 @@
+"""The web site of the game, on the HTTP server: login, bridges, live updates, spectators' pages."""
