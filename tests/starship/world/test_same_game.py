@@ -1,0 +1,37 @@
+"""One seed is one game, on however many servers and whatever Python's own hashes are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.starship.world.script import STEPS, hashes
+
+ROOT = Path(__file__).parents[3]
+
+
+@cache
+def alone() -> tuple[str, ...]:
+    """The game on the primary's own server."""
+    return tuple(hashes(1))
+
+
+@pytest.mark.parametrize("servers", [2, 4])
+def test_the_same_seed_gives_the_same_game_on_more_servers(servers: int) -> None:
+    assert tuple(hashes(servers)) == alone()
+    assert len(set(alone())) == STEPS
+
+
+@pytest.mark.parametrize("number", ["1", "2"])
+def test_the_same_seed_gives_the_same_game_under_other_hashes_of_python(number: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "tests.starship.world.script", "2"],
+        capture_output=True, text=True, cwd=ROOT, timeout=100, check=True,
+        env={**os.environ, "PYTHONHASHSEED": number},
+    )  # fmt: skip
+    assert tuple(told.stdout.split()) == alone()
