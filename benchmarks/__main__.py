@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import growth, http, pbft
+from benchmarks import growth, http, pbft, starship
 from benchmarks.measure import Result, Row, measure
 from benchmarks.report import (
     HEADINGS,
@@ -33,6 +33,8 @@ TABLES = {
     "pbft": "benchmarks-pbft.txt",
     "agreement": "benchmarks-agreement.txt",
     "http": "benchmarks-http.txt",
+    "starship": "benchmarks-starship.txt",
+    "galaxy": "benchmarks-galaxy.txt",
 }
 """The files of the docs by what they show."""
 
@@ -47,17 +49,22 @@ def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS, docs: P
     results = _measure_rows(options)
     grown = _measure_growth(options)
     agreed = _measure_agreement(options)
+    played = _measure_galaxies(options)
     if options.rst and results:
         print(rst_table(results, words), end="")
     if grown is not None and not options.docs:
         print(growth.rst_tables(*grown, words), end="")
     if agreed and not options.docs:
         print(pbft.rst_tables(agreed, words), end="")
-    file = _write(results, grown, agreed, around, folder)
+    if played and not options.docs:
+        print(starship.rst_tables(played, words), end="")
+    file = _write(results, grown, agreed, played, around, folder)
     if options.docs:
         _write_tables(results, grown, words, docs)
         if agreed:
             (docs / TABLES["agreement"]).write_text(pbft.rst_tables(agreed, words), "utf-8")
+        if played:
+            (docs / TABLES["galaxy"]).write_text(starship.rst_tables(played, words), "utf-8")
     if not options.rst:
         print(f"\n{_summary(results)}; every figure is in {file}")
 
@@ -93,6 +100,13 @@ def _measure_agreement(options: argparse.Namespace) -> list[pbft.Ordered]:
     if options.only not in ("pbft", "agreement") and not (options.docs and not options.only):
         return []
     return pbft.measure_all(pbft.QUICK if options.quick else pbft.FULL)
+
+
+def _measure_galaxies(options: argparse.Namespace) -> list[starship.Galaxy]:
+    """Measure games of several processes where it is asked for: it takes minutes."""
+    if options.only != "galaxy" and not (options.docs and not options.only):
+        return []
+    return starship.measure_all(starship.QUICK if options.quick else starship.FULL)
 
 
 def _write_tables(
@@ -152,6 +166,7 @@ def _write(
     results: Sequence[Result],
     grown: growth.Grown | None,
     agreed: list[pbft.Ordered],
+    played: list[starship.Galaxy],
     around: dict[str, object],
     folder: Path,
 ) -> Path:
@@ -165,6 +180,7 @@ def _write(
         "rows": [as_values(result) for result in results],
         "growth": [asdict(found) for part in grown or () for found in part],
         "agreement": [asdict(found) for found in agreed],
+        "galaxy": [asdict(found) for found in played],
     }
     file.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
     return file

@@ -28,11 +28,13 @@ from benchmarks.measure import (
 from benchmarks.objects import Counter, Driver
 from benchmarks.pbft import pbft_rows
 from benchmarks.rows_peers import Linked, kept_rows, peer_rows
+from benchmarks.starship import starship_rows
+from benchmarks.starship_players import player_rows
 from vista import Limits, Node, Ref
 
 Measured = Callable[[int], float]
 
-GROUPS = ("local", "peers", "persistence", "pbft", "http")
+GROUPS = ("local", "peers", "persistence", "pbft", "http", "starship")
 """The tables."""
 
 
@@ -77,7 +79,8 @@ def all_rows(world: World) -> list[Row]:
     """Return every row that can be measured here, in the table's order."""
     local = [*_messages(world), *_objects(world), *_memory(), *_start(), *_costs(world)]
     linked = [*peer_rows(world.linked), *kept_rows(world.linked)]
-    return [*local, *linked, *pbft_rows(), *http_rows(world.servers)]
+    played = [*starship_rows(), *player_rows()]
+    return [*local, *linked, *pbft_rows(), *http_rows(world.servers), *played]
 
 
 def _messages(world: World) -> list[Row]:
