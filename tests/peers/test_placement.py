@@ -406,6 +406,21 @@ def test_there_is_one_object_on_a_node_that_was_lost_when_it_was_made(after_seco
         assert stations(a, kept, *nodes) == "ab"
 
 
+def test_there_is_an_object_on_a_node_to_which_only_the_way_broke_when_it_was_made() -> None:
+    with World(1, conditions=PROMPT) as world:
+        a, b = nodes = chain(world, "ab")
+        kept = keeper(a, "StationKeeper")
+        partition = world.network.partition("b", "a", one_way=True)
+        mesh(*nodes)
+        world.drive(lambda: bool(_of_class(b, "StationKeeper")), 5.0)
+        # As when one of two links to it ends, which were opened from both sides at once.
+        a.call(peering(a).ways._broke, b.kernel.table.node)
+        partition.heal()
+        world.pass_time(5.0)
+        assert len(_of_class(b, "StationKeeper")) == 1
+        assert stations(a, kept, *nodes) == "ab"
+
+
 def made_once(node: SimulatedNode, token: bytes) -> vista.Ref:
     """Ask a node for an object as another one does."""
     return node.call(lambda: vista.here().create_object_once(token, "StationKeeper"))

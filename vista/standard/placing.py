@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from vista.api import create, current_user, here, ref_of
+from vista.api import create, current_user, here, ref_of, sleep
 from vista.errors import AccessDenied, BadValueError, NoSuchClass, NoSuchObject, PeerLost
 from vista.kernel.classes import ClassEntry
 from vista.kernel.current import kernel
@@ -153,8 +153,12 @@ class CreateOnEveryNode(Object, namespace="Standard"):
                 try:
                     self._provide(node)
                 except PeerLost as error:
-                    # Its return is told, and then it is looked for again.
                     _log.info("no %s on a node for the time being: %s", self.class_name[1], error)
+                    # The return of a node that is lost is told, and then it is looked for again.
+                    # Where only the way broke and there is another one, nothing will be told.
+                    if self._peering.link_to(node) is not None:
+                        self._looking[node] = True
+                        sleep(kernel().limits.reconnect_seconds_min)
         finally:
             del self._looking[node]
 
