@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -16,19 +16,22 @@ from apps.solidstate.pbft.effects import (
     Answer,
     Append,
     Broadcast,
+    Certify,
     Compact,
     Effect,
     Entered,
     Executed,
+    Forget,
     Report,
     Send,
     Store,
 )
-from apps.solidstate.pbft.events import Ask, Event, Received, Tick
+from apps.solidstate.pbft.events import Ask, Certified, Event, Received, Tick
 from apps.solidstate.pbft.membership import read_membership, reconfiguration
-from apps.solidstate.pbft.messages import Batch, Message, PrePrepare, Proposal, Request
+from apps.solidstate.pbft.messages import Batch, Counted, Message, PrePrepare, Proposal, Request
 from apps.solidstate.pbft.replica import Replica
 from apps.solidstate.pbft.store import KeyValueStore
+from apps.solidstate.pbft.usig import Usig, UsigVerifier, certify
 from apps.solidstate.simulator.keys import Authority
 
 CLIENTS = ("ann", "bob")
@@ -40,13 +43,19 @@ ROOT = "root"
 class Lab:
     """The bench. ``effects`` has all effects by member, ``answers`` what clients got.
 
-    ``drops(sender, to, message)`` says which messages are lost.
+    ``drops(sender, to, message)`` says which messages are lost. ``usigs`` are the trusted counters
+    of a group with ``minbft`` and ``verifier`` checks them; simulated ones if nothing is given.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(
+        self,
+        usigs: Mapping[int, Usig] | None = None,
+        verifier: UsigVerifier | None = None,
+        **settings: Any,
+    ) -> None:
         self.config = Config(
             clients=frozenset(CLIENTS),
-            administrators=frozenset({ROOT}),
+            administrators=frozenset() if settings.get("minbft") else frozenset({ROOT}),
             checkpoint_batches=4,
             window_batches=8,
             **settings,
@@ -63,6 +72,8 @@ class Lab:
         self.members: dict[int, tuple[int, ...]] = {}
         self.stores: dict[int, KeyValueStore] = {}
         self.replicas: dict[int, Replica] = {}
+        self.usigs: dict[int, Any] = dict(usigs or {})
+        self.verifier = verifier or self.authority
         for number in range(self.config.replicas):
             self.start(number, None)
         self.clients = {
@@ -81,12 +92,15 @@ class Lab:
         self.blobs.setdefault(number, {})
         self.members[number] = self.config.epoch.numbers
         self.stores[number] = KeyValueStore(4)
+        keyring = self.authority.keyring(number)
+        self.usigs.setdefault(number, self.authority.usig(number))
         self.replicas[number] = Replica(
             self.of(number),
             Random(number),
-            self.authority.keyring(number),
+            keyring,
             self.stores[number],
             recovered,
+            self.verifier,
         )
 
     def restart(self, *numbers: int, damaged: bool = False) -> None:
@@ -105,6 +119,10 @@ class Lab:
         self.effects.setdefault(member, []).extend(effects)
         for effect in effects:
             self._carry_out(member, effect)
+        for effect in effects:
+            if isinstance(effect, Certify) and isinstance(member, int):
+                ui = certify(self.usigs[member], effect.counter, effect.body)
+                self.handle(member, Certified(effect.counter, ui))
         return effects
 
     def _carry_out(self, member: Principal, effect: Effect) -> None:
@@ -128,6 +146,8 @@ class Lab:
             self.logs[number].append(effect.record)
         elif isinstance(effect, Store):
             self.blobs[number].update(effect.blobs)
+        elif isinstance(effect, Forget):
+            self.usigs[number].forget(effect.counter)
         elif isinstance(effect, Compact):
             self.logs[number] = list(effect.records)
             kept = self.blobs[number]
@@ -206,6 +226,13 @@ class Lab:
         """Return a signed request that puts ``a``."""
         operation = pack(["put", "a", value])
         return self.signed(client, Request(client, timestamp, operation, False, 0))  # type: ignore[no-any-return]
+
+    def count(
+        self, number: int, kind: str, view: int = 0, sequence: int = 0, subject: bytes = b""
+    ) -> Counted:
+        """Return what a replica's trusted counter numbers next, which may be anything."""
+        counted = Counted(kind, view, sequence, subject, number)
+        return replace(counted, signature=self.usigs[number].create_ui(counted.body))
 
     def proposal(
         self,

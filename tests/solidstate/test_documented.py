@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from apps.solidstate import simulate
-from apps.solidstate.simulator.plan import FAULTS, STRATEGIES
+from apps.solidstate.simulator.plan import FAULTS, MODES, STRATEGIES
 from tests.house.source import ROOT
 
 PAGE = ROOT / "docs" / "solidstate.rst"
@@ -25,8 +25,9 @@ def test_every_kind_of_fault_is_on_the_page(fault: str) -> None:
     assert f"``{fault}``" in PAGE.read_text("utf-8")
 
 
-def test_the_command_runs_seeds(capsys: pytest.CaptureFixture[str]) -> None:
-    assert simulate.main(["--seeds", "3"]) == 0
+@pytest.mark.parametrize("mode", MODES)
+def test_the_command_runs_seeds(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert simulate.main(["--seeds", "3", "--mode", mode]) == 0
     assert "3 runs" in capsys.readouterr().out
 
 

@@ -10,10 +10,12 @@ from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
 from apps.solidstate.pbft.encoding import decode, encode
 from apps.solidstate.pbft.messages import (
     KINDS,
+    Account,
     Batch,
     Blobs,
     Checkpoint,
     Commit,
+    Counted,
     Decided,
     FetchBatches,
     FetchBlobs,
@@ -21,10 +23,13 @@ from apps.solidstate.pbft.messages import (
     FetchStanding,
     Handover,
     Handovers,
+    History,
     Member,
     Membership,
     Message,
     NewView,
+    Opened,
+    Opening,
     Prepare,
     Prepared,
     PrePrepare,
@@ -53,14 +58,29 @@ BATCHES = st.builds(Batch, NUMBERS, st.binary(max_size=20), several(REQUESTS))
 ORDERS = st.builds(PrePrepare, NUMBERS, NUMBERS, DIGESTS, SIGNATURES)
 PREPARES = st.builds(Prepare, NUMBERS, NUMBERS, DIGESTS, NUMBERS, SIGNATURES)
 PREPARED = st.builds(Prepared, ORDERS, several(PREPARES))
+COUNTED = st.builds(Counted, st.text(max_size=9), NUMBERS, NUMBERS, DIGESTS, NUMBERS, SIGNATURES)
 CHECKPOINTS = st.builds(
-    Checkpoint, NUMBERS, DIGESTS, NUMBERS, NUMBERS, st.just(b"") | DIGESTS, SIGNATURES
+    Checkpoint,
+    NUMBERS,
+    DIGESTS,
+    NUMBERS,
+    NUMBERS,
+    st.just(b"") | DIGESTS,
+    several(COUNTED),
+    SIGNATURES,
 )
 STABLE = st.builds(Stable, NUMBERS, DIGESTS, several(CHECKPOINTS))
 MEMBERS = st.builds(Member, NUMBERS, st.binary(max_size=32))
 MEMBERSHIPS = st.builds(Membership, NUMBERS, NUMBERS, NUMBERS, several(MEMBERS))
 HANDOVERS = st.builds(Handover, MEMBERSHIPS, STABLE)
-VOTES = st.builds(ViewChange, NUMBERS, STABLE, several(PREPARED), NUMBERS, SIGNATURES)
+OPENINGS = st.builds(Opening, NUMBERS, DIGESTS, NUMBERS, SIGNATURES)
+OPENED = st.builds(
+    Opened, NUMBERS, NUMBERS, st.lists(DIGESTS, max_size=3).map(tuple), several(OPENINGS)
+)
+ACCOUNTS = st.builds(Account, STABLE, several(COUNTED), several(OPENED))
+VOTES = st.builds(
+    ViewChange, NUMBERS, STABLE, several(PREPARED), NUMBERS, st.none() | ACCOUNTS, SIGNATURES
+)
 MESSAGES: st.SearchStrategy[Message] = st.one_of(
     REQUESTS,
     BATCHES,
@@ -69,6 +89,11 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     PREPARES,
     st.builds(Commit, NUMBERS, NUMBERS, DIGESTS),
     PREPARED,
+    COUNTED,
+    st.builds(History, several(COUNTED)),
+    OPENINGS,
+    OPENED,
+    ACCOUNTS,
     CHECKPOINTS,
     STABLE,
     MEMBERS,
@@ -88,7 +113,15 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
         st.none() | SIGNATURES,
         st.booleans(),
     ),
-    st.builds(Status, NUMBERS, st.booleans(), NUMBERS, NUMBERS, st.booleans()),
+    st.builds(
+        Status,
+        NUMBERS,
+        st.booleans(),
+        NUMBERS,
+        NUMBERS,
+        st.booleans(),
+        st.lists(NUMBERS, max_size=3).map(tuple),
+    ),
     st.builds(Decided, NUMBERS, DIGESTS),
     st.builds(FetchBatches, st.lists(DIGESTS, max_size=3).map(tuple)),
     st.builds(FetchBlobs, DIGESTS, st.lists(DIGESTS, max_size=3).map(tuple)),
@@ -151,7 +184,8 @@ WRONG = {
     "a bool for a number": ["commit", True, 2, b""],
     "a short digest": ["commit", 1, 2, b"short"],
     "text for a digest": ["commit", 1, 2, "x" * 32],
-    "a number for a bool": ["status", 1, 1, 1, 1],
+    "a number for a bool": ["status", 1, 1, 1, 1, True, []],
+    "no list of numbers": ["status", 1, True, 1, 1, True, 5],
     "a name too long": ["request", "x" * 256, 1, b"", False, 0, b""],
     "bytes for a name": ["request", b"x", 1, b"", False, 0, b""],
     "a signature too long": ["pre-prepare", 1, 1, b"", b"x" * 257],

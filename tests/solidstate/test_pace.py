@@ -177,6 +177,14 @@ def test_one_slow_primary_stretches_nobody_elses_patience(lab: Lab) -> None:
     assert lab.replicas[1].views.patience == 1.0
 
 
+def test_a_replica_that_is_late_itself_has_patience_with_others_up_to_a_bound(lab: Lab) -> None:
+    views = lab.replicas[1].views
+    views.note_lateness(0.5)
+    assert views.patience == pytest.approx(4.0)
+    views.note_lateness(1000.0)
+    assert views.patience == pytest.approx(8.0)
+
+
 # -- a primary just below the timers ----------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from apps.solidstate.simulator.plan import CRASH_FAULTS, FAULTS, STRATEGIES
+from apps.solidstate.simulator.plan import COUNTED_STRATEGIES, CRASH_FAULTS, FAULTS, STRATEGIES
 from apps.solidstate.simulator.running import run_seed, run_twice
 from tests.house.source import ROOT
 
@@ -32,6 +32,34 @@ def test_everything_is_answered_once_and_in_one_order(chunk: int, seeds: range) 
 def test_groups_whose_replicas_only_crash_keep_their_promises(chunk: int, seeds: range) -> None:
     for seed in range(seeds.start, seeds.start + 2 * len(seeds))[chunk :: CHUNKS // 4]:
         run_twice(seed, mode="crash")
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("chunk", range(CHUNKS // 2))
+def test_groups_with_trusted_counters_keep_their_promises(chunk: int, seeds: range) -> None:
+    # 400, each once: that two runs are the same is seen with a few.
+    for seed in range(seeds.start, seeds.start + 2 * len(seeds))[chunk :: CHUNKS // 2]:
+        (run_twice if seed % 40 == 0 else run_seed)(seed, mode="minbft")
+
+
+@pytest.mark.parametrize("strategy", COUNTED_STRATEGIES)
+def test_each_kind_of_faulty_replica_with_a_trusted_counter_is_survived(
+    strategy: str, seeds: range
+) -> None:
+    for seed in seeds[::100]:
+        run_seed(seed, strategies=[strategy], mode="minbft")
+
+
+def test_with_trusted_counters_and_without_faults_no_primary_is_suspected(seeds: range) -> None:
+    outcomes = [run_seed(seed, [], mode="minbft") for seed in seeds[::20]]
+    assert [outcome.reports["suspect"] for outcome in outcomes] == [0] * len(outcomes)
+
+
+def test_storms_over_trusted_counters_meet_what_they_are_meant_to_meet() -> None:
+    outcomes = [run_seed(seed, mode="minbft") for seed in range(20)]
+    met = {kind for outcome in outcomes for kind in outcome.reports}
+    assert met >= {"suspect", "joined", "turn", "view", "faulty", "diverged", "transfer"}
+    assert sum(outcome.views for outcome in outcomes) > len(outcomes) // 2
 
 
 @pytest.mark.parametrize("fault", CRASH_FAULTS)

@@ -8,13 +8,14 @@ it. A state that differs from a proven checkpoint is wrong, and is fetched.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.canonical import pack
 from apps.solidstate.pbft.effects import Compact, Store
 from apps.solidstate.pbft.executing import membership_of
-from apps.solidstate.pbft.messages import Checkpoint, Stable
+from apps.solidstate.pbft.messages import Checkpoint, Counted, Stable
 from apps.solidstate.pbft.proofs import GENESIS
 from apps.solidstate.pbft.tree import Tree
 
@@ -60,9 +61,13 @@ class Checkpoints:
         successor = membership.digest if membership.epoch > replica.epoch.number else b""
         root = self.trees[sequence].root
         vote = Checkpoint(sequence, root, replica.me, replica.epoch.number, successor)
-        vote = replica.sign(vote)
+        vote = replica.sign(replace(vote, heads=self._heads(sequence)))
         replica.broadcast(vote)
         self._count(vote)
+
+    def _heads(self, sequence: int) -> tuple[Counted, ...]:
+        """Return what the signature vouches for besides, where replicas have trusted counters."""
+        return ()
 
     def announce(self) -> None:
         """Sign the own checkpoints that are not known to be stable again, after a restart."""
@@ -95,6 +100,10 @@ class Checkpoints:
         """Take the proof of a stable checkpoint."""
         if stable.sequence > self.proven.sequence and self._replica.proofs.stable(stable):
             self._prove(stable)
+
+    def learn(self, stable: Stable) -> None:
+        """Take a stable checkpoint whose proof was checked."""
+        self._prove(stable)
 
     def adopt(self, stable: Stable) -> None:
         """Cut the log at a proven checkpoint that a new view starts from, wherever the state is."""
@@ -159,6 +168,7 @@ class Checkpoints:
         records.append(["stable", self.proven.row])
         records += [["checkpoint", number, self.trees[number].root] for number in self.trees]
         records += replica.views.records()
+        records += self._records()
         for entry in replica.log.entries():
             if entry.pre_prepare is not None:
                 records.append(["ordered", entry.pre_prepare.row])
@@ -170,3 +180,7 @@ class Checkpoints:
             records += [["batch", entry.sequence, batch.row] for batch in kept]
         blobs = frozenset(digest for tree in self.trees.values() for digest in tree.blobs)
         replica.emit(Compact(tuple(pack(record) for record in records), blobs))
+
+    def _records(self) -> list[list[object]]:
+        """Return what else stands in a compacted log, where replicas have trusted counters."""
+        return []

@@ -21,7 +21,8 @@ class Config:
     """
 
     replicas: int = 4
-    """Replicas of the group when it is founded: 3f + 1, or 2f + 1 where they only crash."""
+    """Replicas of the group when it is founded: 3f + 1, or 2f + 1 where they only crash or have
+    trusted counters."""
 
     replica: int | None = 0
     """The number of this replica."""
@@ -29,6 +30,16 @@ class Config:
     crash_only: bool = False
     """Whether faulty replicas, and clients, do nothing worse than to stop. Then the phase of
     prepares falls away, and with it all signatures: channels alone say who said what."""
+
+    minbft: bool = False
+    """Whether every replica has a trusted counter (`usig`), which numbers what it says and numbers
+    nothing twice. Then 2f + 1 replicas are enough for f that are faulty in any other way, and the
+    phase of prepares falls away."""
+
+    statements_max: int = 65536
+    """Counted statements kept of each replica above a checkpoint, with ``minbft``, about 300 bytes
+    each: what a faulty one may make others keep. A correct one makes some ``window_batches`` for
+    each view that passes between two checkpoints."""
 
     membership: Membership | None = None
     """The group as this member knows it when it starts for the first time; None for replicas 0 to
@@ -140,7 +151,7 @@ class Config:
     @cached_property
     def epoch(self) -> Epoch:
         """The epoch this member starts in."""
-        return Epoch(self.membership or founders(self.replicas), self.crash_only)
+        return Epoch(self.membership or founders(self.replicas), self.crash_only, self.minbft)
 
     def reply_quorum(self, quorums: Quorums) -> int:
         """Return how many equal replies make a result: f + 1, or 2f + 1 where reads are fast."""
@@ -159,6 +170,26 @@ class Config:
                 if field.name != "replica" and not (math.isfinite(value) and value > 0):
                     raise BadValueError(f"{field.name} is {value}; it has to be above 0")
         self._validate_relations()
+        if self.minbft:
+            self._validate_minbft()
+
+    def _validate_minbft(self) -> None:
+        if self.crash_only:
+            raise BadValueError("crash_only and minbft: a group is of one kind or the other")
+        if self.fast_reads or self.tentative:
+            raise BadValueError(
+                "fast_reads and tentative take 2f + 1 correct replicas; with minbft there are f + 1"
+            )
+        if self.administrators or self.joining or self.membership is not None:
+            raise BadValueError(
+                "a group with minbft is not reconfigured: leave out administrators, joining and "
+                "membership"
+            )
+        if self.statements_max < 4 * self.window_batches:
+            raise BadValueError(
+                f"statements_max is {self.statements_max}; with a window of {self.window_batches} "
+                f"batches it has to be four times that at least, for a few views without progress"
+            )
 
     def _validate_members(self) -> None:
         epoch = self.epoch

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 
-from nacl.exceptions import BadSignatureError
+from nacl.exceptions import BadSignatureError, CryptoError
+from nacl.public import Box
 from nacl.signing import SigningKey, VerifyKey
 
 from apps.solidstate.pbft.authentication import Principal
@@ -59,3 +61,18 @@ class Ed25519Keyring:
     def learn(self, principal: Principal, key: bytes) -> None:
         """Take up the public key of a replica that came into the group."""
         self._public[principal] = VerifyKey(key)
+
+    def shared_key(self, principal: Principal) -> bytes:
+        """Return the 32 bytes that this member and another one know and nobody else, by X25519.
+
+        For the MACs of a `Sealer`. Raises `BadValueError` for a member unknown.
+        """
+        key = self._public.get(principal)
+        if key is None:
+            raise BadValueError(f"{principal!r} has no key in this group")
+        mine = self._secret.to_curve25519_private_key()
+        try:
+            shared = Box(mine, key.to_curve25519_public_key()).shared_key()
+        except CryptoError as error:
+            raise BadValueError(f"the key of {principal!r} is no point to agree by") from error
+        return blake2b(shared, digest_size=32, key=self._prefix[-32:]).digest()

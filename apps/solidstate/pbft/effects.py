@@ -51,6 +51,24 @@ class Compact:
 
 
 @dataclass(frozen=True, slots=True)
+class Certify:
+    """Have the trusted counter number a statement, and hand the UI back as a `Certified` event.
+
+    ``counter`` is the number it has to get: see `usig.certify`. Only with `Config.minbft`.
+    """
+
+    counter: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Tell the trusted counter that nobody asks for its UIs up to ``counter`` again."""
+
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
 class Executed:
     """A batch was executed as number ``sequence``; for whoever watches."""
 
@@ -95,5 +113,17 @@ class Report:
     member: int | None = None
 
 
-Effect = Send | Broadcast | Append | Store | Compact | Executed | Answer | Entered | Report
+Effect = (
+    Send
+    | Broadcast
+    | Append
+    | Store
+    | Compact
+    | Certify
+    | Forget
+    | Executed
+    | Answer
+    | Entered
+    | Report
+)
 """What ``handle`` returns."""

@@ -12,10 +12,12 @@ from typing import Any
 from apps.solidstate.pbft.canonical import DIGEST_BYTES, MalformedMessage, pack, unpack
 from apps.solidstate.pbft.messages import (
     KINDS,
+    Account,
     Batch,
     Blobs,
     Checkpoint,
     Commit,
+    Counted,
     Decided,
     FetchBatches,
     FetchBlobs,
@@ -23,10 +25,13 @@ from apps.solidstate.pbft.messages import (
     FetchStanding,
     Handover,
     Handovers,
+    History,
     Member,
     Membership,
     Message,
     NewView,
+    Opened,
+    Opening,
     Prepare,
     Prepared,
     PrePrepare,
@@ -110,8 +115,11 @@ def _key(value: Any) -> bytes:
     raise MalformedMessage(f"a key of up to {KEY_BYTES_MAX} bytes is expected")
 
 
-def _optional_bytes(value: Any) -> bytes | None:
-    return None if value is None else _bytes(value)
+def _optional(check: Check) -> Check:
+    def read(value: Any) -> Any:
+        return None if value is None else check(value)
+
+    return read
 
 
 def _several(check: Check) -> Check:
@@ -144,17 +152,37 @@ _FIELDS: dict[type[Message], tuple[Check, ...]] = {
     Prepare: (_number, _number, _digest, _number, _signature),
     Commit: (_number, _number, _digest),
     Prepared: (_record(PrePrepare), _several(_record(Prepare))),
-    Checkpoint: (_number, _digest, _number, _number, _digest, _signature),
+    Counted: (_name, _number, _number, _digest, _number, _signature),
+    History: (_several(_record(Counted)),),
+    Checkpoint: (
+        _number,
+        _digest,
+        _number,
+        _number,
+        _digest,
+        _several(_record(Counted)),
+        _signature,
+    ),
     Stable: (_number, _digest, _several(_record(Checkpoint))),
     Member: (_number, _key),
     Membership: (_number, _number, _number, _several(_record(Member))),
     Handover: (_record(Membership), _record(Stable)),
     Handovers: (_several(_record(Handover)),),
     FetchHandovers: (_number,),
-    ViewChange: (_number, _record(Stable), _several(_record(Prepared)), _number, _signature),
+    Opening: (_number, _digest, _number, _signature),
+    Opened: (_number, _number, _several(_digest), _several(_record(Opening))),
+    Account: (_record(Stable), _several(_record(Counted)), _several(_record(Opened))),
+    ViewChange: (
+        _number,
+        _record(Stable),
+        _several(_record(Prepared)),
+        _number,
+        _optional(_record(Account)),
+        _signature,
+    ),
     NewView: (_number, _several(_record(ViewChange)), _several(_record(PrePrepare)), _signature),
-    Reply: (_number, _name, _number, _flag, _digest, _optional_bytes, _flag),
-    Status: (_number, _flag, _number, _number, _flag),
+    Reply: (_number, _name, _number, _flag, _digest, _optional(_bytes), _flag),
+    Status: (_number, _flag, _number, _number, _flag, _several(_number)),
     Decided: (_number, _digest),
     FetchBatches: (_several(_digest),),
     FetchBlobs: (_digest, _several(_digest)),

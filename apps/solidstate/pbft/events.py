@@ -29,5 +29,13 @@ class Ask:
     read_only: bool = False
 
 
-Event = Received | Tick | Ask
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The trusted counter made ``ui`` for what a `Certify` effect with this ``counter`` asked."""
+
+    counter: int
+    ui: bytes
+
+
+Event = Received | Tick | Ask | Certified
 """What ``handle`` takes."""

@@ -16,7 +16,8 @@ class Entry:
     """What is known about one sequence number.
 
     ``decided`` is the digest of the batch that was committed; it outlives views. ``claims`` are the
-    digests that others say they executed.
+    digests that others say they executed. ``votes`` has, where votes are counted, the view and the
+    digest of each replica's latest one: it outlives views as well.
     """
 
     __slots__ = (
@@ -28,6 +29,7 @@ class Entry:
         "prepared",
         "prepares",
         "sequence",
+        "votes",
     )
 
     def __init__(self, sequence: int) -> None:
@@ -39,6 +41,7 @@ class Entry:
         self.prepared: Prepared | None = None
         self.decided: bytes | None = None
         self.claims: dict[int, bytes] = {}
+        self.votes: dict[int, tuple[int, bytes]] = {}
 
     def leave_view(self) -> None:
         """Forget what counts in one view only."""

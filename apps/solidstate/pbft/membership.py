@@ -42,15 +42,15 @@ class Epoch:
     """The replicas of one epoch.
 
     ``membership`` is the record that names them, ``crash_only`` says what may be wrong with them;
-    ``start`` is the number of the last batch before it.
+    ``minbft`` that they have trusted counters; ``start`` is the number of the last batch before it.
     """
 
-    def __init__(self, membership: Membership, crash_only: bool) -> None:
+    def __init__(self, membership: Membership, crash_only: bool, minbft: bool = False) -> None:
         self.membership = membership
         self.number = membership.epoch
         self.start = membership.start
         self.numbers = tuple(member.number for member in membership.members)
-        self.quorums = Quorums(len(self.numbers), crash_only)
+        self.quorums = Quorums(len(self.numbers), crash_only, minbft)
         self.first_view = self.number * VIEWS_PER_EPOCH
 
     def __contains__(self, number: object) -> bool:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from apps.solidstate.pbft.canonical import digest_of, pack
+from apps.solidstate.pbft.usig import read_ui
 
 UNSIGNED = b""
 """The signature of a record that is about to be signed."""
@@ -143,11 +144,49 @@ class Prepared(Message):
 
 
 @dataclass(frozen=True)
+class Counted(Message):
+    """What a replica says under a number of its trusted counter (`usig`), with `Config.minbft`.
+
+    ``kind`` is one of `COUNTED_KINDS`: a pre-prepare gives the batch with digest ``subject`` a
+    number, a commit accepts it, a view-change leaves for ``view``; there ``sequence`` is 0 and
+    ``subject`` a digest of the whole message. ``signature`` is the UI, for ``body``.
+    """
+
+    TAG = "counted"
+    kind: str
+    view: int
+    sequence: int
+    subject: bytes
+    replica: int
+    signature: bytes = UNSIGNED
+
+    @cached_property
+    def counter(self) -> int:
+        """The number under which it says to be counted, 0 where it has no UI."""
+        ui = read_ui(self.signature)
+        return 0 if ui is None else ui.counter
+
+
+PROPOSED, COMMITTED, LEFT = COUNTED_KINDS = ("pre-prepare", "commit", "view-change")
+"""What is counted."""
+
+
+@dataclass(frozen=True)
+class History(Message):
+    """What replicas counted, for one who lacks it; the UIs prove it, so anybody may send it."""
+
+    TAG = "history"
+    statements: tuple[Counted, ...]
+
+
+@dataclass(frozen=True)
 class Checkpoint(Message):
     """The sender holds, durably, the state after ``sequence``, whose hash tree has this root.
 
     ``epoch`` is the one whose member signs. ``successor`` is empty, but for the last checkpoint of
-    an epoch: there it is the digest of the membership that takes over.
+    an epoch: there it is the digest of the membership that takes over. ``heads`` has, with
+    `Config.minbft`, for each replica the last counted statement that the sender heard without a gap
+    before the first one about a number above ``sequence``.
     """
 
     TAG = "checkpoint"
@@ -156,6 +195,7 @@ class Checkpoint(Message):
     replica: int
     epoch: int = 0
     successor: bytes = b""
+    heads: tuple[Counted, ...] = ()
     signature: bytes = UNSIGNED
 
 
@@ -167,6 +207,23 @@ class Stable(Message):
     sequence: int
     root: bytes
     proof: tuple[Checkpoint, ...]
+
+    @cached_property
+    def bases(self) -> dict[int, Counted]:
+        """For each replica that all signers vouch for the lowest of its heads.
+
+        One of the signers is correct, and the lowest is the one it vouches for, or lies below it in
+        a chain which that one heard: up to there nothing is about numbers above ``sequence``.
+        """
+        found: dict[int, list[Counted]] = {}
+        for vote in self.proof:
+            for head in vote.heads:
+                found.setdefault(head.replica, []).append(head)
+        return {
+            number: min(heads, key=lambda head: head.counter)
+            for number, heads in found.items()
+            if len(heads) >= len(self.proof)
+        }
 
 
 @dataclass(frozen=True)
@@ -218,15 +275,65 @@ class FetchHandovers(Message):
 
 
 @dataclass(frozen=True)
+class Opening(Message):
+    """The sender checked the new view; ``start`` is the digest of what it starts with."""
+
+    TAG = "opening"
+    view: int
+    start: bytes
+    replica: int
+    signature: bytes = UNSIGNED
+
+
+@dataclass(frozen=True)
+class Opened(Message):
+    """The proof that a view starts with ``batches`` above ``low``: f + 1 openings."""
+
+    TAG = "opened"
+    view: int
+    low: int
+    batches: tuple[bytes, ...]
+    proof: tuple[Opening, ...]
+
+    @property
+    def start(self) -> bytes:
+        """The digest of what the view starts with."""
+        return digest_of(pack(["start", self.view, self.low, list(self.batches)]))
+
+
+@dataclass(frozen=True)
+class Account(Message):
+    """All that a replica counted before its view-change message (`Config.minbft`).
+
+    ``anchor`` proves up to where it need not be shown, ``history`` is the rest; ``opened`` proves
+    how the views began in which the sender accepted something.
+    """
+
+    TAG = "account"
+    anchor: Stable
+    history: tuple[Counted, ...]
+    opened: tuple[Opened, ...]
+
+
+@dataclass(frozen=True)
 class ViewChange(Message):
-    """The sender leaves for ``view`` and says what it has proof of (OSDI 1999, section 4.4)."""
+    """The sender leaves for ``view`` and says what it has proof of (OSDI 1999, section 4.4).
+
+    With `Config.minbft` it has an ``account``, and the signature is a UI for ``claim``.
+    """
 
     TAG = "view-change"
     view: int
     stable: Stable
     prepared: tuple[Prepared, ...]
     replica: int
+    account: Account | None = None
     signature: bytes = UNSIGNED
+
+    @property
+    def claim(self) -> bytes:
+        """The digest of all but the account, which the UIs in it prove."""
+        return digest_of(pack([self.TAG, *self.row[:4]]))
 
 
 @dataclass(frozen=True)
@@ -262,7 +369,8 @@ class Reply(Message):
 class Status(Message):
     """How far the sender is, so that others send again what it lacks (TOCS 2002, section 5.2).
 
-    ``weary`` says that it wants the turn of the primary to end.
+    ``weary`` says that it wants the turn of the primary to end. ``heard`` has for each member, in
+    order, up to which number of its counter it was heard (`Config.minbft`).
     """
 
     TAG = "status"
@@ -271,6 +379,7 @@ class Status(Message):
     stable: int
     executed: int
     weary: bool = False
+    heard: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -334,6 +443,8 @@ KINDS: tuple[type[Message], ...] = (
     Prepare,
     Commit,
     Prepared,
+    Counted,
+    History,
     Checkpoint,
     Stable,
     Member,
@@ -341,6 +452,9 @@ KINDS: tuple[type[Message], ...] = (
     Handover,
     Handovers,
     FetchHandovers,
+    Opening,
+    Opened,
+    Account,
     ViewChange,
     NewView,
     Reply,

@@ -269,11 +269,24 @@ class Ordering:
         """Ask all others for the batches that are missing."""
         replica, config = self._replica, self._replica.config
         if replica.now >= self._fetch_at:
-            missing = replica.log.missing(config.fetch_items_max)
+            missing = self._missing()
             self._fetch_at = replica.now + config.transfer_seconds if missing else math.inf
             if missing:
                 replica.broadcast(FetchBatches(tuple(missing)))
         self._set_deadline()
+
+    def _missing(self) -> list[bytes]:
+        return list(self._replica.log.missing(self._replica.config.fetch_items_max))
+
+    def open(self) -> None:
+        """Begin to agree in a view whose start had to be proven (`Views.is_open`)."""
+
+    def resume(self) -> None:
+        """Go on after a restart with what was to be counted (`Counting`)."""
+
+    def begin_with(self, orders: tuple[PrePrepare, ...]) -> bool:
+        """Hear after a restart what the view started with; tell whether that was proposed by it."""
+        return True
 
     def on_fetch(self, sender: Principal, fetch: FetchBatches) -> None:
         """Send the batches that are here."""

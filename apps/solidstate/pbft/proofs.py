@@ -17,6 +17,7 @@ from apps.solidstate.pbft.messages import (
     Checkpoint,
     Handover,
     NewView,
+    Opening,
     Prepare,
     Prepared,
     PrePrepare,
@@ -28,7 +29,7 @@ from apps.solidstate.pbft.messages import (
 GENESIS = Stable(0, b"", ())
 """The stable checkpoint every group starts with."""
 
-Signed = Request | PrePrepare | Prepare | Checkpoint | ViewChange | NewView
+Signed = Request | PrePrepare | Prepare | Checkpoint | ViewChange | NewView | Opening
 
 
 class Proofs:

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any
 from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
 from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.encoding import decode
-from apps.solidstate.pbft.messages import Batch, Handover, NewView, Prepared, PrePrepare, Stable
+from apps.solidstate.pbft.messages import (
+    Batch,
+    Handover,
+    NewView,
+    Opened,
+    Prepared,
+    PrePrepare,
+    Stable,
+)
 from apps.solidstate.pbft.proofs import stable_of_view
 from apps.solidstate.pbft.tree import missing_blobs, tree_of
 
@@ -28,6 +36,8 @@ def recover(replica: Replica, found: Recovered) -> None:
     for record in found.records:
         kind, *values = unpack(record)
         reader.read(kind, values)
+    if replica.counting is not None:
+        reader.abstaining |= not replica.counting.restore(reader.anchors, reader.intents)
     replica.abstains = found.damaged or not found.records or reader.abstaining
     orders = [entry.sequence for entry in replica.log.entries() if entry.pre_prepare is not None]
     replica.ordering.next_sequence = max([replica.log.low, *orders]) + 1
@@ -68,6 +78,8 @@ class _Reader:
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
         self.checkpoints: dict[int, bytes] = {}
+        self.anchors: list[Stable] = []
+        self.intents: dict[int, list[Any]] = {}
         self.abstaining = False
 
     def read(self, kind: str, values: list[Any]) -> None:
@@ -107,6 +119,13 @@ class _Reader:
                 self.checkpoints[values[0]] = values[1]
             case "stable":
                 replica.checkpoints.proven = _record(Stable, values[0])
+                self.anchors.append(replica.checkpoints.proven)
+            case "anchor":
+                self.anchors.append(_record(Stable, values[0]))
+            case "intent":
+                self.intents[values[0]] = values[1:]
+            case "opened":
+                replica.views.restore(_record(Opened, values[0]))
             case _:
                 raise MalformedMessage(f"a log with a record {kind!r} is of another version")
 
@@ -116,9 +135,12 @@ class _Reader:
         replica.views.new_view = new_view
         replica.log.leave_view()
         stable = stable_of_view(new_view.view_changes)
+        self.anchors.append(stable)
         if stable.sequence > replica.checkpoints.proven.sequence:
             replica.checkpoints.proven = stable
         replica.log.truncate(stable.sequence)
+        if not replica.ordering.begin_with(new_view.pre_prepares):
+            return
         for order in new_view.pre_prepares:
             self._order(order)
 

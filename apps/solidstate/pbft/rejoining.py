@@ -49,7 +49,8 @@ class Rejoining:
     def begin(self) -> None:
         """Ask, if this replica abstains."""
         replica = self._replica
-        if replica.abstains:
+        # With a trusted counter what it forgot is not bounded by what others saw of it.
+        if replica.abstains and replica.counting is None:
             self._nonce = replica.entropy.randbytes(NONCE_BYTES)
             self.deadline = replica.now
 

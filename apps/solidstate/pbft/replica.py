@@ -17,10 +17,12 @@ from apps.solidstate.pbft.authentication import Keyring, Principal
 from apps.solidstate.pbft.canonical import pack
 from apps.solidstate.pbft.checkpoints import Checkpoints
 from apps.solidstate.pbft.configuration import Config
+from apps.solidstate.pbft.counted_parts import install
+from apps.solidstate.pbft.counting import Counting
 from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.effects import Append, Broadcast, Effect, Entered, Report, Send
 from apps.solidstate.pbft.epochs import Epochs
-from apps.solidstate.pbft.events import Event, Received
+from apps.solidstate.pbft.events import Certified, Event, Received
 from apps.solidstate.pbft.executing import State
 from apps.solidstate.pbft.log import Log
 from apps.solidstate.pbft.membership import Epoch
@@ -56,9 +58,11 @@ from apps.solidstate.pbft.resending import Resending
 from apps.solidstate.pbft.service import Service
 from apps.solidstate.pbft.transfer import Transfer
 from apps.solidstate.pbft.unsigned import Unsigned
+from apps.solidstate.pbft.usig import UsigVerifier
 from apps.solidstate.pbft.views import Views
 
 Record = TypeVar("Record", bound=Signed)
+Handler = Callable[[Principal, Any], None]
 
 OPEN_TO_ALL = frozenset({Status, FetchHandovers, FetchBlobs, Blobs})
 """What a replica takes from those who are no members of the epoch it is in, but of another one;
@@ -71,7 +75,8 @@ class Replica:
     ``config`` and ``keyring`` say who it is; ``entropy`` gives the salt of batches; ``service`` is
     in its first state. ``recovered`` is what was on disk, None for a replica that starts for the
     first time: starting one with an emptied disk as if it were new may break the group, start it
-    with ``Recovered(damaged=True)``. Raises `BadValueError` when the configuration cannot work.
+    with ``Recovered(damaged=True)``. ``usigs`` checks the UIs of all members with `Config.minbft`,
+    and is not needed otherwise. Raises `BadValueError` when the configuration cannot work.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Replica:
         keyring: Keyring,
         service: Service,
         recovered: Recovered | None = None,
+        usigs: UsigVerifier | None = None,
     ) -> None:
         config.validate()
         assert config.replica is not None
@@ -104,14 +110,16 @@ class Replica:
         self.resending = Resending(self)
         self.rejoining = Rejoining(self)
         self.allowance = Allowance(self)
+        self.counting: Counting | None = None
+        more = install(self, usigs) if config.minbft else {}
         self._effects: list[Effect] = []
         self._recovered = recovered
         self._started = False
-        self._handlers = self._table()
+        self._handlers = {**self._table(), **more}
         if recovered is not None:
             recover(self, recovered)
 
-    def _table(self) -> dict[type[Message], Callable[[Principal, Any], None]]:
+    def _table(self) -> dict[type[Message], Handler]:
         return {
             Request: self.requests.on_request,
             Proposal: self.ordering.on_proposal,
@@ -143,11 +151,16 @@ class Replica:
         self.now = max(now, self.now)
         if not self._started:
             self._start()
+        self.views.note_lateness(lateness)
         if lateness > self.config.view_seconds / 2:
             self.views.excuse(lateness)
         if isinstance(event, Received):
             self._receive(event.sender, event.message)
+        elif isinstance(event, Certified) and self.counting is not None:
+            self.counting.on_certified(event)
         self._tick()
+        if self.counting is not None:
+            self.counting.advance()
         self.ordering.propose()
         self.resending.hasten()
         effects, self._effects = self._effects, []
@@ -177,6 +190,9 @@ class Replica:
                 self.report("damaged", "records were lost that were safe once: it does not vote")
             self._recovered = None
             self.rejoining.begin()
+            if self.counting is not None:
+                self.counting.resume()
+                self.ordering.resume()
             self.views.announce()
             self.checkpoints.announce()
             for entry in self.log.entries():
@@ -234,7 +250,7 @@ class Replica:
     @property
     def agrees(self) -> bool:
         """Whether this replica may prepare and commit in the view it is in."""
-        return self.voting and self.views.view >= self.voting_from
+        return self.voting and self.views.view >= self.voting_from and self.views.is_open
 
     @property
     def primary(self) -> int:
@@ -275,6 +291,7 @@ class Replica:
         """Return how much of everything is held, for checks of the bounds."""
         return {
             **self.log.size(),
+            **({} if self.counting is None else self.counting.size()),
             "pending": len(self.requests.pending),
             "checkpoints": len(self.checkpoints.trees) + len(self.checkpoints.votes),
             "view-changes": len(self.views.votes),

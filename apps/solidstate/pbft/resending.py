@@ -30,17 +30,19 @@ class Resending:
     def tick(self) -> None:
         """Send a status; the next one comes after an interval that varies by a quarter."""
         replica, config = self._replica, self._replica.config
-        replica.broadcast(
-            Status(
-                replica.views.view,
-                replica.views.active,
-                replica.checkpoints.proven.sequence,
-                replica.state.executed,
-                replica.pace.weary,
-            )
-        )
+        replica.broadcast(self._status())
         seconds = config.status_seconds if self._is_busy() else config.idle_status_seconds
         self.deadline = replica.now + seconds * replica.entropy.uniform(0.75, 1.25)
+
+    def _status(self) -> Status:
+        replica = self._replica
+        return Status(
+            replica.views.view,
+            replica.views.active,
+            replica.checkpoints.proven.sequence,
+            replica.state.executed,
+            replica.pace.weary,
+        )
 
     def hasten(self) -> None:
         """Bring the next status forward when something is under way."""
@@ -53,6 +55,7 @@ class Resending:
         return not replica.epochs.retired and (
             bool(replica.requests.pending)
             or not replica.views.active
+            or not replica.views.is_open
             or replica.epochs.over
             or replica.transfer.target is not None
             or replica.checkpoints.proven.sequence > replica.state.executed

@@ -5,7 +5,7 @@ The states of a replica and what takes it from one to another stand in `TRANSITI
 Three rules. That the view was left is on disk before the view-change message leaves, so that a
 restarted replica never votes in a view it left. Patience doubles with each view change and halves
 with each request executed in time, and is never less than some times what requests took of late. A
-deadline that is seen too late accuses this replica's own processor and not the primary.
+deadline that is seen too late accuses this replica's own processor or disk and not the primary.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import math
 from typing import TYPE_CHECKING
 
 from apps.solidstate.pbft.authentication import Principal
-from apps.solidstate.pbft.messages import NewView, PrePrepare, ViewChange
+from apps.solidstate.pbft.messages import NewView, Opened, PrePrepare, ViewChange
 from apps.solidstate.pbft.proofs import stable_of_view, start_of_view
 
 if TYPE_CHECKING:
@@ -39,6 +39,10 @@ TRANSITIONS: dict[tuple[str, str], str] = {
 }
 """From a state and what happens to the next state; anything else cannot happen."""
 
+SLOWNESS_HALVES_SECONDS = 10.0
+"""How long it takes until half of what this replica knows of its own slowness is forgotten: some
+times as long as the patience that is made of it, so a view change does not begin without it."""
+
 DOUBLINGS_MAX = 32
 """How often patience doubles: far beyond any ``view_seconds_max``."""
 
@@ -57,8 +61,11 @@ class Views:
         self.votes: dict[int, ViewChange] = {}
         self.new_view: NewView | None = None
         self._late = math.inf
+        self._since = 0.0
         self._doublings = 0
         self._turn_ends = math.inf
+        self._slowness = 0.0
+        self._slow_at = 0.0
 
     def enter_epoch(self) -> None:
         """Go to the first view of the epoch; what was said in another one is forgotten."""
@@ -76,16 +83,28 @@ class Views:
         return self.state == "active"
 
     @property
+    def is_open(self) -> bool:
+        """Whether it may be voted in the view; always, but where its start has to be proven."""
+        return True
+
+    @property
     def patience(self) -> float:
         """How long the primary has for the watched request, or for its new-view message."""
         replica, config = self._replica, self._replica.config
         # What the current primary takes is its own word: it does not stretch patience far. Where
-        # requests take as long under others, the system is slow.
-        own = min(replica.requests.latency, config.view_seconds)
+        # requests take as long under others, the system is slow. After a restart nothing of that
+        # is known, but how long this replica is kept by its own processor and disk.
+        own = min(max(replica.requests.latency, self.slowness), config.view_seconds)
         latency = config.view_latency_factor * max(own, replica.pace.latency)
         least: float = max(config.view_seconds, latency)
         doubled: float = least * 2.0**self._doublings
         return min(doubled, config.view_seconds_max)
+
+    @property
+    def slowness(self) -> float:
+        """How late this replica itself was of late, in seconds."""
+        passed = self._replica.now - self._slow_at
+        return float(self._slowness * 0.5 ** (passed / SLOWNESS_HALVES_SECONDS))
 
     @property
     def deadline(self) -> float:
@@ -95,8 +114,12 @@ class Views:
     def expect(self) -> None:
         """Give the primary its time for a request that is watched from now on."""
         if self.active:
-            self._late = self._replica.now + self.patience
+            self._await_primary()
             self._replica.pace.work()
+
+    def _await_primary(self) -> None:
+        self._since = self._replica.now
+        self._late = self._since + self.patience
 
     def served(self) -> None:
         """Note that requests were executed: the primary's turn has begun."""
@@ -109,8 +132,14 @@ class Views:
         if self.active:
             self._late = math.inf
 
+    def note_lateness(self, lateness: float) -> None:
+        """Note by how much an event was handled after the time it was due, in seconds."""
+        if lateness > self.slowness:
+            self._slowness, self._slow_at = lateness, self._replica.now
+
     def excuse(self, lateness: float) -> None:
         """Give everybody the time during which this replica was not running."""
+        self._since += lateness
         self._late += lateness
         self._turn_ends += lateness
         self._replica.pace.excuse()
@@ -119,6 +148,9 @@ class Views:
         """Give up on a primary that is late, or let it have had its turn."""
         if self.active and self._replica.now >= self._turn_ends:
             self._change(self.view + 1, "turn", "the primary had its turn")
+        elif self._replica.now < self._since + self.patience:
+            # This replica has turned out to be slow: so may be the others.
+            self._late = self._since + self.patience
         else:
             self._change(self.view + 1, "suspect", "the primary is late")
 
@@ -216,7 +248,7 @@ class Views:
         if replica.primary == replica.me and len(self._supporters()) >= least:
             self._start_view()
         elif math.isinf(self._late):
-            self._late = replica.now + self.patience
+            self._await_primary()
 
     def _start_view(self) -> None:
         replica = self._replica
@@ -257,6 +289,9 @@ class Views:
         replica.checkpoints.adopt(stable)
         replica.ordering.enter_view(new_view.pre_prepares, stable.sequence)
         replica.requests.enter_view()
+
+    def restore(self, opened: Opened) -> None:
+        """Take up the proof of a view's start, where there is one (`is_open`)."""
 
     def records(self) -> list[list[object]]:
         """Return what stands in a compacted log about views."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from apps.solidstate.pbft.counted_proofs import as_order
 from apps.solidstate.pbft.effects import Entered, Executed, Report
 from apps.solidstate.pbft.membership import Epoch, epoch_of, founders
 from apps.solidstate.pbft.messages import (
+    LEFT,
+    PROPOSED,
     Batch,
     Checkpoint,
     Commit,
+    Counted,
     Membership,
     Message,
     NewView,
@@ -44,7 +48,9 @@ class Checker:
         self._executing: dict[tuple[int, int], int] = {}
         self._left: dict[int, int] = {}
         self._replies: dict[tuple[str, int], bytes] = {}
-        self.epochs = {0: Epoch(founders(group.plan.replicas), group.plan.config.crash_only)}
+        config = group.plan.config
+        first = Epoch(founders(group.plan.replicas), config.crash_only, config.minbft)
+        self.epochs = {0: first}
 
     def observe(self, number: int, effect: Executed | Report | Entered) -> None:
         """Take what a correct replica says it did."""
@@ -57,6 +63,8 @@ class Checker:
             self._executed.pop(number, None)
         elif effect.member in self._group.correct_numbers:
             raise Violation(f"replica {number} accuses a correct one: {effect.words}")
+        elif effect.kind == "damaged" and self._group.plan.config.minbft:
+            raise Violation(f"replica {number} lost what it counted: {effect.words}")
         elif effect.kind == "diverged" and number not in self._group.diverging:
             raise Violation(f"replica {number} has another state: {effect.words}")
 
@@ -102,7 +110,9 @@ class Checker:
         """Take what a replica sends; what faulty ones send is not judged."""
         if not self._group.is_correct(number):
             return
-        if isinstance(message, Proposal):
+        if isinstance(message, Counted) and message.kind != LEFT:
+            self._counted(message)
+        elif isinstance(message, Proposal):
             self._vote(number, message.pre_prepare)
         elif isinstance(message, Prepare | Commit):
             self._vote(number, message)
@@ -117,6 +127,13 @@ class Checker:
             self._checkpoint(number, message)
         elif isinstance(message, Reply) and message.ordered:
             self._reply(number, message)
+
+    def _counted(self, counted: Counted) -> None:
+        """Judge a vote that was counted, by who counted it: others pass it on."""
+        if counted.kind == PROPOSED:
+            self._vote(counted.replica, as_order(counted))
+        else:
+            self._vote(counted.replica, Commit(counted.view, counted.sequence, counted.subject))
 
     def _vote(self, number: int, vote: PrePrepare | Prepare | Commit) -> None:
         # Pre-prepares are passed on by others, who did not make them.
@@ -167,6 +184,8 @@ class Checker:
             "handovers": config.handovers_max,
             "ends": len(replica.epoch.numbers),
             "early": 64,
+            "statements": config.statements_max,
+            "ahead": 512,
         }
         for name, size in replica.size().items():
             if size > most[name]:

@@ -26,8 +26,25 @@ from apps.solidstate.pbft.messages import (
     ViewChange,
 )
 from apps.solidstate.pbft.proofs import start_of_view
+from apps.solidstate.simulator.counted_forgers import (
+    CountedCorrupting,
+    CountedForging,
+    CountedStorming,
+)
+from apps.solidstate.simulator.counted_liars import (
+    CountedAmnesiac,
+    CountedDragging,
+    CountedEquivocating,
+    CountedInventing,
+    CountedLying,
+    CountedReplaying,
+    CountedSilent,
+    CountedSlow,
+    CountedTwins,
+    CountedWithholding,
+)
 from apps.solidstate.simulator.host import Host
-from apps.solidstate.simulator.plan import STOPPING, STRATEGIES
+from apps.solidstate.simulator.plan import COUNTED_STRATEGIES, STOPPING, STRATEGIES
 from apps.solidstate.simulator.strategies import (
     Amnesiac,
     Corrupting,
@@ -270,12 +287,32 @@ _KINDS: dict[str, type[Host]] = {
 }
 assert {*_KINDS, "replaying"} == {*STRATEGIES, STOPPING}
 
+_COUNTED: dict[str, type[Host]] = {
+    "silent": CountedSilent,
+    "slow": CountedSlow,
+    "equivocating": CountedEquivocating,
+    "lying": CountedLying,
+    "forging": CountedForging,
+    "corrupting": CountedCorrupting,
+    "withholding": CountedWithholding,
+    "storming": CountedStorming,
+    "twins": CountedTwins,
+    "amnesiac": CountedAmnesiac,
+    "inventing": CountedInventing,
+    "dragging": CountedDragging,
+}
+assert {*_COUNTED, "replaying"} == {*COUNTED_STRATEGIES}
+
 
 def make_host(group: Group, number: int, keyring: Keyring) -> Host:
     """Return the host of a replica: a faulty one where the plan says so."""
     strategy = group.plan.strategies.get(number)
     if strategy is None:
         return Host(group, number, keyring, group.random)
+    if group.plan.config.minbft:
+        if strategy == "replaying":
+            return CountedReplaying(group, number, keyring)
+        return _COUNTED[strategy](group, number, keyring, group.random)
     if strategy == "replaying":
         return Replaying(group, number, keyring)
     return _KINDS[strategy](group, number, keyring, group.random)

@@ -11,18 +11,21 @@ from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.effects import (
     Append,
     Broadcast,
+    Certify,
     Compact,
     Effect,
     Entered,
     Executed,
+    Forget,
     Report,
     Send,
     Store,
 )
-from apps.solidstate.pbft.events import Event, Received, Tick
+from apps.solidstate.pbft.events import Certified, Event, Received, Tick
 from apps.solidstate.pbft.messages import Message
 from apps.solidstate.pbft.replica import Replica
 from apps.solidstate.pbft.store import KeyValueStore
+from apps.solidstate.pbft.usig import certify
 from apps.solidstate.simulator.disk import SimulatedDisk
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class Host:
         self.keyring = keyring
         self.random = random
         self.disk = SimulatedDisk(random)
+        self.usig = group.authority.usig(number)
         self.replica: Replica | None = None
         self.store = KeyValueStore(STORE_PAGES)
         self.members: tuple[int, ...] = ()
@@ -70,7 +74,8 @@ class Host:
     def make(self, recovered: Recovered | None) -> Replica:
         """Return a replica of this host's identity."""
         config = self.group.config_of(self.number)
-        return Replica(config, self.random, self.keyring, self.store, recovered)
+        usigs = self.group.authority
+        return Replica(config, self.random, self.keyring, self.store, recovered, usigs)
 
     def crash(self) -> None:
         """End the replica as the loss of power would."""
@@ -130,12 +135,30 @@ class Host:
         """
         if isinstance(effect, Executed | Report | Entered):
             self.group.observe(self, effect)
+        elif isinstance(effect, Certify):
+            self.certify(effect)
+        elif isinstance(effect, Forget):
+            self.usig.forget(effect.counter)
         elif isinstance(effect, Send):
             self.transmit(effect.to, effect.message)
         elif isinstance(effect, Broadcast):
             for other in members:
                 if other != self.number:
                     self.transmit(other, effect.message)
+
+    def certify(self, effect: Certify) -> None:
+        """Have the trusted counter number a statement; the answer takes as long as a flush."""
+        ui = certify(self.usig, effect.counter, effect.body)
+        self._hand_back(effect.counter, ui)
+
+    def _hand_back(self, counter: int, ui: bytes) -> None:
+        schedule, life = self.group.schedule, self.life
+
+        def answer() -> None:
+            if life == self.life and self.replica is not None:
+                self.handle(Certified(counter, ui))
+
+        schedule.at(schedule.now + self.group.plan.flush / 2, answer)
 
     def transmit(self, to: Principal, message: Message) -> None:
         """Send a message; faulty hosts do something else here."""

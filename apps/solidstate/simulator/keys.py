@@ -1,4 +1,4 @@
-"""Signatures of the simulation: cheap, and not to be forged in it. For simulations only.
+"""Signatures and counters of the simulation: cheap, and not to be forged in it; for nothing else.
 
 A signing key is a capability. Who holds the `SimulatedKeyring` of a member can sign as that member,
 and nothing else can: the secret is drawn from the seed and never leaves this module. Anybody can
@@ -12,6 +12,11 @@ from hashlib import blake2b
 from random import Random
 
 from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.canonical import digest_of
+from apps.solidstate.pbft.usig import UI, read_ui, ui_body, ui_bytes
+
+EPOCH = 7
+"""The epoch of all simulated counters."""
 
 KEY_BYTES = 16
 """Bytes of a public key."""
@@ -56,6 +61,46 @@ class Authority:
         secret = self._secrets.get(principal)
         return secret is not None and signature == _signature(secret, body)
 
+    def usig(self, replica: int) -> SimulatedUsig:
+        """Return the trusted counter of a replica, which nothing can make lie."""
+        return SimulatedUsig(_counter_secret(self._secrets[replica]))
+
+    def verify_ui(self, replica: int, message: bytes, ui: bytes) -> int | None:
+        """Return the number under which a replica's counter certified a message, if it did."""
+        secret, found = self._secrets.get(replica), read_ui(ui)
+        if secret is None or found is None or found.epoch != EPOCH:
+            return None
+        body = ui_body(found.epoch, found.counter, digest_of(message))
+        true = _signature(_counter_secret(secret), body) == found.certificate
+        return found.counter if true else None
+
+
+class SimulatedUsig:
+    """A `Usig` that no crash and no owner can make count anew; twins share one."""
+
+    epoch = EPOCH
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._kept: dict[int, bytes] = {}
+        self.counter = 0
+
+    def create_ui(self, message: bytes) -> bytes:
+        """Return a UI with the next number."""
+        self.counter += 1
+        body = ui_body(self.epoch, self.counter, digest_of(message))
+        ui = ui_bytes(UI(self.epoch, self.counter, _signature(self._secret, body)))
+        self._kept[self.counter] = ui
+        return ui
+
+    def kept(self, counter: int) -> bytes | None:
+        """Return a UI that was made before."""
+        return self._kept.get(counter)
+
+    def forget(self, counter: int) -> None:
+        """Forget the UIs up to a number."""
+        self._kept = {number: ui for number, ui in self._kept.items() if number > counter}
+
 
 class SimulatedKeyring:
     """A `Keyring` for one member of a simulated group."""
@@ -85,6 +130,10 @@ class SimulatedKeyring:
         """Believe a principal from now on, if the key is its own."""
         if key == self._authority.key(principal):
             self._learnt.add(principal)
+
+
+def _counter_secret(secret: bytes) -> bytes:
+    return blake2b(b"counter", digest_size=16, key=secret).digest()
 
 
 def _public(secret: bytes) -> bytes:

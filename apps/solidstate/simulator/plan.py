@@ -39,11 +39,17 @@ FAULTS = (
 )
 """Kinds of faults that a run may leave out, and reconfigurations, which try the same things."""
 
-MODES = ("byzantine", "crash")
-"""What may be wrong with replicas; see `Config.crash_only`."""
+MODES = ("byzantine", "crash", "minbft")
+"""What may be wrong with replicas; see `Config.crash_only` and `Config.minbft`."""
 
 CRASH_FAULTS = ("crashes", "network", "partitions", "skew", "epochs")
 """Kinds of faults where replicas only crash."""
+
+COUNTED_FAULTS = tuple(fault for fault in FAULTS if fault != "epochs")
+"""Kinds of faults where replicas have trusted counters; such groups are not reconfigured."""
+
+COUNTED_STRATEGIES = tuple(name for name in STRATEGIES if name != "rotten")
+"""What faulty replicas with a trusted counter do; who forgot something does not vote again."""
 
 STOPPING = "stopping"
 """What those do in a crash-only group that count as faulty: they stop, and never come back."""
@@ -88,6 +94,7 @@ class Plan:
         """Whether nothing in it may lead to a view change: evil clients may not, nor may storms."""
         return not (
             set(self.strategies.values()) - {"storming"}
+            or self._storming_counts
             or self.loss
             or self.uneven > 1
             or self.crash_rate
@@ -96,6 +103,16 @@ class Plan:
             or self.diverging
             or self.epochs
         )
+
+    @property
+    def _storming_counts(self) -> bool:
+        """Whether who wants other views may be the primary of one.
+
+        With a trusted counter it can lead none below those it said to have left for.
+        """
+        passing = min(self.config.view_turn_seconds, self.config.pace_seconds) < 100.0
+        leads = 0 in self.strategies or passing
+        return self.config.minbft and bool(self.strategies) and leads
 
     @property
     def is_rotten(self) -> bool:
@@ -180,6 +197,31 @@ def draw_crash_plan(seed: int, random: Random, faults: frozenset[str], replicas:
         config=replace(plan.config, replicas=replicas, crash_only=True),
     )
     return _with_epochs(plan, faults, (STOPPING,))
+
+
+def draw_counted_plan(
+    seed: int, random: Random, faults: frozenset[str], strategies: Sequence[str], replicas: int
+) -> Plan:
+    """Return the plan of a seed for a group in which every replica has a trusted counter."""
+    drawn = 3 if random.random() < 0.7 else random.choice((4, 5, 5, 7))
+    replicas = replicas or drawn
+    strategies = [name for name in strategies if name in COUNTED_STRATEGIES]
+    plan = draw_plan(seed, random, faults & {*COUNTED_FAULTS}, strategies or STRATEGIES[:1], 4)
+    limit = (replicas - 1) // 2
+    faulty = random.randint(0, limit) if random.random() < 0.2 else limit
+    faulty = min(faulty, limit - plan.diverging)
+    order = sorted(range(replicas), key=lambda n: random.random() - 0.4 * (n == 0))
+    chosen = {number: random.choice(strategies) for number in sorted(order[:faulty])}
+    config = replace(
+        plan.config,
+        replicas=replicas,
+        minbft=True,
+        administrators=frozenset(),
+        fast_reads=False,
+        tentative=False,
+    )
+    byzantine = "byzantine" in faults and bool(strategies)
+    return replace(plan, replicas=replicas, strategies=chosen if byzantine else {}, config=config)
 
 
 def _with_epochs(plan: Plan, faults: frozenset[str], strategies: Sequence[str]) -> Plan:

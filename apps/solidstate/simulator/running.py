@@ -9,7 +9,14 @@ from random import Random
 
 from apps.solidstate.simulator.checks import Violation
 from apps.solidstate.simulator.group import Group
-from apps.solidstate.simulator.plan import FAULTS, MODES, STRATEGIES, draw_crash_plan, draw_plan
+from apps.solidstate.simulator.plan import (
+    FAULTS,
+    MODES,
+    STRATEGIES,
+    draw_counted_plan,
+    draw_crash_plan,
+    draw_plan,
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,8 @@ def run_seed(
     random = Random(f"pbft {seed}")
     if mode == "crash":
         plan = draw_crash_plan(seed, random, frozenset(faults), replicas)
+    elif mode == "minbft":
+        plan = draw_counted_plan(seed, random, frozenset(faults), strategies, replicas)
     else:
         plan = draw_plan(seed, random, frozenset(faults), strategies, replicas)
     group = Group(plan, random, tell)
