@@ -1,0 +1,1 @@
+"""Replicated objects: groups of servers as vista objects, and the objects they execute."""

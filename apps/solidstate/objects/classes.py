@@ -1,0 +1,202 @@
+"""Classes of replicated objects: finding them, what they answer, what they may not use."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+import vista
+from apps.solidstate.objects.replicated import ReplicatedObject, is_read_only
+from vista import BadValueError
+
+HOOKS = frozenset(
+    "create delete encode object_imported upgraded_from handle_unknown_message".split()
+)
+"""Functions of a class that are no messages."""
+
+WORLDLY = frozenset(
+    "asyncio multiprocessing os random secrets select signal socket subprocess threading time "
+    "uuid".split()
+)
+"""Modules whose answers differ from replica to replica, and that reach outside."""
+
+_CLOCKS = frozenset({"now", "today", "utcnow"})
+
+
+class ReplicatedClass:
+    """What a replica knows of a class: ``methods`` by message name, and whose lines count."""
+
+    def __init__(self, cls: type[ReplicatedObject]) -> None:
+        self.cls = cls
+        named = cls.__vista_class__
+        self.name = [named.namespace, named.name, named.version]
+        self.methods: dict[str, Callable[..., Any]] = {}
+        for base in reversed(_own_bases(cls)):
+            functions = _functions(base)
+            self.methods |= {name: one for name, one in functions.items() if name not in HOOKS}
+        self.own = frozenset(
+            function.__code__.co_filename
+            for base in _own_bases(cls)
+            for function in _functions(base).values()
+        )
+
+    def make(self) -> ReplicatedObject:
+        """Return an instance without variables; no message reaches it."""
+        made: ReplicatedObject = object.__new__(self.cls)
+        return made
+
+    def rows(self) -> dict[str, vista.MethodRow]:
+        """Return what the class answers, for people and their prompts."""
+        return {
+            name: vista.MethodRow(
+                name,
+                _signature(method),
+                inspect.getdoc(method) or "",
+                ("read-only",) if is_read_only(method) else (),
+            )
+            for name, method in sorted(self.methods.items())
+        }
+
+    def check(self) -> None:
+        """Raise `BadValueError` for what every replica would do another way.
+
+        What can be seen: methods that wait, and names of modules such as ``time`` or ``random``.
+        """
+        for base in _own_bases(self.cls):
+            for name, function in _functions(base).items():
+                where = f"{base.__name__}.{name}"
+                if _waits(function):
+                    raise BadValueError(f"{where} waits: a replicated method is a plain one")
+                for used in _worldly(function):
+                    raise BadValueError(
+                        f"{where} uses {used}, which differs from replica to replica; there are "
+                        f"self.agreed_time, self.agreed_random and self.outbox"
+                    )
+
+
+def find_class(name: list[Any]) -> ReplicatedClass | None:
+    """Return the class of this name space, name and version; None where it is not loaded.
+
+    The one defined last wins, as for any object.
+    """
+    wanted = tuple(name)
+    found = [
+        cls
+        for cls in _subclasses(ReplicatedObject)
+        if (one := cls.__vista_class__)
+        and (one.namespace, one.name, one.version) == wanted
+        and "__vista_abstract__" not in vars(cls)
+    ]
+    return ReplicatedClass(found[-1]) if found else None
+
+
+def snake_case(name: str) -> str:
+    """Return a message's name as Python writes it: ``processRequest`` is ``process_request``."""
+    letters = []
+    for before, letter in zip(" " + name, name, strict=False):
+        hump = letter.isupper() and (before.islower() or before.isdigit())
+        letters.append(f"_{letter}" if hump else letter)
+    return "".join(letters).lower()
+
+
+def _subclasses(cls: type[ReplicatedObject]) -> Iterator[type[ReplicatedObject]]:
+    for one in cls.__subclasses__():
+        yield one
+        yield from _subclasses(one)
+
+
+def _own_bases(cls: type) -> list[type]:
+    """The class and what it inherits from, nearest first, without what everybody has."""
+    return [base for base in cls.__mro__ if base not in ReplicatedObject.__mro__]
+
+
+def _functions(cls: type) -> dict[str, FunctionType]:
+    return {
+        snake_case(name): value
+        for name, value in vars(cls).items()
+        if isinstance(value, FunctionType) and not name.startswith("_")
+    }
+
+
+class _Written(str):
+    """An annotation as it is written in the class."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _signature(method: Callable[..., Any]) -> str:
+    """Return the signature of a method without ``self``."""
+    full = inspect.signature(method)
+    parameters = [
+        one.replace(annotation=_written(one.annotation))
+        for one in list(full.parameters.values())[1:]
+    ]
+    return str(
+        full.replace(parameters=parameters, return_annotation=_written(full.return_annotation))
+    )
+
+
+def _written(annotation: Any) -> Any:
+    return _Written(annotation) if isinstance(annotation, str) else annotation
+
+
+def _waits(function: FunctionType) -> bool:
+    marks = getattr(function, "__vista_flags__", ())
+    return inspect.iscoroutinefunction(function) or "native" in marks
+
+
+def _worldly(function: FunctionType) -> Iterator[str]:
+    for code in _codes(function.__code__):
+        names = frozenset(code.co_names)
+        for name in code.co_names:
+            value = function.__globals__.get(name)
+            if isinstance(value, ModuleType) and value.__name__.partition(".")[0] in WORLDLY:
+                yield f"module {value.__name__}"
+        dates = names & {"date", "datetime"}
+        clocks = names & _CLOCKS
+        if dates and clocks:
+            yield f"{min(dates)}.{min(clocks)}"
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def load_class(name: list[Any]) -> ReplicatedClass | None:
+    """Return a class, which is looked for in the files and peers this node has classes from."""
+    found = find_class(name)
+    if found is None:
+        try:
+            vista.send("AutomaticClassLoader", "find_and_load_class", name)
+        except vista.CallError:
+            return None
+        found = find_class(name)
+    return found
+
+
+def full_name(class_name: str | list[Any]) -> list[Any]:
+    """Return name space, name and version of a class named in any way; the newest for a bare name.
+
+    Raises `NoSuchClass`, and `BadValueError` for a class of objects that cannot be replicated.
+    """
+    try:
+        told = vista.here().describe_class(class_name)
+    except vista.NoSuchClass:
+        try:
+            vista.send("AutomaticClassLoader", "find_and_load_class", class_name)
+        except vista.NoSuchService:
+            raise vista.NoSuchClass(
+                f"no class {class_name} is loaded: LoadClassFile FILE"
+            ) from None
+        told = vista.here().describe_class(class_name)
+    named = told["class"]
+    name = [named.namespace, named.name, named.version]
+    if find_class(name) is None:
+        raise BadValueError(f"{named.name} is no class of replicated objects: inherit from one")
+    return name

@@ -1,0 +1,170 @@
+"""What drives a core: letters come, turns handle what came together, a timer brings the next turn.
+
+A turn is a message that the object posts to itself, so it stands behind all letters that came
+before it: what they want written is written together, and what they want sent goes together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections import deque
+
+import vista
+from apps.solidstate.objects.charter import Charter
+from apps.solidstate.objects.identity import Identity, pinned
+from apps.solidstate.objects.mail import Mail
+from apps.solidstate.objects.places import AnyPlace, Place
+from apps.solidstate.objects.steady import SteadyClock
+from apps.solidstate.pbft.authentication import Principal
+from vista import BadValueError
+
+LETTERS_MAX = 512
+"""Letters of one member that wait to be handled; see `mail.REPLICA_BYTES_MAX`."""
+
+PAUSE_SECONDS = 1.0
+"""How long after a turn that failed the next one comes at the earliest, unless a letter does."""
+
+TURN_SECONDS = 0.01
+"""How long letters are handled before the node sees to everything else."""
+
+
+class Correspondent(vista.Object, namespace="SolidState", abstract=True):
+    """An object that drives a member of a group; see the module."""
+
+    def set_up(self, group: str, directory: str) -> None:
+        """Read what is pinned for a group in a directory, and be silent yet.
+
+        Raises `BadValueError` when nothing is.
+        """
+        self._check_unset()
+        self._place = self._make_place(directory)
+        self._identity = Identity(self._place)
+        charter = pinned(self._place, group)
+        if charter is None:
+            raise BadValueError(f"no group {group!r} is pinned in {directory}")
+        self._charter: Charter = charter
+        self._clock = SteadyClock()
+        self._letters: dict[Principal, deque[bytes]] = {}
+        self._waiting_bytes: dict[Principal, int] = {}
+        self._mail: Mail | None = None
+        self._awaited = False
+        self._in_turn = False
+        self._closed = False
+        self._alarm = math.inf
+        self._alarms = 0
+        self._timer: vista.Ref | None = None
+        self.dropped = 0
+
+    def _check_unset(self) -> None:
+        if "_place" in vars(self):
+            raise BadValueError("it was set up when it was made")
+
+    def _make_place(self, directory: str) -> AnyPlace:
+        return Place(directory)
+
+    def _open_mail(self, me: Principal) -> None:
+        keyring = self._identity.keyring(self._charter, me)
+        self._keyring = keyring
+        self._mail = Mail(self._charter, me, keyring, vista.id_of(vista.self_ref(self)))
+
+    def _now(self) -> float:
+        return self._clock.read(self._loop_time(), self._place.wall())
+
+    def _loop_time(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    # --- letters ---------------------------------------------------------------------------
+
+    def take_mail(self, sender: int | str, sealed: bytes) -> None:
+        """Take a letter; members of the group post it."""
+        mail = self._mail
+        data = None if mail is None else mail.unseal(sender, sealed)
+        if mail is None or data is None:
+            return
+        letters = self._letters.setdefault(sender, deque())
+        waiting = self._waiting_bytes.get(sender, 0) + len(data)
+        if len(letters) >= LETTERS_MAX or (letters and waiting > mail.allowance(sender)):
+            self.dropped += 1
+            return
+        letters.append(data)
+        self._waiting_bytes[sender] = waiting
+        self._await_turn()
+
+    def _next_letter(self) -> tuple[Principal, bytes] | None:
+        """Return the next letter and who sent it: those who wrote take turns."""
+        if not self._letters:
+            return None
+        sender = next(iter(self._letters))
+        letters = self._letters.pop(sender)
+        data = letters.popleft()
+        if letters:
+            self._letters[sender] = letters
+            self._waiting_bytes[sender] -= len(data)
+        else:
+            del self._waiting_bytes[sender]
+        return sender, data
+
+    def _forget_letters(self) -> None:
+        self._letters.clear()
+        self._waiting_bytes.clear()
+
+    # --- turns -----------------------------------------------------------------------------
+
+    def _await_turn(self) -> None:
+        if not self._awaited and not self._in_turn and not self._closed:
+            vista.self_ref(self).turn.post()
+            self._awaited = True
+
+    def turn(self) -> None:
+        """Handle what came; the object posts it to itself, and its timer does."""
+        self._awaited = False
+        if self._in_turn or self._closed:
+            return
+        self._in_turn = True
+        try:
+            self._take_turn()
+        except BaseException:
+            # Without an alarm nobody would bring the next turn; at once, this could go on for ever.
+            self._in_turn = False
+            self._set_alarm(PAUSE_SECONDS)
+            raise
+        self._in_turn = False
+        if self._letters:
+            self._await_turn()
+        self._set_alarm()
+
+    def _take_turn(self) -> None:
+        raise NotImplementedError
+
+    def _deadline(self) -> float:
+        raise NotImplementedError
+
+    def timer_expired(self, timer: vista.Ref, number: int) -> None:
+        """See what is due; the timer sends it."""
+        if number == self._alarms:
+            self._alarm, self._timer = math.inf, None
+            self._await_turn()
+
+    def _set_alarm(self, pause: float = 0.0) -> None:
+        due = max(self._deadline(), self._now() + pause) if pause else self._deadline()
+        if due < self._alarm and not self._closed:
+            self._cancel_alarm()
+            self._alarm = due
+            self._alarms += 1
+            wait = max(0.0, due - self._now())
+            self._timer = vista.create("TimerEvent", vista.self_ref(self), wait, self._alarms)
+
+    def _cancel_alarm(self) -> None:
+        timer, self._timer = self._timer, None
+        self._alarm = math.inf
+        if timer is not None:
+            with contextlib.suppress(vista.CallError):
+                timer.delete_yourself()
+
+    def delete(self) -> None:
+        """Be silent from here on."""
+        self._closed = True
+        if "_timer" in vars(self):
+            self._cancel_alarm()

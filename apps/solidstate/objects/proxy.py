@@ -1,0 +1,361 @@
+"""Who asks a group for the objects of a node, and believes what enough replicas answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import vista
+from apps.solidstate.objects.classes import find_class, full_name
+from apps.solidstate.objects.correspondent import TURN_SECONDS, Correspondent
+from apps.solidstate.objects.server import BUNDLE_OPERATIONS_MAX
+from apps.solidstate.objects.service import VARIABLES_MAX, read_result
+from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.bundles import BUNDLE_BYTES_MAX, Proxy, UserAnswer, UserAsk
+from apps.solidstate.pbft.client import Client
+from apps.solidstate.pbft.effects import Send
+from apps.solidstate.pbft.encoding import encode
+from apps.solidstate.pbft.events import Received, Tick
+from vista import AccessDenied, BadValueError, Overloaded
+
+WAITING_MAX = 10_000
+"""Requests that wait in one proxy; the next one is refused. At 5,000 in a second, the last one has
+its answer within two seconds."""
+
+CEILING_FILE = "client-ceiling"
+CEILING_SECONDS = 60.0
+"""How far above its clock a proxy keeps on disk what the numbers of its requests stay below: after
+a restart, also with a clock that was set back, they go on above that."""
+
+OUTBOX_SECONDS = 30.0
+"""How often messages are looked for that somebody else did not deliver."""
+
+DELIVERY_SECONDS = 10.0
+"""How long a receiver may take for one of them before the next is tried."""
+
+_log = logging.getLogger("vista.solidstate")
+
+
+class ReplicaClientProxy(Correspondent, namespace="SolidState"):
+    """Asks a group of replicas on behalf of the objects of its node.
+
+    `ReplicaPoolMember` makes one for each group on every node of the pool; its service name is that
+    of the group. Requests of many callers go together, in bundles. A result is believed when
+    f + 1 replicas give the same, or more after `raise_wait_limit`.
+
+    ``create(group, directory)``: the group is pinned in the directory.
+
+    The original's ReplicaClientProxy.
+    """
+
+    def create(self, group: str, directory: str) -> None:
+        """Be ready to ask."""
+        self.set_up(group, directory)
+        name = self._identity.client_name
+        if not self._identity.is_client(self._charter):
+            raise AccessDenied(
+                f"group {group!r} does not know this machine as a client: it was no member of the "
+                f"pool when the group was founded"
+            )
+        self._open_mail(name)
+        self._client = Client(
+            self._charter.config(None), name, self._place.entropy(), self._keyring
+        )
+        self._asker = Proxy(self._client, BUNDLE_OPERATIONS_MAX, waiting_max=2 * WAITING_MAX)
+        self._wishes: deque[UserAsk] = deque()
+        self._waiting = 0
+        self._next_request_id: int | None = None
+        self._variables: dict[str, vista.Ref] = {}
+        self._ceiling = 0.0
+        self._ahead = self._read_ceiling()
+        self._look_at = self._now()
+        self._delivering: set[str] = set()
+        self.requests = 0
+        vista.register_service(group, self)
+        self._await_turn()
+
+    def initialize(
+        self, replica_list: Sequence[Any], proxy_obj_name: str = "", id: int | None = None
+    ) -> None:
+        """Take note of where the replicas are, in the order of their numbers, None for unknown.
+
+        ``proxy_obj_name`` is a further service name for this proxy, ``id`` as for
+        `set_next_request_id`.
+        """
+        assert self._mail is not None
+        for number, ref in enumerate(replica_list):
+            if ref is not None:
+                self._mail.note_address(number, vista.ref_of(ref))
+        if proxy_obj_name:
+            vista.register_service(proxy_obj_name, self)
+        if id is not None:
+            self.set_next_request_id(id)
+
+    # --- asking ----------------------------------------------------------------------------
+
+    def issue_request(
+        self,
+        method: str,
+        args: Sequence[Any] = (),
+        state_variable: str = "",
+        key: str | None = None,
+    ) -> Any:
+        """Have all replicas call a method of a state variable, and return its proven result.
+
+        ``key`` is a text of up to 200 characters that names the request: asked again with it, also
+        by another proxy, it is not executed again and has the same result, as long as it is one of
+        the last thousand of its variable. Raises what the method raises, `RefusedOperationError`
+        for what the group does not know, and `CallTimeout` when too few replicas answer in the
+        caller's time: then it may have been executed or not.
+        """
+        if key is None and self._next_request_id is not None:
+            key = f"#{self._next_request_id}"
+            self._next_request_id += 1
+        return self.call_variable(state_variable, method, args, {}, key)
+
+    def call_variable(
+        self,
+        state_variable: str,
+        method: str,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        key: str | None = None,
+    ) -> Any:
+        """Do as `issue_request`, with keyword arguments for the method."""
+        operation = ["call", state_variable, method, list(args), kwargs, key]
+        value, waiting = self._ask(operation)
+        if waiting:
+            vista.self_ref(self).deliver.post(state_variable)
+        return value
+
+    def raise_wait_limit(self, faults_to_initially_tolerate: int) -> int:
+        """Wait for one equal answer more than so many faults; return how many that are.
+
+        At least f + 1 and at most all replicas. A higher limit costs time, and one that is too high
+        a wait in vain: after the first retransmission f + 1 do.
+        """
+        return self._client.raise_wait_limit(faults_to_initially_tolerate)
+
+    def set_next_request_id(self, id: int) -> int:
+        """Number the requests of `issue_request` from ``id`` on, and return it.
+
+        The number is the request's key, so whoever goes on with the same numbers, on any node, gets
+        the answers of what was executed already. Without it requests have no keys.
+        """
+        if id < 0:
+            raise BadValueError(f"a request's number is 0 or more, not {id}")
+        self._next_request_id = id
+        return id
+
+    # --- state variables -------------------------------------------------------------------
+
+    def create_state_variable(
+        self, class_name: str | list[Any], name: str, *args: Any, **kwargs: Any
+    ) -> vista.Ref:
+        """Have all replicas make a state variable, unless there is one, and return its Ref here.
+
+        ``class_name`` is a `ReplicatedObject`; the other arguments go to its ``create``. Any proxy
+        may, of a class that the group has; `CreateReplicasOnServers` on the founder's node brings
+        classes into it. Raises `RefusedOperationError`, and what ``create`` raises.
+        """
+        self._ask(["create", name, full_name(class_name), list(args), kwargs])
+        return self.get_state_variable(name)
+
+    def drop_state_variable(self, name: str) -> None:
+        """Have all replicas forget a state variable that this proxy had made.
+
+        The founder's may drop any. Raises `RefusedOperationError`.
+        """
+        self._ask(["drop", name])
+        ref = self._variables.pop(name, None)
+        if ref is not None:
+            ref.delete_yourself()
+
+    def get_state_variable(self, name: str) -> vista.Ref:
+        """Return the Ref of a state variable on this node: every message to it is a request.
+
+        It is not asked whether there is such a variable. Raises `Overloaded` for too many.
+        """
+        known = self._variables.get(name)
+        if known is None:
+            if len(self._variables) >= VARIABLES_MAX:
+                raise Overloaded(f"this node has {VARIABLES_MAX} state variables: drop some")
+            known = self._variables[name] = vista.create(
+                ReplicatedVariable, vista.self_ref(self), name
+            )
+        return known
+
+    def list_state_variables(self) -> dict[str, list[Any]]:
+        """Return the state variables of the group: the full name of the class by their names."""
+        value, _ = self._ask(["list"])
+        return dict(value)
+
+    def announce_state_variables(self) -> None:
+        """Give the state variables their service names on this node.
+
+        Those with a / in their names get none: they may be many.
+        """
+        for name in self.list_state_variables():
+            if "/" not in name:
+                with contextlib.suppress(vista.ServiceTaken):
+                    vista.register_service(name, self.get_state_variable(name))
+
+    def get_status(self) -> dict[str, Any]:
+        """Return how the proxy is, as a dict.
+
+        Keys: group, client, founder (whether it may bring classes), wait_limit, waiting requests,
+        requests answered, letters dropped and refused.
+        """
+        return {
+            "group": self._charter.name,
+            "client": self._identity.client_name,
+            "founder": self._charter.founder == self._identity.client_name,
+            "wait_limit": self._charter.config(None).reply_quorum(
+                self._charter.config(None).epoch.quorums
+            ),
+            "waiting": self._waiting,
+            "requests": self.requests,
+            "dropped": self.dropped,
+            "refused": 0 if self._mail is None else self._mail.refused,
+        }
+
+    # --- messages that variables want sent -------------------------------------------------
+
+    def deliver(self, state_variable: str) -> None:
+        """Send what a state variable wants sent; the proxy posts it to itself."""
+        if state_variable in self._delivering:
+            return
+        self._delivering.add(state_variable)
+        try:
+            (founded, rows), _ = self._ask(["outbox", state_variable])
+            done = [row[0] for row in rows if self._sent(state_variable, founded, row)]
+            if done:
+                self._ask(["delivered", state_variable, founded, done])
+        finally:
+            self._delivering.discard(state_variable)
+
+    def _sent(self, state_variable: str, founded: str, row: list[Any]) -> bool:
+        number, target, method, args = row
+        key = f"{self._charter.nonce}/{state_variable}/{founded}/{number}"
+        with vista.timeout(DELIVERY_SECONDS):
+            error = vista.future(target, method, *args, key).exception()
+        if isinstance(error, vista.CallError):
+            _log.warning("a message of %s is tried again: %s", state_variable, error)
+            return False
+        if error is not None:
+            # The receiver has it, and does not want it.
+            _log.warning("a message of %s was refused: %r", state_variable, error)
+        return True
+
+    def look_for_messages(self) -> None:
+        """Deliver what others did not; the proxy posts it to itself."""
+        with contextlib.suppress(vista.CallError):
+            value, _ = self._ask(["waiting"])
+            for name in value:
+                self.deliver(name)
+
+    # --- turns -----------------------------------------------------------------------------
+
+    def _ask(self, operation: list[Any]) -> tuple[Any, int]:
+        """Wait for the group's answer to an operation."""
+        data = vista.encode_value(operation)
+        if len(data) > BUNDLE_BYTES_MAX:
+            raise BadValueError(f"a request of {len(data)} bytes; {BUNDLE_BYTES_MAX} are the most")
+        if self._waiting >= WAITING_MAX:
+            raise Overloaded(f"{WAITING_MAX} requests wait already: ask later")
+        answered = asyncio.get_running_loop().create_future()
+        self._wishes.append(UserAsk(answered, data))
+        self._waiting += 1
+        try:
+            self._await_turn()
+            result: bytes = vista.wait(answered)
+        finally:
+            self._waiting -= 1
+        self.requests += 1
+        return read_result(result)
+
+    def _now(self) -> float:
+        return super()._now() + self._ahead
+
+    def _read_ceiling(self) -> float:
+        """Return by how many seconds this proxy's time is ahead of the machine's."""
+        self._ahead = 0.0
+        found = self._place.read(CEILING_FILE)
+        try:
+            ceiling = 0.0 if found is None else float(found)
+        except ValueError:
+            ceiling = math.nan
+        if not math.isfinite(ceiling):
+            raise BadValueError(f"file {CEILING_FILE} holds no number: remove it")
+        return max(0.0, ceiling - self._now())
+
+    def _deadline(self) -> float:
+        if self._wishes:
+            return self._now()
+        return min(self._asker.next_deadline(), self._look_at)
+
+    def _take_turn(self) -> None:
+        now = self._now()
+        if now >= self._ceiling - CEILING_SECONDS / 2:
+            self._ceiling = now + CEILING_SECONDS
+            self._place.write(CEILING_FILE, f"{self._ceiling:.0f}".encode())
+        if now >= self._look_at:
+            self._look_at = now + OUTBOX_SECONDS
+            vista.self_ref(self).look_for_messages.post()
+        effects: list[Any] = []
+        until = self._loop_time() + TURN_SECONDS
+        mail = self._mail
+        assert mail is not None
+        while self._loop_time() < until and (letter := self._next_letter()) is not None:
+            for message in mail.read(*letter):
+                effects += self._asker.handle(Received(letter[0], message), now)
+        while self._wishes:
+            effects += self._asker.handle(self._wishes.popleft(), now)
+        if now >= self._asker.next_deadline():
+            effects += self._asker.handle(Tick(), now)
+        self._carry_out(effects)
+
+    def _carry_out(self, effects: list[Any]) -> None:
+        outbox: dict[Principal, list[bytes]] = {}
+        for effect in effects:
+            if isinstance(effect, Send):
+                outbox.setdefault(effect.to, []).append(encode(effect.message))
+            elif isinstance(effect, UserAnswer):
+                answered: Any = effect.user
+                if not answered.done():
+                    answered.set_result(effect.result)
+        assert self._mail is not None
+        for to, messages in outbox.items():
+            self._mail.send(to, messages, self._loop_time())
+
+
+class ReplicatedVariable(vista.Object, namespace="SolidState"):
+    """A state variable of a group as an object of a node; replicas execute what is sent to it.
+
+    `ReplicaClientProxy` makes it. Messages that every object answers, such as ``describe``, are
+    answered by this object; all others by the group. Its access list says who may send them.
+    ``methods`` tells those of the class as well, where that is loaded.
+    """
+
+    def create(self, proxy: vista.Ref, name: str) -> None:
+        """Stand for the variable ``name`` of a proxy's group."""
+        self.proxy = proxy
+        self.name = name
+        self._class_name: list[Any] | None = None
+
+    def methods(self) -> dict[str, vista.MethodRow]:
+        """Return what the object answers, by itself or by the group."""
+        told = super().methods()
+        if self._class_name is None:
+            self._class_name = self.proxy.list_state_variables().get(self.name)
+        kind = None if self._class_name is None else find_class(self._class_name)
+        return told if kind is None else {**kind.rows(), **told}
+
+    def handle_unknown_message(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Have the group answer."""
+        return self.proxy.call_variable(self.name, name, args, kwargs)

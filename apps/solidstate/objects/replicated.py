@@ -1,0 +1,123 @@
+"""What a class author inherits from: objects whose every call is executed by all replicas.
+
+Two rules. A method is a function of the object's variables, of its arguments and of what was agreed
+with the call: it asks no clock, dice or world. What it wants sent goes into the outbox.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from random import Random
+from typing import Any, TypeVar
+
+import vista
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+_READ_ONLY = "__solidstate_read_only__"
+
+
+def read_only(method: _Method) -> _Method:
+    """Declare that a method of a `ReplicatedObject` changes nothing.
+
+    Such calls are answered also when the state is as large as it may be. What one changes all the
+    same is undone at the next checkpoint and reported.
+    """
+    setattr(method, _READ_ONLY, True)
+    return method
+
+
+def is_read_only(method: Callable[..., Any]) -> bool:
+    """Tell whether a method was declared with `read_only`."""
+    return getattr(method, _READ_ONLY, False) is True
+
+
+@dataclass
+class Execution:
+    """What was agreed with the call that is executed, and what it wants sent.
+
+    ``time`` in microseconds since 1970; ``random`` 32 bytes that clients cannot foresee.
+    """
+
+    time: int
+    random: bytes
+    posted: list[tuple[Any, str, tuple[Any, ...]]] = field(default_factory=list)
+
+    @cached_property
+    def dice(self) -> Random:
+        """The random values of the call."""
+        return Random(self.random)
+
+
+executing: ContextVar[Execution | None] = ContextVar("solidstate", default=None)
+"""The call that a replica executes; None where an object is an ordinary one."""
+
+
+class Outbox:
+    """What a replicated object wants sent, in the order in which it wants it."""
+
+    def post(self, target: Any, method: str, *args: Any) -> None:
+        """Have a message sent once the call is agreed.
+
+        ``target`` is a Ref, an Id or a service name, ``args`` values. The message arrives at least
+        once, with one more argument at its end: a text that is the same each time, so that the
+        receiver can tell a repetition. Of an object that is not replicated it is sent at once.
+        """
+        execution = executing.get()
+        if execution is None:
+            vista.post(target, method, *args, f"{time.time_ns()}")
+        else:
+            execution.posted.append((target, method, args))
+
+
+_OUTBOX = Outbox()
+
+
+class ReplicatedObject(vista.Object, namespace="SolidState", abstract=True):
+    """What a class inherits from whose objects are executed by all replicas of a group.
+
+    Write ordinary methods::
+
+        class Cart(ReplicatedObject):
+            def create(self) -> None:
+                self.items = {}
+
+            def add(self, name: str, count: int = 1) -> int:
+                self.items[name] = self.items.get(name, 0) + count
+                return self.items[name]
+
+            @read_only
+            def list_items(self) -> dict[str, int]:
+                return self.items
+
+    ``CreateReplicasOnServers shop 1 Cart cart`` makes one, and the service ``cart`` is its Ref:
+    ``cart.add("tea")`` is executed by all replicas and returns one proven answer. What a method
+    raises is the answer as well.
+
+    Variables have to be values. A method uses `agreed_time` and `agreed_random` in the place of
+    clocks and dice, sends nothing but through `outbox`, and does not depend on the order of a set.
+    One that takes more than a million lines ends with `EndlessMethodError`, everywhere at the same
+    place; lines of the modules of the class and its bases count, what libraries do does not.
+
+    ``vista.create`` makes an ordinary object of such a class, for trying it out.
+    """
+
+    @property
+    def agreed_time(self) -> float:
+        """Seconds since 1970, the same at all replicas; it never goes back."""
+        execution = executing.get()
+        return time.time() if execution is None else execution.time / 1_000_000
+
+    @property
+    def agreed_random(self) -> Random:
+        """Dice that fall the same way at all replicas, and that clients cannot foresee."""
+        execution = executing.get()
+        return Random() if execution is None else execution.dice
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where messages to others go."""
+        return _OUTBOX

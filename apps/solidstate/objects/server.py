@@ -1,0 +1,279 @@
+"""A replica as an object of a node: it drives the core, keeps its disk and sends its letters."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import vista
+from apps.solidstate.objects.classes import ReplicatedClass, load_class
+from apps.solidstate.objects.correspondent import TURN_SECONDS, Correspondent
+from apps.solidstate.objects.mail import service_name
+from apps.solidstate.objects.places import ReplicaDisk, folder_of
+from apps.solidstate.objects.service import MissingClassError, ObjectService
+from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.bundles import BundledService
+from apps.solidstate.pbft.configuration import Config
+from apps.solidstate.pbft.durable import Recovered
+from apps.solidstate.pbft.effects import (
+    Append,
+    Broadcast,
+    Compact,
+    Effect,
+    Entered,
+    Report,
+    Send,
+    Store,
+)
+from apps.solidstate.pbft.encoding import encode
+from apps.solidstate.pbft.events import Received, Tick
+from apps.solidstate.pbft.replica import Replica
+from vista import BadValueError
+
+BUNDLE_OPERATIONS_MAX = 200
+"""Operations that one client asks for at once; their results are one reply of it."""
+
+RETRY_SECONDS = 2.0
+"""How long a replica that could not go on waits before it starts again from its disk."""
+
+REPORTS_MAX = 100
+"""Reports kept for whoever asks how the replica is; the oldest go."""
+
+STARTED_FILE = "started"
+"""The file that says that this replica has written something: one that finds its log empty though
+the file is there has lost it, and may have promised what it does not know."""
+
+_log = logging.getLogger("vista.solidstate")
+
+_LEVELS = {"diverged": logging.ERROR, "damaged": logging.ERROR, "faulty": logging.ERROR}
+_WARNINGS = frozenset({"suspect", "rolled-back", "retired"})
+
+
+class ReplicaServer(Correspondent, namespace="SolidState"):
+    """One replica of a group of servers that agree on every call to their state variables.
+
+    `ReplicaPoolMember` makes it when `CreateReplicasOnServers` asks for it, and again when its node
+    starts again; no rc line does.
+
+    ``create(id, faults_to_tolerate, group, directory)``: ``id`` is its number from 0 on; the group
+    is pinned in the directory already, and the other two are compared with that. One of it drives
+    any number of state variables.
+
+    A replica whose disk fails, or that lacks a class, ends and starts again from its disk after
+    some seconds; the others go on. Service name: ``SolidState/GROUP/ID``.
+
+    The original's ReplicaServer.
+    """
+
+    def create(
+        self, id: int, faults_to_tolerate: int = 1, group: str = "", directory: str = ""
+    ) -> None:
+        """Start the replica."""
+        self.set_up(group, directory)
+        charter = self._charter
+        if self._identity.number(charter) != id or charter.faults != faults_to_tolerate:
+            raise BadValueError(
+                f"group {group!r} tolerates {charter.faults}, and replica {id} of it is not here"
+            )
+        self._number = id
+        self._folder = folder_of(group)
+        self._reports: deque[list[Any]] = deque(maxlen=REPORTS_MAX)
+        self._replica: Replica | None = None
+        self._disk: ReplicaDisk | None = None
+        self._service: ObjectService | None = None
+        self._others: tuple[int, ...] = ()
+        self._retry_at = 0.0
+        self._ails = ""
+        self._starts = 0
+        self._started = False
+        self._fresh = True
+        self._open_mail(id)
+        vista.register_service(service_name(group, id), self)
+        self._await_turn()
+
+    def delete(self) -> None:
+        """Stop the replica; it can start again from its disk."""
+        super().delete()
+        self._leave()
+
+    def note_replica_oids(self, replicas: Sequence[Any]) -> None:
+        """Take note of where the replicas are, in the order of their numbers, None for unknown."""
+        assert self._mail is not None
+        for number, ref in enumerate(replicas):
+            if ref is not None and number != self._number:
+                self._mail.note_address(number, vista.ref_of(ref))
+
+    def get_current_view_id(self) -> int:
+        """Return the number of the view, -1 while the replica does not run."""
+        return -1 if self._replica is None else self._replica.views.view
+
+    def get_status(self) -> dict[str, Any]:
+        """Return how the replica is, as a dict.
+
+        Keys: group, id, mode, faults; runs; ails, why it does not; view, primary; executed, stable
+        and checkpoint, numbers of batches; voting; pending requests; starts; letters dropped and
+        refused; variables, how many; state_bytes; reports, the last ones, each as [seconds since
+        1970, kind, words, member]; differences, what the last repair found.
+        """
+        replica, service, charter = self._replica, self._service, self._charter
+        told: dict[str, Any] = {
+            "group": charter.name, "id": self._number, "mode": charter.mode,
+            "faults": charter.faults, "runs": replica is not None, "ails": self._ails,
+            "starts": self._starts, "dropped": self.dropped,
+            "refused": 0 if self._mail is None else self._mail.refused,
+            "reports": list(self._reports),
+        }  # fmt: skip
+        if replica is not None and service is not None:
+            told |= {
+                "view": replica.views.view, "primary": replica.primary, "voting": replica.voting,
+                "executed": replica.state.executed, "stable": replica.checkpoints.proven.sequence,
+                "checkpoint": max(replica.checkpoints.trees, default=0),
+                "pending": len(replica.requests.pending), "variables": len(service.variables),
+                "state_bytes": sum(one.size for one in service.variables.values()),
+                "differences": service.differences,
+            }  # fmt: skip
+        return told
+
+    # --- starting and ending ---------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Bring the replica to where its disk says it was."""
+        self._starts += 1
+        self._fresh = True
+        started = f"{self._folder}/{STARTED_FILE}"
+        self._disk = self._place.disk(self._folder)
+        found: Recovered | None = vista.wait(self._disk.recover())
+        self._started = self._place.read(started) is not None
+        if found is None and self._started:
+            found = Recovered(damaged=True)
+        self._service = ObjectService(self._find, self._charter.founder)
+        config = self._make_config()
+        bundled = BundledService(self._service, BUNDLE_OPERATIONS_MAX)
+        self._replica = Replica(config, self._place.entropy(), self._keyring, bundled, found)
+        self._others = self._replica.epoch.others(self._number)
+        self._ails = ""
+
+    def _make_config(self) -> Config:
+        return self._charter.config(self._number)
+
+    def _find(self, name: list[Any]) -> ReplicatedClass | None:
+        return load_class(name)
+
+    def _leave(self) -> None:
+        self._replica = None
+        disk, self._disk = self._disk, None
+        if disk is not None:
+            disk.close()
+
+    def _fail(self, error: Exception) -> None:
+        """End, and start again from the disk in a while."""
+        words = str(error)
+        if isinstance(error, MissingClassError):
+            words += ": load it with LoadClassFile, or link this node with one that has it"
+        elif isinstance(error, OSError):
+            words = f"its disk fails: {error}"
+        if words != self._ails:
+            _log.error(
+                "replica %d of %s cannot go on: %s; it is tried again each %g s",
+                self._number, self._charter.name, words, RETRY_SECONDS,
+            )  # fmt: skip
+        self._ails = words
+        self._leave()
+        self._retry_at = self._now() + RETRY_SECONDS
+
+    # --- turns -----------------------------------------------------------------------------
+
+    def _deadline(self) -> float:
+        return self._retry_at if self._replica is None else self._replica.next_deadline()
+
+    def _take_turn(self) -> None:
+        whole = False
+        try:
+            if self._replica is None:
+                if self._now() < self._retry_at:
+                    self._forget_letters()
+                    whole = True
+                    return
+                self._start()
+            self._handle()
+            whole = True
+        except (OSError, MissingClassError) as error:
+            self._fail(error)
+            whole = True
+        finally:
+            if not whole:
+                # Half of an event was handled: what is on disk is whole.
+                self._leave()
+                self._retry_at = self._now() + RETRY_SECONDS
+
+    def _handle(self) -> None:
+        replica, mail = self._replica, self._mail
+        assert replica is not None and mail is not None
+        effects: list[Effect] = []
+        until = self._loop_time() + TURN_SECONDS
+        while self._loop_time() < until and (letter := self._next_letter()) is not None:
+            for message in mail.read(*letter):
+                effects += replica.handle(Received(letter[0], message), self._now())
+        if self._now() >= replica.next_deadline() or self._fresh:
+            self._fresh = False
+            effects += replica.handle(Tick(), self._now())
+        self._carry_out(effects)
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        writes = [one for one in effects if isinstance(one, Append | Store | Compact)]
+        disk = self._disk
+        if writes and disk is not None:
+            vista.wait(disk.commit(writes))
+            if not self._started:
+                self._place.write(f"{self._folder}/{STARTED_FILE}", b"")
+                self._started = True
+        if not self._closed:
+            self._send(effects)
+
+    def _send(self, effects: list[Effect]) -> None:
+        outbox: dict[Principal, list[bytes]] = {}
+        for effect in effects:
+            if isinstance(effect, Send):
+                outbox.setdefault(effect.to, []).append(encode(effect.message))
+            elif isinstance(effect, Broadcast):
+                encoded = encode(effect.message)
+                for other in self._others:
+                    outbox.setdefault(other, []).append(encoded)
+            elif isinstance(effect, Entered):
+                numbers = [member.number for member in effect.membership.members]
+                self._others = tuple(number for number in numbers if number != self._number)
+            elif isinstance(effect, Report):
+                self._report(effect)
+        for to, messages in outbox.items():
+            self._post(to, messages)
+
+    def _post(self, to: Principal, messages: list[bytes]) -> None:
+        assert self._mail is not None
+        self._mail.send(to, messages, self._loop_time())
+
+    def _report(self, report: Report) -> None:
+        member = -1 if report.member is None else report.member
+        self._reports.append([round(self._place.wall(), 3), report.kind, report.words, member])
+        level = _LEVELS.get(report.kind, logging.INFO)
+        if report.kind in _WARNINGS:
+            level = logging.WARNING
+        meant = "" if report.member is None else f" (replica {report.member})"
+        _log.log(
+            level, "replica %d of %s: %s: %s%s",
+            self._number, self._charter.name, report.kind, report.words, meant,
+        )  # fmt: skip
+        self._note_repair(report.kind)
+
+    def _note_repair(self, kind: str) -> None:
+        """Say what differed, once a state that was wrong is the group's again."""
+        service = self._service
+        if service is None:
+            return
+        if kind == "diverged":
+            service.suspected = True
+        elif kind == "transfer" and service.suspected:
+            service.suspected = False
+            for words in service.differences:
+                _log.error("replica %d of %s: %s", self._number, self._charter.name, words)

@@ -1,0 +1,189 @@
+"""One state variable: an object's variables, the answers it keeps, what it wants sent, its pages.
+
+Three rules. All that decides what a call does is in the pages, so a replica that fetched them does
+the same as one that was there. At each checkpoint every replica reads its variables back from their
+encoding: what encoding does not keep, such as one list at two places, is lost everywhere at once.
+What cannot be encoded is refused when it is found, by the same calls at all replicas.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import vista
+from apps.solidstate.errors import StateTooLargeError
+from apps.solidstate.objects.classes import ReplicatedClass
+from vista import NotAValueError
+
+ANSWERS_MAX = 1_000
+"""Answers that a state variable keeps for requests with a key; the oldest go."""
+
+ANSWERS_BYTES_MAX = 1024 * 1024
+"""Bytes of those answers."""
+
+OUTBOX_MAX = 1_000
+"""Messages of a state variable that were not delivered; a call that wants more sent is refused."""
+
+PAGE_BYTES = 256 * 1024
+"""Bytes of a page: what is fetched when one byte in it differs."""
+
+BYTES_PER_LOOK = 256
+"""The state is encoded and measured after so many calls as it has times these bytes: then each call
+pays for about as many bytes, however large the state is."""
+
+Posting = tuple[int, Any, str, tuple[Any, ...]]
+"""A message in the outbox: its number, target, method and arguments."""
+
+
+class Variable:
+    """A state variable and what belongs to it; see the module's rules.
+
+    ``founded`` is a text of its own for each variable ever made, also of one name; ``owner`` the
+    client that had it made; ``size`` the bytes it had when it was measured last.
+    """
+
+    def __init__(self, name: str, kind: ReplicatedClass, founded: str, owner: str) -> None:
+        self.name = name
+        self.kind = kind
+        self.founded = founded
+        self.owner = owner
+        self.instance = kind.make()
+        self.size = 0
+        self.outbox: list[Posting] = []
+        self.dirty = True
+        self.looked = False
+        self._answers: OrderedDict[str, bytes] = OrderedDict()
+        self._answers_bytes = 0
+        self._calls = 0
+        self._posted = 0
+        self._pages: list[bytes] = []
+
+    # --- answers ---------------------------------------------------------------------------
+
+    def answer(self, key: str) -> bytes | None:
+        """Return what a request of this key was answered."""
+        return self._answers.get(key)
+
+    def keep_answer(self, key: str, result: bytes) -> None:
+        """Keep an answer, and forget the oldest ones beyond the bounds."""
+        self.dirty = True
+        self._answers[key] = result
+        self._answers_bytes += len(result) + len(key)
+        while len(self._answers) > ANSWERS_MAX or self._answers_bytes > ANSWERS_BYTES_MAX:
+            old, forgotten = self._answers.popitem(last=False)
+            self._answers_bytes -= len(old) + len(forgotten)
+
+    # --- messages to others ----------------------------------------------------------------
+
+    def post(self, posted: list[tuple[Any, str, tuple[Any, ...]]]) -> None:
+        """Take what a call wants sent. Raises `StateTooLargeError` when too much waits."""
+        if len(self.outbox) + len(posted) > OUTBOX_MAX:
+            raise StateTooLargeError(
+                f"{len(self.outbox)} messages of {self.name} wait to be delivered; "
+                f"{OUTBOX_MAX} are the most"
+            )
+        vista.encode_value([[target, list(args)] for target, _, args in posted])
+        for target, method, args in posted:
+            self._posted += 1
+            self.outbox.append((self._posted, target, method, args))
+
+    def delivered(self, numbers: list[int]) -> None:
+        """Take messages out of the outbox."""
+        gone = frozenset(numbers)
+        self.outbox = [one for one in self.outbox if one[0] not in gone]
+        self.dirty = True
+
+    # --- encoding --------------------------------------------------------------------------
+
+    def variables(self) -> dict[str, Any]:
+        """Return the instance variables in the order of their names."""
+        return dict(sorted(vars(self.instance).items()))
+
+    def is_due(self) -> bool:
+        """Count a call that may have changed something; tell whether to measure."""
+        self._calls += 1
+        return self._calls * BYTES_PER_LOOK >= self.size
+
+    def measure(self) -> str:
+        """Note how large the variables are, and return what is wrong with them.
+
+        Those that are no values are taken away.
+        """
+        self._calls = 0
+        wrong = ""
+        try:
+            encoded = vista.encode_value(self.variables())
+        except NotAValueError:
+            wrong = self._drop()
+            encoded = vista.encode_value(self.variables())
+        self.size = len(encoded)
+        return wrong
+
+    def _drop(self) -> str:
+        """Take away the variables that cannot be encoded, or else the largest one."""
+        sizes: dict[str, int] = {}
+        words = []
+        for name, value in self.variables().items():
+            try:
+                sizes[name] = len(vista.encode_value(value))
+            except NotAValueError as error:
+                delattr(self.instance, name)
+                words.append(f"{self.name}.{name}: {str(error).removeprefix('value: ')}")
+        if not words:
+            largest = max(sizes, key=lambda name: sizes[name])
+            delattr(self.instance, largest)
+            words.append(f"{self.name}.{largest}: larger than a value can be")
+        return "; ".join(words) + "; it was taken away"
+
+    def encoded(self) -> bytes:
+        """Return the variables as bytes."""
+        return vista.encode_value(self.variables())
+
+    def set_variables(self, variables: dict[str, Any]) -> None:
+        """Replace all variables."""
+        own = vars(self.instance)
+        own.clear()
+        own.update(variables)
+
+    # --- pages -----------------------------------------------------------------------------
+
+    def pages(self) -> tuple[list[bytes], str]:
+        """Return the pages, and what was wrong with the variables, if anything.
+
+        A page that did not change is the same object as before.
+        """
+        wrong = ""
+        if self.dirty:
+            wrong = self.measure()
+            self._cut(self._row())
+            self.restore(self._pages)
+        elif self.looked and self._row() != b"".join(self._pages):
+            wrong = f"{self.name}: a method that is declared read-only changed it; that is undone"
+            self.restore(self._pages)
+        self.dirty = self.looked = False
+        return self._pages, wrong
+
+    def _row(self) -> bytes:
+        answers = list(self._answers.items())
+        row = [self._calls, self.size, self._posted, self.outbox, answers, self.variables()]
+        return vista.encode_value(row)
+
+    def _cut(self, data: bytes) -> None:
+        places = range(0, len(data), PAGE_BYTES)
+        pages = [data[at : at + PAGE_BYTES] for at in places]
+        old = dict(enumerate(self._pages))
+        self._pages = [
+            old[place] if old.get(place) == page else page for place, page in enumerate(pages)
+        ]
+
+    def restore(self, pages: list[bytes]) -> None:
+        """Take over what `pages` of this or another replica returned."""
+        row = vista.decode_value(b"".join(pages))
+        self._calls, self.size, self._posted, outbox, answers, variables = row
+        self.outbox = [tuple(one) for one in outbox]
+        self._answers = OrderedDict((key, result) for key, result in answers)
+        self._answers_bytes = sum(len(key) + len(result) for key, result in answers)
+        self.set_variables(variables)
+        self._pages = list(pages)
+        self.dirty = self.looked = False

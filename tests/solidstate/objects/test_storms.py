@@ -1,0 +1,166 @@
+"""Groups in storms: whole nodes with links, replicas, proxies and disks, from a seed.
+
+A storm of faults on the network and on the nodes, in half of the runs with a server that lies; then
+a calm. Whatever callers were answered can have happened one after the other, everything is answered
+in the calm, and the correct servers hold the same in the end. ``--seeds 2000`` runs 300 of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+import vista
+from apps.solidstate.objects.mail import service_name
+from apps.solidstate.objects.member import ReplicaPoolMember
+from apps.solidstate.objects.replicated import ReplicatedObject, read_only
+from apps.solidstate.simulator.linearizability import Operation, linearization
+from tests.solidstate.objects.liars import LyingPoolMember
+from tests.solidstate.objects.pool import POOL, Pool
+from vista.testing import Faults, SimulatedNode, World, run_seed, run_seeds
+
+STORM_SECONDS = 6.0
+CALM_SECONDS = 150.0
+OPERATIONS = 6
+SETTLE_SECONDS = 10.0
+INFINITE = float("inf")
+
+
+class StormStore(ReplicatedObject):
+    """What the checker of histories knows: values under keys."""
+
+    def create(self) -> None:
+        self.content: dict[str, str] = {}
+
+    def put(self, key: str, value: str) -> str | None:
+        old = self.content.get(key)
+        self.content[key] = value
+        return old
+
+    def remove(self, key: str) -> str | None:
+        return self.content.pop(key, None)
+
+    @read_only
+    def get(self, key: str) -> str | None:
+        return self.content.get(key)
+
+
+class Caller:
+    """Somebody on a node who calls one method after the other, and notes what was answered."""
+
+    def __init__(self, world: World, name: str, seed: int) -> None:
+        self.world = world
+        self.name = name
+        self.history: list[Operation] = []
+        self.left = OPERATIONS
+        self._dice = Random(seed)
+
+    def work(self, node: SimulatedNode) -> None:
+        """Call until all is done."""
+        store = vista.service(POOL)
+        while self.left:
+            self.left -= 1
+            kind, *args = call = self._draw()
+            place = len(self.history)
+            begin = self.world.hub.now
+            # Who is killed meanwhile never learns of the end.
+            self.history.append(Operation(self.name, call, None, begin, INFINITE))
+            try:
+                with vista.timeout(CALM_SECONDS):
+                    answer = store.issue_request(kind, args, "store")
+            except vista.CallError:
+                continue
+            done = replace(self.history[place], answer=answer, end=self.world.hub.now)
+            self.history[place] = done
+            vista.sleep(self._dice.choice((0.0, 0.3, 1.5)))
+
+    def _draw(self) -> tuple[str, ...]:
+        kind, key = self._dice.choice(("put", "put", "get", "remove")), self._dice.choice("ab")
+        if kind == "put":
+            return kind, key, f"{self.name}.{self.left}"
+        return kind, key
+
+
+def faults_of(dice: Random, liar: bool) -> Faults:
+    """What befalls a world; disks that fail only where nobody lies."""
+    return Faults(
+        losses=dice.choice((0.1, 0.5)),
+        partitions=dice.choice((0.0, 0.1)),
+        crashes=dice.choice((0.0, 0.2, 0.4)),
+        failed_syncs=0.0 if liar else dice.choice((0.0, 0.2)),
+        full_disks=0.0 if liar else dice.choice((0.0, 0.1)),
+        lasting_seconds=2.0,
+        down_seconds=2.0,
+        down_max=dice.choice((1, 4)),
+        spared=("front",),
+    )
+
+
+def storm(world: World) -> None:
+    """One run; raises when something was answered that cannot be, or not answered."""
+    dice = Random(world.seed)
+    liar = dice.randrange(4) if dice.random() < 0.5 else None
+    members: dict[str, type[ReplicaPoolMember]] = (
+        {} if liar is None else {f"server-{liar}": LyingPoolMember}
+    )
+    pool = Pool(world, members=members)
+    pool.found(POOL, 1, StormStore.__name__, "store")
+    callers = [Caller(world, f"c{number}", dice.randrange(2**32)) for number in range(3)]
+    homes = ["front", "front", "server-0"]
+    world.storm(STORM_SECONDS, faults_of(dice, liar is not None))
+    started = [
+        pool.node(home).spawn(caller.work, pool.node(home))
+        for caller, home in zip(callers, homes, strict=True)
+    ]
+    world.pass_time(STORM_SECONDS)
+    world.calm()
+    world.drive(lambda: all(future.done() for future in started[:2]), CALM_SECONDS * OPERATIONS)
+    world.pass_time(SETTLE_SECONDS)
+    history = [one for caller in callers for one in caller.history]
+    last = pool.front.call(lambda: vista.service(POOL).issue_request("get", ["a"], "store"))
+    now = world.hub.now
+    history.append(Operation("last", ("get", "a"), last, now, now))
+    assert all(one.end < INFINITE for caller in callers[:2] for one in caller.history)
+    assert linearization(history) is not None, history
+    assert_same(pool, liar)
+
+
+def assert_same(pool: Pool, liar: int | None) -> None:
+    """All correct servers run and hold the same."""
+    held: list[Any] = []
+    for number in range(4):
+        if number != liar:
+            node, name = pool.node(f"server-{number}"), service_name(POOL, number)
+            status = node.call(lambda name=name: vista.service(name).get_status())
+            assert status["runs"], status
+            held.append(node.call(lambda name=name: vista.service(name).get_variables("store")))
+    assert held.count(held[0]) == len(held), held
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Let nothing be logged: a storm makes thousands of lines."""
+    caplog.set_level(logging.CRITICAL, "vista")
+
+
+PARTS = 15
+"""Tests that share the seeds, so that none of them takes long."""
+
+SEEDS = 30
+REPLAY = "pytest tests/solidstate/objects/test_storms.py --seeds-from {seed} --seeds 1"
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_histories_are_linearizable_and_servers_agree_after_storms(seeds: range, part: int) -> None:
+    # A storm of whole nodes takes as long as hundreds of seeds of others do.
+    count = max(1, len(seeds) * SEEDS // 200)
+    for seed in seeds[:count][part::PARTS]:
+        run_seed(storm, seed, REPLAY)
+
+
+def test_one_seed_is_one_run(seeds: range) -> None:
+    run_seeds(storm, seeds[:1], REPLAY)
