@@ -1,0 +1,1 @@
+"""Services on replicated objects: a key-value store, a tuple space, transactions."""
