@@ -1,6 +1,6 @@
 # Every command works from a fresh clone; each makes .venv when there is none.
 #
-#   make run     boot rc/demo.rc            make docs    build the pages in docs/_build/html
+#   make run     boot rc/starship.rc        make docs    build the pages in docs/_build/html
 #   make test    everything CI checks       make lint    ruff and mypy only
 #   make bench   the table of speeds        make clean   remove what was built (distclean: .venv too)
 #
@@ -19,7 +19,7 @@ TEST_PROGRAMS := chromium:chromium
 .PHONY: run test bench docs lint clean distclean
 
 run: $(VENV)/installed
-	$(BIN)/vista rc/demo.rc
+	$(BIN)/vista rc/starship.rc
 
 # pytest comes last, so that its closing line is the last one printed.
 test: $(VENV)/installed-test

@@ -43,6 +43,20 @@ HTTP_LAYERS: tuple[tuple[str, ...], ...] = (
     ("apps.http.browser",),
 )
 
+# Inside of the game, lowest first: what captains see is worked out from the rules alone, and drawn
+# without knowing them; servers and site stand on all of that.
+STARSHIP_LAYERS: tuple[tuple[str, ...], ...] = (
+    ("apps.starship.errors",),
+    ("apps.starship.rules",),
+    ("apps.starship.themes",),
+    ("apps.starship.game",),
+    ("apps.starship.display",),
+    ("apps.starship.pages",),
+    ("apps.starship.terminal",),
+    ("apps.starship.objects",),
+    ("apps.starship.web",),
+)
+
 # Every library from outside has one home that wraps it.
 HOMES: dict[str, tuple[str, ...]] = {
     "IPython": ("vista.shell.repl",),
@@ -85,6 +99,14 @@ CORES = (
     "apps.http.syntax",
     "apps.solidstate.pbft",
     "apps.starship.rules",
+    "apps.starship.display",
+    "apps.starship.terminal.drawing",
+    "apps.starship.terminal.editor",
+    "apps.starship.terminal.lines",
+    "apps.starship.terminal.plot",
+    "apps.starship.terminal.session",
+    "apps.starship.terminal.views",
+    "apps.starship.terminal.words",
 )
 WORLD = frozenset(
     "time datetime os socket select threading asyncio subprocess uuid secrets logging".split()
@@ -162,17 +184,28 @@ def app_imports(sources: list[Source]) -> list[str]:
 
 def http_upward_imports(sources: list[Source]) -> list[str]:
     """Imports look down inside of the HTTP server as well."""
+    return _upward_inside(sources, "apps.http", HTTP_LAYERS, "HTTP_LAYERS")
+
+
+def starship_upward_imports(sources: list[Source]) -> list[str]:
+    """Imports look down inside of the game as well."""
+    return _upward_inside(sources, "apps.starship", STARSHIP_LAYERS, "STARSHIP_LAYERS")
+
+
+def _upward_inside(
+    sources: list[Source], package: str, layers: tuple[tuple[str, ...], ...], table: str
+) -> list[str]:
     known = _known(sources)
     found = []
     for source in sources:
-        own = _layer(source.module, HTTP_LAYERS)
+        own = _layer(source.module, layers)
         if own is None:
-            if within(source.module, ("apps.http",)) and source.module != "apps.http":
-                found.append(source.at(1, f"{source.module} has no layer in HTTP_LAYERS"))
+            if within(source.module, (package,)) and source.module != package:
+                found.append(source.at(1, f"{source.module} has no layer in {table}"))
             continue
         for item in source.imports:
             target = imported_module(item, known)
-            if (height := _layer(target, HTTP_LAYERS)) is not None and height > own:
+            if (height := _layer(target, layers)) is not None and height > own:
                 found.append(source.at(item.line, f"{source.module} looks up to {target}"))
     return found
 

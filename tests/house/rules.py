@@ -20,6 +20,7 @@ BROAD_EXCEPT_HOMES = (
     "apps.http.objects.answering",
     "apps.http.objects.receive",
     "apps.http.objects.websocket",
+    "apps.solidstate.objects.service",
     "vista.kernel.coroutines",
     "vista.kernel.creation",
     "vista.kernel.hot",

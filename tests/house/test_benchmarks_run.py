@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import growth, pbft
+from benchmarks import growth, pbft, starship
 from benchmarks.erlang import between_nodes
 from benchmarks.erlang import subject as erlang
 from benchmarks.measure import (
@@ -192,6 +192,16 @@ def test_agreement_is_measured_for_groups_of_different_settings() -> None:
     assert {setting.payload for setting in settings} == {0, 100, 1024}
     assert {setting.batch for setting in settings} == {1, 100, pbft.ADAPTIVE}
     assert max(setting.clients for setting in settings) == 200
+
+
+def test_games_of_several_processes_are_measured_and_written_for_the_docs() -> None:
+    found = starship.measure_all(starship.QUICK)
+    assert [one.processes for one in found] == [1, 2]
+    assert all(one.seconds > 0 and len(one.processor) == one.processes for one in found)
+    assert (found[0].sent, found[0].ships) == (0, 40) and found[1].sent > 100
+    table = starship.rst_tables(found, circumstances(surroundings(), "2026-11-21"))
+    assert table.count("   * -") == 3
+    assert table.count("     -") == 3 * (len(starship.HEADINGS) - 1)
 
 
 def test_each_measured_group_has_a_table_of_its_own(

@@ -52,6 +52,7 @@ def test_each_module_keeps_the_rule(rule: Rule) -> None:
         import_rules.upward_imports,
         import_rules.app_imports,
         import_rules.http_upward_imports,
+        import_rules.starship_upward_imports,
         import_rules.import_cycles,
     ],
 )

@@ -182,6 +182,32 @@ def test_downward_import_inside_of_the_http_server_is_allowed(path: str, text: s
 @pytest.mark.parametrize(
     ("path", "text"),
     [
+        ("apps/starship/rules/step.py", "from apps.starship.display.screen import Look"),
+        ("apps/starship/display/screen.py", "from apps.starship.pages import panels_of"),
+        ("apps/starship/pages/bridge.py", "from apps.starship.objects.primary import Primary"),
+        ("apps/starship/objects/showing.py", "from apps.starship.web.site import Site"),
+        ("apps/starship/sounds.py", "import json"),
+    ],
+)
+def test_upward_import_inside_of_the_game_is_found(path: str, text: str) -> None:
+    assert import_rules.starship_upward_imports([Source(path, text)])
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("apps/starship/display/screen.py", "from apps.starship.rules.state import State"),
+        ("apps/starship/web/site.py", "from apps.starship.pages import bridge_page"),
+        ("apps/starship/__init__.py", "CLASSES = {}"),
+    ],
+)
+def test_downward_import_inside_of_the_game_is_allowed(path: str, text: str) -> None:
+    assert import_rules.starship_upward_imports([Source(path, text)]) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
         ("apps/http/server.py", "from vista.kernel.hub import Hub"),
         ("apps/http/server.py", "import apps.starship.game"),
         ("apps/solidstate/service.py", "from apps.starship import game"),

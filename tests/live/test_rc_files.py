@@ -18,8 +18,12 @@ READY = {
 }
 """What each of the others says when it has booted and runs until it is told to stop."""
 
-ELSEWHERE = ["browser.rc", "http.rc"]
-"""Run by tests of their own, since they have ports of their own: test_rc.py in tests/http."""
+ELSEWHERE = [
+    "browser.rc", "http.rc", "solidstate-cart.rc", "starship-secondary.rc", "starship.rc",
+    "starship-tty.rc",
+]  # fmt: skip
+"""Run by tests of their own, since they have ports of their own or need several processes:
+test_rc.py in tests/http, and test_starship_servers.py and test_solidstate.py here."""
 
 RC_FILES = sorted(path.name for path in (ROOT / "rc").glob("*.rc"))
 

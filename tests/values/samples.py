@@ -147,3 +147,11 @@ class Thing(Referable):
 
     def __reference__(self) -> Handle:
         return Handle(Id(b"thing".ljust(16)), "Local.Thing")
+
+
+@record
+@dataclass
+class NotedThing(Thing):
+    """One that somebody has declared to be a value as well."""
+
+    x: int = 0

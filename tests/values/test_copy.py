@@ -13,6 +13,7 @@ from tests.values.samples import (
     Colour,
     Handle,
     Loud,
+    NotedThing,
     Pair,
     Position,
     Row,
@@ -74,6 +75,10 @@ def test_a_memoryview_in_steps_becomes_bytes() -> None:
 
 def test_an_object_becomes_its_reference() -> None:
     assert copy_value([Thing()]) == [Thing().__reference__()]
+
+
+def test_what_is_passed_by_reference_is_so_though_it_was_declared_a_record() -> None:
+    assert copy_value([NotedThing()]) == [Thing().__reference__()]
 
 
 def test_a_reference_is_passed_as_it_is() -> None:
