@@ -90,6 +90,15 @@ def root_of(process: Process) -> str:
     return found[0]
 
 
+def url_of(process: Process) -> str:
+    """The URL that a node tells its peers, before or after that of its site."""
+    told = "peers may connect"
+    if not any(told in line for line in process.errors + process.output):
+        process.expect(told)
+    lines = process.errors + process.output
+    return next(line.split()[-1] for line in lines if told in line)
+
+
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser without a window."""
@@ -313,9 +322,7 @@ def test_a_player_whose_server_is_killed_goes_on_at_another(
     (tmp_path / "outpost.rc").write_text(OUTPOST)
     with own_directories(), command(str(tmp_path / "home.rc")) as home:
         root = root_of(home)
-        home.expect("peers may connect")
-        lines = home.errors + home.output
-        url = next(line.split()[-1] for line in lines if "peers may connect" in line)
+        url = url_of(home)
         context = chromium.new_context()
         page = context.new_page()
         with command(str(tmp_path / "outpost.rc"), url) as outpost:

@@ -31,6 +31,15 @@ POLICY = "default-src 'self'"
 CAPTAIN = 7
 
 
+KINDS = {
+    "css": "text/css",
+    "js": "text/javascript",
+    "svg": "image/svg+xml",
+    "woff2": "font/woff2",
+}
+"""Types of the files the pages ask for."""
+
+
 class Show:
     """A game and what spectators get of it; `step` takes it one step further."""
 
@@ -153,7 +162,7 @@ class Site:
 
     def file(self, request: BaseHTTPRequestHandler, name: str) -> None:
         found = resources.files("apps.starship.pages").joinpath("static", name)
-        kind = {"css": "text/css", "js": "text/javascript"}[name.rpartition(".")[2]]
+        kind = KINDS[name.rpartition(".")[2]]
         # The bridge's own sheet may stand beside these.
         text = found.read_text("utf-8") if found.is_file() else ""
         self.reply(request, text, kind)
