@@ -17,10 +17,11 @@ def _flaw(
     change: str,
     *strategies: str,
     hint: int = 0,
+    seeds: int = 600,
     faults: tuple[str, ...] = COUNTED_FAULTS,
 ) -> Flaw:
     chosen = strategies or COUNTED_STRATEGIES
-    return Flaw(f"counted-{name}", module, text, change, chosen, faults, hint=hint, mode="minbft")
+    return Flaw(f"counted-{name}", module, text, change, chosen, faults, seeds, hint, "minbft")
 
 
 COUNTED_FLAWS: tuple[Flaw, ...] = (
@@ -75,7 +76,8 @@ COUNTED_FLAWS: tuple[Flaw, ...] = (
         "            and all(self.view_change(vote) for vote in record.view_changes)\n",
         "",
         "forging",
-        hint=16,
+        hint=756,
+        seeds=1_000,
     ),
     _flaw(
         "vouched-for-too-much",
