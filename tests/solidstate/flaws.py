@@ -513,7 +513,7 @@ FLAWS: tuple[Flaw, ...] = (
         "known is None or order.view < known.view",
         seeds=3000,
         mode="crash",
-        hint=274,
+        hint=1_196,
     ),
     Flaw(
         "crash-checkpoint-not-on-disk",
