@@ -257,7 +257,8 @@ class Conductor:
         if isinstance(message, StepUpdate):
             self._take_results(server, message)
         elif isinstance(message, StepDone):
-            if message.t == self.state.step + 1:
+            # That of whoever was last comes when the step is committed already.
+            if self.state.step <= message.t <= self.state.step + 1:
                 self.pool.note_done(server, message.units, message.busy_us)
         elif isinstance(message, Refresh):
             if hand.state in (READY, FOLLOWING):

@@ -85,6 +85,15 @@ def test_a_fast_server_gets_more() -> None:
     assert done["fast"] > 2 * done["slow"] > 0
 
 
+def test_the_speed_of_the_only_server_is_measured_though_its_step_is_committed_first() -> None:
+    theatre = ready("a", seconds=0.01)
+    before = theatre.conductor.pool.hands["a"].speed
+    theatre.run(3 * INTERVAL)
+    hand = theatre.conductor.pool.hands["a"]
+    assert hand.busy_us > 0
+    assert hand.speed != before
+
+
 def test_a_step_ends_as_soon_as_everything_is_there() -> None:
     theatre = ready("a")
     theatre.run(INTERVAL - 1.0 + 0.2)
