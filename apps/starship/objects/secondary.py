@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from time import monotonic
 from typing import Any
 
 import vista
@@ -306,7 +307,10 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
                 primary.server_refresh.post(ticket, answer.epoch, answer.why)
 
     def _microseconds(self) -> int:
-        return round(self._time() * 1_000_000)
+        loop = asyncio.get_running_loop()
+        # That of uvloop stands still while a turn works; a simulated one must be asked itself.
+        stands_still = type(loop).__module__.startswith("uvloop")
+        return round((monotonic() if stands_still else loop.time()) * 1_000_000)
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()
