@@ -164,12 +164,14 @@ class Site:
         found = resources.files("apps.starship.pages").joinpath("static", name)
         kind = KINDS[name.rpartition(".")[2]]
         # The bridge's own sheet may stand beside these.
-        text = found.read_text("utf-8") if found.is_file() else ""
-        self.reply(request, text, kind)
+        data = found.read_bytes() if found.is_file() else b""
+        self.reply(request, data, kind)
 
     @staticmethod
-    def reply(request: BaseHTTPRequestHandler, text: str, kind: str, status: int = 200) -> None:
-        data = text.encode()
+    def reply(
+        request: BaseHTTPRequestHandler, body: str | bytes, kind: str, status: int = 200
+    ) -> None:
+        data = body.encode() if isinstance(body, str) else body
         request.send_response(status)
         request.send_header("Content-Type", kind)
         request.send_header("Content-Security-Policy", POLICY)
