@@ -70,18 +70,13 @@ class _Captain:
     # --- what he sees ----------------------------------------------------------------------
 
     @cached_property
-    def around(self) -> list[tuple[int, Thing]]:
-        """What is within `SIGHT`, with its distance, nearest first."""
-        found = self.view.near(self.nav.x, self.nav.y, SIGHT)
+    def enemies(self) -> list[tuple[int, Thing]]:
+        """The enemies within `SIGHT`, with their distances, nearest first."""
+        strangers = self.view.near_strangers(self.nav.x, self.nav.y, SIGHT, self.me.race)
         return sorted(
-            ((way, other) for way, other in found if other.name != self.me.name),
+            (found for found in strangers if self.is_enemy(found[1])),
             key=lambda row: (row[0], row[1].name),
         )
-
-    @cached_property
-    def enemies(self) -> list[tuple[int, Thing]]:
-        """The enemies among them."""
-        return [(way, other) for way, other in self.around if self.is_enemy(other)]
 
     def is_enemy(self, other: Thing) -> bool:
         """Tell whether to fight an object: rules (a) to (d) of section 11."""
@@ -167,11 +162,8 @@ class _Captain:
         theirs = sum(_strength(other) for way, other in self.enemies if way <= CLOSE)
         if theirs < 2:
             return False
-        ours = sum(
-            _strength(other)
-            for way, other in self.around
-            if way <= CLOSE and other.race == self.me.race
-        )
+        own = self.view.near_of(self.nav.x, self.nav.y, CLOSE, self.me.race)
+        ours = sum(_strength(other) for _way, other in own if other.name != self.me.name)
         return theirs >= 2 * (1 + ours)
 
     def refuge(self) -> Thing | None:

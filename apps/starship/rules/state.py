@@ -6,9 +6,11 @@ Two rules. A state never changes: a step makes the next one. Everything a unit a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isqrt
+from typing import TypeVar
 
 from apps.starship.errors import ScenarioError
 from apps.starship.rules import tables
@@ -16,6 +18,8 @@ from apps.starship.rules.arithmetic import UNIT, dist, rng
 from apps.starship.rules.geography import NEUTRAL, Geography
 from apps.starship.rules.objects import LEDGER_STEPS, NEVER, Delivery, Nav, Shot, Tac, Thing
 from apps.starship.rules.theme import INDEPENDENT, RACES, Theme
+
+Found = TypeVar("Found")
 
 CELL = 300 * UNIT
 """Side of the cells in which objects are looked up by distance, in mu."""
@@ -145,7 +149,8 @@ class View:
             return None
         near = [
             (other.kind != "starbase", gap, other.name)
-            for gap, other in self.near(thing.nav.x, thing.nav.y, DOCK_RANGE)
+            for places in _around(self._berth_cells, thing.nav.x, thing.nav.y, DOCK_RANGE)
+            for gap, other in _within(places, thing.nav.x, thing.nav.y, DOCK_RANGE)
             if self._is_berth(thing, other)
         ]
         return self.objects[min(near)[2]] if near else None
@@ -203,13 +208,21 @@ class View:
     # --- many objects ----------------------------------------------------------------------
 
     @cached_property
-    def _cells(self) -> dict[tuple[int, int], list[Thing]]:
+    def _cells(self) -> dict[tuple[int, int], dict[str, list[Thing]]]:
+        """The living objects by cell and race; both are all that most questions have to look at."""
+        cells: dict[tuple[int, int], dict[str, list[Thing]]] = {}
+        for thing in self._living:
+            races = cells.setdefault((thing.nav.x // CELL, thing.nav.y // CELL), {})
+            races.setdefault(thing.meta.race, []).append(thing)
+        return cells
+
+    @cached_property
+    def _berth_cells(self) -> dict[tuple[int, int], list[Thing]]:
+        """The living starbases and planets by cell."""
         cells: dict[tuple[int, int], list[Thing]] = {}
-        for name in self.names:
-            thing = self.objects[name]
-            if thing.tac.dead_at is None:
-                place = thing.nav.x // CELL, thing.nav.y // CELL
-                cells.setdefault(place, []).append(thing)
+        for thing in self._living:
+            if thing.meta.kind != "starship":
+                cells.setdefault((thing.nav.x // CELL, thing.nav.y // CELL), []).append(thing)
         return cells
 
     def near(self, x: int, y: int, reach: int) -> Iterator[tuple[int, Thing]]:
@@ -217,14 +230,22 @@ class View:
 
         The order is the same on every machine, and not that of distance.
         """
-        cells = self._cells
-        for column in range((x - reach) // CELL, (x + reach) // CELL + 1):
-            for row in range((y - reach) // CELL, (y + reach) // CELL + 1):
-                for thing in cells.get((column, row), ()):
-                    nav = thing.nav
-                    gap = dist(nav.x - x, nav.y - y)
-                    if gap <= reach:
-                        yield gap, thing
+        for races in _around(self._cells, x, y, reach):
+            for things in races.values():
+                yield from _within(things, x, y, reach)
+
+    def near_of(self, x: int, y: int, reach: int, race: str) -> Iterator[tuple[int, Thing]]:
+        """Go through those of them that are of one race."""
+        for races in _around(self._cells, x, y, reach):
+            if race in races:
+                yield from _within(races[race], x, y, reach)
+
+    def near_strangers(self, x: int, y: int, reach: int, race: str) -> Iterator[tuple[int, Thing]]:
+        """Go through those of them that are neither of one race nor Independent."""
+        for races in _around(self._cells, x, y, reach):
+            for other, things in races.items():
+                if other not in (race, INDEPENDENT):
+                    yield from _within(things, x, y, reach)
 
     @cached_property
     def wrecks(self) -> list[Thing]:
@@ -327,6 +348,27 @@ class View:
     def random(self, *keys: object) -> int:
         """Return the random number of the step being computed for a purpose."""
         return rng(self.seed, self.step, *keys)
+
+
+def _around(cells: Mapping[tuple[int, int], Found], x: int, y: int, reach: int) -> Iterator[Found]:
+    """Go through what the cells have that come within ``reach`` mu of a place."""
+    rows = range((y - reach) // CELL, (y + reach) // CELL + 1)
+    for column in range((x - reach) // CELL, (x + reach) // CELL + 1):
+        for row in rows:
+            if (column, row) in cells:
+                yield cells[column, row]
+
+
+def _within(things: Iterable[Thing], x: int, y: int, reach: int) -> Iterator[tuple[int, Thing]]:
+    """Go through those within ``reach`` mu of a place, with their distances."""
+    # The root is rounded down, so a distance is at most ``reach`` just below the next square.
+    beyond = (reach + 1) ** 2
+    for thing in things:
+        nav = thing.nav
+        across, up = nav.x - x, nav.y - y
+        square = across * across + up * up
+        if square < beyond:
+            yield isqrt(square), thing
 
 
 def gap(one: Thing, other: Thing) -> int:
