@@ -9,6 +9,7 @@ from functools import partial
 from benchmarks import kept, peers_raw, pyro, remote
 from benchmarks.erlang import between_nodes
 from benchmarks.kept import Keeping
+from benchmarks.kept_postgres import KeepingInPostgres, server_programs
 from benchmarks.measure import (
     MEBIBYTES,
     MICROSECONDS,
@@ -32,11 +33,14 @@ class Linked:
         self.ipc = Pair("ipc")
         self.tcp = Pair("tcp")
         self.keeping = Keeping()
+        programs = server_programs()
+        self.postgres = None if programs is None else KeepingInPostgres(programs)
 
     def close(self) -> None:
         """Stop what was started."""
-        for part in (self.ipc, self.tcp, self.keeping):
-            part.close()
+        for part in (self.ipc, self.tcp, self.keeping, self.postgres):
+            if part is not None:
+                part.close()
 
 
 def peer_rows(linked: Linked) -> list[Row]:
@@ -152,7 +156,7 @@ def _links(linked: Linked) -> list[Row]:
 
 
 def kept_rows(linked: Linked) -> list[Row]:
-    """Return the rows of objects that are kept in SQLite."""
+    """Return the rows of objects that are kept in SQLite, and in PostgreSQL where it is."""
     keeping = linked.keeping
     full = Subject("sqlite3 put, commit", kept.sqlite_full)
     normal = Subject("the same, not synced", kept.sqlite_normal)
@@ -165,5 +169,20 @@ def kept_rows(linked: Linked) -> list[Row]:
         Row("durable change", durable, full, count=200, quick=20),
         Row("durable changes, 200 threads", crowd, full, count=5, quick=1),
         Row("restore, each of 10,000", restore, reads, quick=100, rounds=5),
+        *_postgres_rows(linked.postgres),
     ]
     return [replace(row, unit=MICROSECONDS, group="persistence") for row in rows]
+
+
+def _postgres_rows(keeping: KeepingInPostgres | None) -> list[Row]:
+    if keeping is None:
+        return []
+    durable = keeping.subject(kept.durable_change, "durable")
+    crowd = keeping.subject(kept.durable_in_flight, "durable")
+    hand = Subject("psycopg put, commit", keeping.by_hand)
+    restore = Subject("restore", keeping.restore)
+    return [
+        Row("durable change, PostgreSQL", durable, hand, count=200, quick=20),
+        Row("durable changes, 200 threads, PostgreSQL", crowd, hand, count=5, quick=1),
+        Row("restore, each of 10,000, PostgreSQL", restore, quick=100, rounds=5),
+    ]

@@ -10,21 +10,25 @@ import re
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 
+import vista as runtime
 from tests.live.process import COMMAND, ROOT, SECONDS_MAX, Process, own_directories, vista
 from vista.errors import PeerAddressError
 from vista.peering.datagrams import (
     GROUP,
+    GROUP_IPV6,
     LOOPBACK,
     Group,
     MulticastDatagrams,
     MulticastNetwork,
     interface_addresses,
+    interface_addresses_ipv6,
 )
 from vista.peering.keys import make_socket_directory, socket_directory
 
@@ -294,3 +298,87 @@ def test_only_a_socket_in_the_directory_of_this_user_is_his(place: Path) -> None
             assert not members[0].has_socket(str(directory / "own"))
 
     exchange(scenario)
+
+
+# --- IPv6 ----------------------------------------------------------------------------------
+
+
+class Indoors:
+    """A network whose datagrams of IPv6 do not leave this machine."""
+
+    def join(self, group: Group, host: str, bytes_max: int) -> MulticastDatagrams:
+        joined = MulticastNetwork(asyncio.get_running_loop()).join(group, host, bytes_max)
+        for one in joined._sockets.values():
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 0)
+        return joined
+
+
+def ipv6_place() -> str:
+    """An address of this machine by which IPv6 multicast works; skips where there is none."""
+
+    async def find() -> str:
+        group = Group(GROUP_IPV6.address, free_port())
+        for place in interface_addresses_ipv6():
+            with suppress(PeerAddressError):
+                Indoors().join(group, place, 100).close()
+                return place
+        return ""
+
+    return asyncio.run(find()) or pytest.skip("no interface here carries IPv6 multicast")
+
+
+def test_a_datagram_of_ipv6_names_its_source() -> None:
+    place = ipv6_place()
+
+    async def run() -> None:
+        group = Group(GROUP_IPV6.address, free_port())
+        one, other = (Indoors().join(group, place, 100) for _ in range(2))
+        heard: asyncio.Queue[tuple[bytes, str]] = asyncio.Queue()
+        other.receive = lambda data, source: heard.put_nowait((data, source))
+        one.send(place, b"hello")
+        assert await asyncio.wait_for(heard.get(), SECONDS_MAX) == (b"hello", place)
+        one.close()
+        other.close()
+
+    asyncio.run(run())
+
+
+def test_a_mesh_of_ipv6_links_its_nodes(place: Path) -> None:
+    host = ipv6_place()
+    settings = {"datagrams": Indoors()}
+    with (
+        runtime.Node("one", settings=settings) as one,
+        runtime.Node("two", settings=settings) as two,
+    ):
+        domain = f"{place.name[:40]} {os.getpid()}"
+        mesh = one.call(runtime.create, "AutomaticIPCMesh", host, domain, 0.2)
+        two.call(runtime.create, "AutomaticIPCMesh", host, domain, 0.2)
+        wait_until(lambda: len(one.call(mesh.get_state)["linked"]) == 1)
+        assert f"@[{host}]:" in one.call(mesh.get_url)
+
+
+@pytest.mark.parametrize("host", ["2001:db8::99", "::ffff:127.0.0.1"])
+def test_an_address_of_ipv6_that_is_not_of_this_machine_is_refused(host: str) -> None:
+    async def run() -> None:
+        with pytest.raises(PeerAddressError, match=r"write an address of this machine"):
+            MulticastNetwork(asyncio.get_running_loop()).join(GROUP_IPV6, host, 100)
+
+    asyncio.run(run())
+
+
+def test_an_interface_without_multicast_of_ipv6_is_refused_with_the_reason() -> None:
+    async def run() -> None:
+        group = Group(GROUP_IPV6.address, free_port())
+        try:
+            MulticastNetwork(asyncio.get_running_loop()).join(group, "::1", 100).close()
+        except PeerAddressError as error:
+            assert re.search(r"carries no IPv6 multicast|address of this machine", str(error))
+
+    asyncio.run(run())
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Look at a condition until it holds, `SECONDS_MAX` at most."""
+    due = time.monotonic() + SECONDS_MAX
+    while not condition():
+        assert time.monotonic() < due, "it did not come to pass"

@@ -132,6 +132,13 @@ def test_what_was_committed_is_read_back_whole(store: PostgresStore) -> None:
     assert store.known() == [Known(b"a", 1, ("Hafen ü",)), Known(kept.key, 1, ("Hafen ü",))]
 
 
+def test_a_store_that_was_closed_can_be_opened_at_once(cluster: Cluster) -> None:
+    for _ in range(20):
+        made = PostgresStore(cluster.url, "handed on")
+        made.open()
+        made.close()
+
+
 def test_of_several_rows_those_that_are_there_are_read(store: PostgresStore) -> None:
     store.commit(Batch(tuple(row(bytes([number]), b"1") for number in range(100)), (), True))
     found = store.read_rows([b"\x05", b"\xff", b"\x03"])

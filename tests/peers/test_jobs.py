@@ -154,7 +154,8 @@ def test_a_server_is_found_though_a_younger_link_took_the_place_of_the_one_it_wa
 
 
 def test_one_that_is_asked_in_vain_for_its_load_is_no_server_for_ever() -> None:
-    with World(15) as world:
+    # On a network on which the link stands: after its return the server is asked again.
+    with World(15, conditions=PROMPT) as world:
         near, far = chain(world, "nf")
         jobs = control(near)
         bad = far.call(vista.create, UnansweringServer)

@@ -22,6 +22,7 @@ from tests.peers.system import (
 from tests.peers.test_moves_fences import leave, pilgrim_at
 from vista.ids import Id
 from vista.kernel.refs import Ref
+from vista.limits import Limits
 from vista.peering.voids import COUNT_BITS, START_BYTES, Voids, first_number
 from vista.testing import Conditions, SimulatedNode, World
 from vista.wire.frames import HEAD, NOBODY, POST
@@ -301,3 +302,100 @@ def test_what_a_batch_says_was_worked_off_is_followed_by_no_less() -> None:
         assert ended(world, [echo], 5.0) == [7]
         world.pass_time(5.0)
         assert links(b) == [link]
+
+
+def give_up_in_silence(near: SimulatedNode) -> None:
+    """End the calls of a node as if the word of it had been lost with a way, and the next word."""
+    calls = peering(near).calls
+    for future in list(calls.pending.values()):
+        future.fail(vista.PeerLost("its way broke"))
+
+
+@pytest.mark.parametrize("names", ["ab", "abc"])
+def test_a_thread_is_cancelled_whose_caller_gave_up_without_a_word(
+    world: World, names: str
+) -> None:
+    nodes = chain(world, names)
+    a, far = nodes[0], nodes[-1]
+    heard = bell(far)
+    seen(a, heard).ring.future(1000.0)
+    world.pass_time(1.0)
+    give_up_in_silence(a)
+    assert len(peering(far).calls.served) == 1
+    world.pass_time(2 * far.kernel.limits.loss_seconds)
+    assert far.call(heard.list_ended) == ["KillThread"]
+    assert_rest(*nodes)
+
+
+def test_a_thread_that_is_waited_for_is_asked_after_ever_less_often(world: World) -> None:
+    a, b = chain(world, "ab")
+    asked: list[float] = []
+    ways = peering(a).ways
+    disown = ways.strays.disown
+
+    def note(origin: bytes, numbers: list[int]) -> None:
+        asked.append(world.time)
+        disown(origin, numbers)
+
+    ways.strays.disown = note  # type: ignore[method-assign]
+    far = seen(a, bell(b))
+    begun = world.time
+    with_bound = a.spawn(lambda: _patient(far, 400.0))
+    world.pass_time(390.0)
+    assert len(asked) == 6
+    assert all(later - begun >= 8.0 * 2**at for at, later in enumerate(asked))
+    assert ended(world, [with_bound], 30.0) == ["rung"]
+
+
+def test_an_answer_to_a_question_about_calls_is_sent_for_each_that_is_not_waited_for(
+    world: World,
+) -> None:
+    a, b = chain(world, "ab")
+    waiting = seen(a, bell(b)).ring.future(50.0)
+    world.pass_time(0.6)
+    (mine,) = peering(a).calls.pending
+    before = links(a)[0].messages_sent
+    peering(b).ways._say(a.kernel.table.node, "served", [mine, mine + 1, "no number"])
+    world.pass_time(0.2)
+    assert links(a)[0].messages_sent == before + 1
+    assert ended(world, [waiting]) == ["rung"]
+
+
+def test_numbers_that_no_call_has_are_not_sent_back(world: World) -> None:
+    # A message with one of them cannot be packed, and all that is to leave with it.
+    a, b = chain(world, "ab")
+    before = links(a)[0].messages_sent
+    peering(b).ways._say(a.kernel.table.node, "served", [10**30, 2**64, -1])
+    world.pass_time(0.2)
+    assert links(a)[0].messages_sent == before
+
+
+def test_no_more_calls_are_disowned_at_a_time_than_anybody_asks_after(world: World) -> None:
+    a, b = chain(world, "ab", limits=Limits(ring_probes_max=2))
+    before = links(a)[0].messages_sent
+    peering(b).ways._say(a.kernel.table.node, "served", list(range(1, 6)))
+    world.pass_time(0.2)
+    assert links(a)[0].messages_sent == before + 2
+
+
+def test_calls_that_are_waited_for_do_not_keep_others_from_being_asked_after(world: World) -> None:
+    a, b = chain(world, "ab", limits=Limits(ring_probes_max=1))
+    heard = bell(b)
+    waiting = seen(a, bell(b)).ring.future(100.0)
+    # Its age doubles in other moments then. A node that is asked nothing knows no later time.
+    world.pass_time(20.0)
+    b.call(vista.here)
+    before = set(peering(a).calls.pending)
+    seen(a, heard).ring.future(1000.0)
+    world.pass_time(0.5)
+    (number,) = set(peering(a).calls.pending) - before
+    peering(a).calls.pending[number].fail(vista.PeerLost("its way broke"))
+    world.pass_time(2 * b.kernel.limits.loss_seconds)
+    assert b.call(heard.list_ended) == ["KillThread"]
+    assert ended(world, [waiting], 100.0) == ["rung"]
+
+
+def _patient(ref: Ref, seconds: float) -> str:
+    with vista.timeout(2 * seconds):
+        heard: str = ref.ring(seconds)
+    return heard

@@ -17,7 +17,7 @@ from tests.peers.system import PROMPT, add_node, links, peering, stranger
 from vista.errors import BadValueError, PeerAddressError
 from vista.ids import node_text
 from vista.peering.curve import public_key_of
-from vista.peering.datagrams import GROUP, Group
+from vista.peering.datagrams import GROUP, GROUP_IPV6, Group
 from vista.peering.trust import PEERS_FILE, authorize_peer, parse_rights
 from vista.peering.urls import key_text
 from vista.testing import Conditions, SimulatedNode, World, run_seeds
@@ -486,7 +486,12 @@ def test_a_node_stops_in_good_order_and_the_others_forget_it(world: World) -> No
     ("words", "error", "match"),
     [
         (["ipc:/tmp/elsewhere/a"], PeerAddressError, r"write ipc or ipc:NAME"),
-        (["tcp:[::1]:0"], PeerAddressError, r"write an IPv4 address"),
+        (["fe80::1%eth0"], PeerAddressError, r"an address of one link"),
+        ([TCP, "vista", 5.0, "[ff12::1]:99"], PeerAddressError, r"needs one such as 239\."),
+        (["::1", "vista", 5.0, "239.1.1.1:99"], PeerAddressError, r"needs one such as \[ff12::"),
+        ([TCP, "vista", 5.0, "ff12::1:99"], PeerAddressError, r"nor of \[ff00::\]/8"),
+        ([TCP, "vista", 5.0, "[239.1.1.1]:99"], PeerAddressError, r"nor of \[ff00::\]/8"),
+        ([TCP, "vista", 5.0, "[ff12::1%1]:99"], PeerAddressError, r"nor of \[ff00::\]/8"),
         (["4500"], PeerAddressError, r"the scheme is missing before the port"),
         ([TCP, ""], BadValueError, r"a domain is a name"),
         ([4500], BadValueError, r"are texts, none is 4500"),
@@ -500,7 +505,12 @@ def test_a_node_stops_in_good_order_and_the_others_forget_it(world: World) -> No
     ],
     ids=[
         "elsewhere",
-        "ipv6",
+        "of a link",
+        "group of ipv6",
+        "group of ipv4",
+        "no brackets",
+        "brackets",
+        "scope",
         "port",
         "domain",
         "number",
@@ -532,3 +542,4 @@ def test_an_address_that_is_taken_is_refused_and_leaves_nothing(world: World) ->
 
 def test_a_group_is_read_as_it_is_written() -> None:
     assert Group.parse(str(GROUP)) == GROUP == Group("239.255.86.73", 8673)
+    assert Group.parse(str(GROUP_IPV6)) == GROUP_IPV6 == Group.parse("[FF12:0::5649]:8673")

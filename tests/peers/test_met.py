@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, add_node, bell, join, limits, listen, peering, seen
+from tests.peers.system import (
+    PROMPT,
+    add_node,
+    bell,
+    join,
+    limits,
+    listen,
+    meet,
+    peering,
+    seen,
+)
 from vista.peering.met import Met
 from vista.testing import World
 
@@ -33,6 +43,8 @@ def test_nodes_that_come_and_go_are_remembered_up_to_a_bound() -> None:
             guest = add_node(world, name)
             bells.append(bell(guest))
             guest.call(lambda: vista.create("ConnectToPeer", url).wait(60.0))
+            # The hub learns a moment later that the link stands.
+            meet(hub, [guest])
             world.crash(name)
             world.pass_time(30.0)
         assert len(peering(hub)._met) == 3

@@ -45,10 +45,13 @@ class StoredEmigrant(PersistentObject):
 class Passage:
     """A stored object of node a, and node b where it is to go."""
 
-    def __init__(self, world: World, flags: int = 0) -> None:
+    def __init__(
+        self, world: World, flags: int = 0, boot: Callable[[SimulatedNode], None] | None = None
+    ) -> None:
         self.world = world
         self.shelf = Shelf()
-        a = world.node("a", settings=settings_of(self.shelf, "a"), boot=_keep_and_listen)
+        boot = boot or _keep_and_listen
+        a = world.node("a", settings=settings_of(self.shelf, "a"), boot=boot)
         self.identity = a.kernel.table.node
         settings = {"identity": settings_of(self.shelf, "b")["identity"], "secret_key": b"k" * 32}
         world.node("b", settings=settings, boot=_connect)
@@ -177,7 +180,8 @@ def instants(flags: int) -> tuple[float, ...]:
             before = now
         passage.wait((steps + 1) * STEP_SECONDS)
         assert passage.homes() == ["b"]
-        return tuple(sorted({*found, (steps + 1) * STEP_SECONDS}))
+        # Once more when all of it is over, also where looking on took other chances.
+        return tuple(sorted({*found, (steps + 100) * STEP_SECONDS}))
 
 
 Fault = Callable[[Passage], None]
@@ -432,6 +436,32 @@ def test_the_new_home_remembers_the_move_until_the_store_of_the_old_one_has_forg
     passage.world.pass_time(60.0)
     assert passage.homes() == ["b"]
     assert peering(b).moves.handovers.taken == {}
+
+
+def test_an_old_home_that_is_linked_before_its_store_is_open_asks_after_an_object_still() -> None:
+    runs: list[SimulatedNode] = []
+
+    def boot(node: SimulatedNode) -> None:
+        runs.append(node)
+        if len(runs) == 1:
+            _keep_and_listen(node)
+            return
+        vista.create("AcceptPeerConnections", ADDRESS)
+        # The new home asks meanwhile whether this one knows.
+        vista.sleep(5.0)
+        vista.create("PersistenceService")
+
+    with World(SEED, conditions=PROMPT) as world:
+        passage = Passage(world, boot=boot)
+        a, b = passage.a, passage.b
+        a.spawn(lambda: vista.move(passage.emigrant, creator_id(b.kernel.table.node)))
+        world.drive(lambda: passage.id in b.kernel.table.records, 10.0)
+        passage.fall("a")
+        passage.rise("a")
+        world.pass_time(60.0)
+        assert len(runs) == 2
+        assert passage.homes() == ["b"]
+        assert peering(b).moves.handovers.taken == {}
 
 
 # --- what waits in a store ---------------------------------------------------------------------

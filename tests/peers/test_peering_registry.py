@@ -56,3 +56,20 @@ def test_who_asks_no_more_is_told_no_more() -> None:
         b.stop()
         world.pass_time(1.0)
         assert told(watcher) == []
+
+
+def test_a_service_is_looked_up_on_the_registrys_own_node_alone() -> None:
+    with World(1, conditions=PROMPT) as world:
+        a, b = chain(world, "ab")
+        registry = b.call(vista.create, "PeerRegistry")
+        near, far = bell(a), bell(b)
+        a.call(vista.create, "AnnounceServices")
+        a.call(vista.register_service, "near", near)
+        b.call(vista.register_service, "far", far)
+        world.pass_time(1.0)
+        assert b.call(vista.service, "near") == near
+        found = [
+            a.call(lambda name=name: a.kernel.ref(registry._id).lookup_local_service(name))
+            for name in ("far", "near", "nobody")
+        ]
+        assert found == [far, None, None]

@@ -129,7 +129,7 @@ def test_a_post_that_comes_late_over_a_way_that_broke_is_lost(world: World) -> N
     a, b, c = chain(world, "abc")
     own = bell(c)
     far = seen(a, own)
-    world.network.slow("b", "c", 1e4)
+    world.network.slow("b", "c", 4e3)
     far.hear.post("early")
     world.pass_time(0.1)
     join(a, c)

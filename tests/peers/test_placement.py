@@ -9,6 +9,7 @@ import pytest
 import vista
 from tests.peers.system import PROMPT, add_node, chain, ended, join, listen, meet, peering
 from vista.kernel.classes import ClassEntry
+from vista.kernel.current import kernel
 from vista.peering.mesh import Mesh
 from vista.peering.placement import next_creator
 from vista.testing import SimulatedNode, World
@@ -509,6 +510,64 @@ def test_a_node_that_joins_after_the_deletion_gets_nothing() -> None:
         mesh(*nodes)
         world.pass_time(5.0)
         assert _of_class(b, "StationKeeper") == []
+
+
+class StubbornStation(vista.Object):
+    """One that cannot be made as long as its node has errors for it."""
+
+    def create(self) -> None:
+        settings = kernel().settings
+        vista.sleep(settings.get("pause", 0.0))
+        errors = settings.get("errors")
+        if errors:
+            raise errors.pop()
+
+
+@pytest.mark.parametrize("error", [vista.CallTimeout, vista.Overloaded, RuntimeError])
+def test_an_object_that_cannot_be_made_for_a_while_is_made_then(
+    error: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    with World(1) as world:
+        a, b = nodes = chain(world, "ab")
+        kept = keeper(a, "StubbornStation")
+        errors = b.kernel.settings["errors"] = [error("not yet") for _ in range(6)]
+        mesh(*nodes)
+        world.pass_time(2.0)
+        assert 0 < len(errors) < 6
+        world.pass_time(30.0)
+        assert stations(a, kept, *nodes) == "ab"
+        assert len([text for text in caplog.messages if "no StubbornStation on node" in text]) == 1
+
+
+def test_what_goes_wrong_on_a_node_that_joins_during_create_is_tried_again() -> None:
+    with World(1) as world:
+        a, b, c = nodes = chain(world, "abc")
+        mesh(a, b)
+        b.kernel.settings["pause"] = 3.0
+        errors = c.kernel.settings["errors"] = [vista.CallTimeout("not yet")]
+        making = a.spawn(lambda: vista.create("CreateOnEveryNode", "StubbornStation"))
+        world.pass_time(1.0)
+        peering(a).mesh.add(c.kernel.table.node)
+        world.drive(lambda: not errors, 1.0)
+        assert not making.done()
+        (kept,) = ended(world, [making], 30.0)
+        world.pass_time(30.0)
+        assert stations(a, kept, *nodes) == "abc"
+
+
+def test_a_node_that_left_the_mesh_is_not_tried_again() -> None:
+    with World(1) as world:
+        a, b = nodes = chain(world, "ab")
+        kept = keeper(a, "StubbornStation")
+        errors = b.kernel.settings["errors"] = [RuntimeError("never")] * 20
+        mesh(*nodes)
+        world.pass_time(2.0)
+        peering(a).mesh.remove(b.kernel.table.node)
+        world.pass_time(30.0)
+        left = len(errors)
+        world.pass_time(100.0)
+        assert len(errors) == left > 0
+        assert stations(a, kept, *nodes) == "a"
 
 
 # --- the mesh of processes ---------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Datagrams to a group: what carries the announcements of a mesh, on this machine or in a LAN.
 
-IPv4 multicast. Two rules. Nothing leaves the LAN, as packets live for one hop, and a mesh on
-loopback leaves the machine neither, nor does it hear what comes from outside. And each interface
+IPv4 or IPv6 multicast. Two rules. Nothing leaves the LAN, as packets live for one hop, and a mesh
+on loopback leaves the machine neither, nor does it hear what comes from outside. And each interface
 has a socket of its own: so an announcement goes out by the interface whose address it names, and
 what it names is where it comes from.
 """
@@ -21,7 +21,7 @@ from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Final, Protocol, Self
 
@@ -29,8 +29,8 @@ from vista.errors import KeyFileError, PeerAddressError
 from vista.peering.keys import check_socket_directory, socket_directory
 from vista.peering.urls import PORT_MAX, shown
 
-EVERYWHERE: Final = frozenset({"*", "0.0.0.0"})
-"""Hosts that stand for each interface of this machine."""
+EVERYWHERE: Final = frozenset({"*", "0.0.0.0", "::"})
+"""Hosts that stand for each interface of this machine, the last one for those of IPv6."""
 
 LOOPBACK: Final = "127.0.0.1"
 
@@ -40,12 +40,23 @@ _PORTION_DATAGRAMS: Final = 64
 _IFREQ_ADDRESS: Final = slice(20, 24)
 _SIOCGIFADDR: Final = 0x8915 if sys.platform == "linux" else 0xC0206921
 _IP_MULTICAST_ALL: Final = 49
+_IPV6_MULTICAST_ALL: Final = 29
+# Python names the options of RFC 3542 only where the headers had them.
+_IPV6_PKTINFO: Final = 50 if sys.platform == "linux" else 46
+
+_INTERFACES_IPV6: Final = Path("/proc/net/if_inet6")
+_TENTATIVE_OR_DOUBLE: Final = 0x40 | 0x08
+"""Flags of an address that is not to be used: nobody knows yet that it is unique, or it is not."""
 
 _NO_ADDRESS: Final = "; write an address of this machine, or 0.0.0.0 for all"
 _HINTS: Final = {
     errno.EADDRINUSE: "; another program keeps the port to itself: name a group with another one",
     errno.EADDRNOTAVAIL: _NO_ADDRESS,
     errno.ENODEV: _NO_ADDRESS,
+    errno.ENETUNREACH: (
+        "; this interface carries no IPv6 multicast, as loopback does not by itself: write "
+        "127.0.0.1 there"
+    ),
 }
 
 _log = logging.getLogger("vista.peering")
@@ -53,7 +64,10 @@ _log = logging.getLogger("vista.peering")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A multicast group: an IPv4 ``address`` and a UDP ``port``; its text is ``ADDRESS:PORT``."""
+    """A multicast group: an IPv4 or IPv6 ``address`` and a UDP ``port``.
+
+    Its text is ``ADDRESS:PORT``, or ``[ADDRESS]:PORT`` for one of IPv6.
+    """
 
     address: str
     port: int
@@ -63,18 +77,34 @@ class Group:
         """Read ``ADDRESS:PORT``. Raises `PeerAddressError` saying what is wrong."""
         address, _, port = text.rpartition(":")
         try:
-            if not IPv4Address(address).is_multicast:
-                raise ValueError
+            found = _ipv6_or_ipv4(address)
         except ValueError:
             raise _mistake(
-                text, f"{shown(address)} is not of 224.0.0.0 to 239.255.255.255"
+                text, f"{shown(address)} is not of 224.0.0.0 to 239.255.255.255, nor of [ff00::]/8"
             ) from None
         if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= PORT_MAX):
             raise _mistake(text, f"a port lies in 1..{PORT_MAX}, not {shown(port)}")
-        return cls(str(IPv4Address(address)), int(port))
+        return cls(str(found), int(port))
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether its address is one of IPv6."""
+        return ":" in self.address
 
     def __str__(self) -> str:
-        return f"{self.address}:{self.port}"
+        address = f"[{self.address}]" if self.is_ipv6 else self.address
+        return f"{address}:{self.port}"
+
+
+def _ipv6_or_ipv4(text: str) -> IPv4Address | IPv6Address:
+    """Read the address of a group, in brackets if it is of IPv6. Raises ValueError."""
+    in_brackets = text.startswith("[") and text.endswith("]")
+    found = ip_address(text[1:-1] if in_brackets else text)
+    if not found.is_multicast or isinstance(found, IPv6Address) is not in_brackets:
+        raise ValueError
+    if isinstance(found, IPv6Address) and found.scope_id is not None:
+        raise ValueError
+    return found
 
 
 def _mistake(text: str, wrong: str) -> PeerAddressError:
@@ -87,6 +117,10 @@ GROUP: Final = Group("239.255.86.73", 8673)
 """Where meshes meet when nothing else is said. 239.255.0.0/16 is for one site (RFC 2365, 6.1): no
 router passes it on. The port lies below those that systems give out by themselves, from 32768 or
 49152 on, so it is not taken by chance; 86 and 73 are the letters V and I."""
+
+GROUP_IPV6: Final = Group("ff12::5649", 8673)
+"""Where meshes of IPv6 meet when nothing else is said: of one link, and not one of the registered
+groups (RFC 4291, 2.7)."""
 
 
 class Datagrams(Protocol):
@@ -135,11 +169,14 @@ class MulticastNetwork:
         addresses: Callable[[], list[str]] | None = None,
     ) -> None:
         self._loop = loop
-        self._addresses = addresses or interface_addresses
+        self._addresses = addresses
 
     def join(self, group: Group, host: str, bytes_max: int) -> MulticastDatagrams:
         """Join a group; see `DatagramNetwork.join`."""
-        addresses = self._addresses if host in EVERYWHERE else None
+        addresses = None
+        if host in EVERYWHERE:
+            of_family = interface_addresses_ipv6 if group.is_ipv6 else interface_addresses
+            addresses = self._addresses or of_family
         return MulticastDatagrams(self._loop, group, host, bytes_max, addresses)
 
 
@@ -194,12 +231,16 @@ class MulticastDatagrams:
         return self.places != before
 
     def _open(self, place: str) -> socket.socket:
-        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        is_ipv6 = self._group.is_ipv6
+        made = socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            self._set_up(made, place)
+            self._set_up_ipv6(made, place) if is_ipv6 else self._set_up(made, place)
         except OSError as error:
             made.close()
-            why = f"{error.strerror or error}{_HINTS.get(error.errno or 0, '')}"
+            hint = _HINTS.get(error.errno or 0, "")
+            if is_ipv6:
+                hint = hint.replace("0.0.0.0", "::")
+            why = f"{error.strerror or error}{hint}"
             raise PeerAddressError(f"{self._failure(place)}: {why}") from None
         # In nobody's name: not in that of the thread which joins.
         Context().run(self._loop.add_reader, made.fileno(), partial(self._read, made))
@@ -224,6 +265,37 @@ class MulticastDatagrams:
         hops = 0 if place.startswith("127.") else 1
         made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, hops)
 
+    def _set_up_ipv6(self, made: socket.socket, place: str) -> None:
+        """As `_set_up`. What it sends has to name its source, or the system takes another one."""
+        index = _interface_of(place)
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "linux":
+            made.setsockopt(socket.IPPROTO_IPV6, _IPV6_MULTICAST_ALL, 0)
+        else:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        group = (self._group.address, self._group.port, 0, index)
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            # Whether there is a way at all: to learn it from the first datagram is too late.
+            probe.connect(group)
+        made.bind(group)
+        joined = socket.inet_pton(socket.AF_INET6, self._group.address) + struct.pack("@I", index)
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 1)
+        hops = 0 if place == "::1" else 1
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, hops)
+
+    def _put(self, outlet: socket.socket, place: str, data: bytes) -> None:
+        to = (self._group.address, self._group.port)
+        if not self._group.is_ipv6:
+            outlet.sendto(data, to)
+            return
+        index = _interface_of(place)
+        source = socket.inet_pton(socket.AF_INET6, place) + struct.pack("@I", index)
+        named = [(socket.IPPROTO_IPV6, _IPV6_PKTINFO, source)]
+        outlet.sendmsg([data], named, 0, (*to, 0, index))
+
     def _failure(self, place: str) -> str:
         return f"the multicast group {self._group} cannot be joined at {place}"
 
@@ -239,7 +311,7 @@ class MulticastDatagrams:
         if found is None:
             return
         try:
-            found.sendto(data, (self._group.address, self._group.port))
+            self._put(found, place, data)
         except BlockingIOError:
             # The next announcement says the same.
             return
@@ -298,6 +370,42 @@ def interface_addresses() -> list[str]:
                 # It has none.
                 continue
             found.append(socket.inet_ntoa(answer[_IFREQ_ADDRESS]))
+    return found
+
+
+def interface_addresses_ipv6() -> list[str]:
+    """Return the IPv6 addresses by which interfaces are reached from the LAN, one of each.
+
+    Those of one link are left out: what they mean depends on the host. None where the system does
+    not list them as Linux does.
+    """
+    first: dict[int, str] = {}
+    for address, (index, scope) in _addresses_ipv6().items():
+        if scope == 0:
+            first.setdefault(index, address)
+    return list(first.values())
+
+
+def _interface_of(place: str) -> int:
+    """Return the number of the interface that has an IPv6 address. Raises OSError."""
+    found = _addresses_ipv6().get(place)
+    if found is None:
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    return found[0]
+
+
+def _addresses_ipv6() -> dict[str, tuple[int, int]]:
+    """Return the IPv6 addresses of this machine, with interface and scope (0 for global ones)."""
+    try:
+        lines = _INTERFACES_IPV6.read_text("ascii").splitlines()
+    except OSError:
+        # No IPv6, or no Linux.
+        return {}
+    found = {}
+    for line in lines:
+        address, index, _, scope, flags, _ = line.split(maxsplit=5)
+        if not int(flags, 16) & _TENTATIVE_OR_DOUBLE:
+            found[str(IPv6Address(bytes.fromhex(address)))] = int(index, 16), int(scope, 16)
     return found
 
 

@@ -1,9 +1,15 @@
 """Objects that leave this node: how one is handed over, also when a link breaks or a node falls.
 
 The old home prepares the new one, commits, and then lets go of the object; see
-`vista.peering.moves`. Two rules. As long as the old home does not know whether its commit arrived,
-nobody reaches the object there. And what is kept in a store is marked there before the commit as
-about to leave, so that a later run of this node does not restore it before it knows.
+`vista.peering.moves`. Three rules. As long as the old home does not know whether its commit
+arrived, nobody reaches the object there. What is kept in a store is marked there before the commit
+as about to leave, so that a later run of this node does not restore it before it knows. And an
+object moves on only when the node it came from knows that it came: if this one fell afterwards,
+that one would let it live there once more.
+
+To prepare is to find out that the new home is there: one that does not answer to it has not got the
+object, and there is no doubt. Who was heard just now need not be asked, and a small object that no
+store has goes by one message; it is in doubt for no longer than by a commit.
 """
 
 from __future__ import annotations
@@ -11,7 +17,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from vista.errors import BadValueError, CallError, ObjectDeleted, PeerLost, VistaError
+from vista.errors import (
+    BadValueError,
+    CallError,
+    ObjectBusy,
+    ObjectDeleted,
+    PeerLost,
+    VistaError,
+)
 from vista.ids import Id
 from vista.kernel import encoding, monitor
 from vista.kernel.futures import Future
@@ -28,6 +41,13 @@ if TYPE_CHECKING:
 
 _LOOK_AGAIN_SECONDS = 1.0
 
+_HEARD_SECONDS: Final = 0.05
+"""How long a neighbour that was heard counts as there: many round trips, and much less than it
+takes to find out that it is lost."""
+
+_ASK_AGAIN_SECONDS: Final = 0.05
+"""The pause before the node an object came from is asked again whether it knows that."""
+
 _CREATORS_MAX: Final = 64
 """Nodes whose ObjectCreators are kept: objects go to few nodes at a time."""
 
@@ -35,6 +55,19 @@ _IN_DOUBT: Final = (
     "has %s moved to %s? %s (%s). Until that is known nobody gets into it here; if that node is "
     "gone for good, vista.kill(%r) lets it stay"
 )
+
+_UNKNOWN: Final = (
+    "object %s came here from %s, which may not know that yet and cannot be asked (%s). It moves "
+    "on when that node is back; if it is gone for good, after here().release_object(%r)"
+)
+
+_BUSY: Final = (
+    "object %s came from %s, which does not know that yet; move it on later, or if it never will, "
+    "after here().release_object(%r)"
+)
+
+_STORED: Final = b"\x01"
+"""The last byte of the token of a move whose object a store of its old home has; else zero."""
 
 _log = logging.getLogger("vista.peering")
 
@@ -53,6 +86,9 @@ class Departures:
         # Of this run of the node; a token is one of its moves.
         self._run = peering.session_config.epoch
         self._tokens = 0
+        # Of the moves whose end this node does not know, or its store.
+        self._open: set[bytes] = set()
+        self._short_bytes_max = peering.kernel.limits.large_buffer_bytes
         self._creators: dict[bytes, Ref] = {}
 
     def _creator_of(self, node: bytes) -> Ref:
@@ -79,7 +115,9 @@ class Departures:
             raise BadValueError(f"{record} stands for its node and stays there")
         if self._peering.link_to(node) is None:
             raise self._peering.unreachable(node)
-        quiesce(kernel, record, seconds, "move_to")
+        due = kernel.hub.time() + seconds
+        self._await_known(id, due)
+        quiesce(kernel, record, max(0.0, due - kernel.hub.time()), "move_to")
         if record.idle is GONE:
             raise ObjectDeleted(f"{record} was deleted or moved meanwhile")
         record.state = DEPARTING
@@ -93,6 +131,57 @@ class Departures:
         over.result()
         return ref
 
+    def _await_known(self, id: Id, due: float) -> None:
+        """Wait until the node an object came from knows that it did.
+
+        Raises `PeerLost` when that cannot be asked, and `ObjectBusy` when it does not know in time.
+        """
+        handovers = self._moves.handovers
+        while (unknown := handovers.unknown_to(id)) is not None:
+            origin, token = unknown
+            creator = self._creator_of(origin)
+            try:
+                leaves = creator.is_leaving(id, token)
+            except CallError as error:
+                raise PeerLost(_UNKNOWN % (id, creator, error, id)) from None
+            if not leaves:
+                handovers.forget(id, token)
+            elif self._kernel.hub.time() >= due:
+                raise ObjectBusy(_BUSY % (id, creator, id))
+            else:
+                self._kernel.sleep(_ASK_AGAIN_SECONDS)
+
+    def ask_known(self, origin: bytes) -> None:
+        """Ask a node that is back whether it knows of the objects that came from it, as a thread.
+
+        What it does not know it will ask about itself.
+        """
+        handovers, creator = self._moves.handovers, self._creator_of(origin)
+        for id, token in handovers.of(origin):
+            try:
+                if not creator.is_leaving(id, token):
+                    handovers.forget(id, token)
+            except CallError as error:
+                _log.info("%s is asked later what it knows: %s", creator, error)
+                return
+
+    def is_leaving(self, id: Id, token: bytes) -> bool:
+        """Return whether this node does not know yet how a move ended, or may ask again."""
+        searches = self._moves.searches
+        stores = [pager for pager in self._kernel.pagers if pager is not searches]
+        if token in self._open or any(id in store for store in stores):
+            return True
+        # An earlier run's store may be opened after links are made.
+        return not stores and not token.startswith(self._run) and token.endswith(_STORED)
+
+    def _run_heard(self, node: bytes) -> bytes | None:
+        """Return the run of a neighbour of the same user's that was heard just now, else None."""
+        link = self._peering.near.get(node)
+        if link is None or link.hello is None:
+            return None
+        is_there = self._kernel.hub.time() - link.session.heard_at < _HEARD_SECONDS
+        return link.hello.epoch if is_there else None
+
     def _hand_over(self, record: Record, id: Id, creator: Ref) -> None:
         guard = record.guard
         acl = None if guard is None else guard.acl
@@ -100,18 +189,28 @@ class Departures:
         keeper = None if guard is None else guard.keeper
         self._moves.departing[id] = []
         self._tokens += 1
-        token = self._run + self._tokens.to_bytes(8, "big")
+        stored = bytes(len(_STORED)) if keeper is None else _STORED
+        token = self._run + self._tokens.to_bytes(8, "big") + stored
         departure = Departure(creator._id.node, token, b"")
         kept: Future | None = None
+        self._open.add(token)
         try:
             data = encoding.encode_record(record)
-            run = creator.prepare_object(data, acl, list(record.services), watchers, token)
+            given = (data, acl, list(record.services), watchers, token)
+            is_small = keeper is None and len(data) <= self._short_bytes_max
+            run = self._run_heard(departure.node) if is_small else None
+            is_short = run is not None
+            if run is None:
+                run = creator.prepare_object(*given)
             departure = departure._replace(run=run)
             if keeper is not None:
                 # Else it would be restored here should this node fall before its store forgets it.
                 keeper.leave(record, departure)
             try:
-                creator.commit_object(id, token)
+                if is_short:
+                    creator.take_object(*given, run)
+                else:
+                    creator.commit_object(id, token)
             except VistaError as doubt:
                 if not self._ask(id, departure, doubt):
                     raise
@@ -141,6 +240,7 @@ class Departures:
 
     def end(self, id: Id, departure: Departure) -> None:
         """Let the new home forget a move: this node knows how it ended and will not ask again."""
+        self._open.discard(departure.token)
         if self._peering.link_to(departure.node) is not None:
             creator = self._creator_of(departure.node)
             self._kernel.post_quietly(creator, "discard_object", id, departure.token)
@@ -165,8 +265,13 @@ class Departures:
 
     def settle(self, id: Id, departure: Departure) -> bool:
         """Return whether an object left that this node was about to hand over when it fell."""
-        fallen = PeerLost("this node fell")
-        arrived = self._ask(id, departure, fallen)
+        fallen, arrived = PeerLost("this node fell"), False
+        self._open.add(departure.token)
+        try:
+            arrived = self._ask(id, departure, fallen)
+        finally:
+            if not arrived:
+                self._open.discard(departure.token)
         if arrived:
             self._moves.note_place(id, departure.node)
         return arrived

@@ -1,9 +1,10 @@
 """Hand-overs of objects to this node, so that each is carried out once and its outcome is known.
 
-A hand-over is prepared, then committed or not; its *token*, which the old home draws, tells it from
-others of the same object. Two rules. What was asked about and is not committed never will be. And
-what was committed is remembered until the old home has said that it knows: the object itself may
-have moved on or be deleted by the time it asks.
+A hand-over is prepared, then committed or not, or both at once; its *token*, which the old home
+draws, tells it from others of the same object. Three rules. What was asked about and is not
+committed never will be. What was committed is remembered until the old home has said that it knows:
+the object itself may be deleted by the time it asks. And until then it does not move on: should
+this node fall, nobody could say that it was here, and the old home would let it live there again.
 """
 
 from __future__ import annotations
@@ -31,14 +32,19 @@ class _Prepared:
 
 
 class HandOvers:
-    """The hand-overs to one node: ``prepared`` by object, ``taken`` those that were committed.
+    """The hand-overs to one node.
 
-    There are ``limits.moves_remembered_max`` of either at most.
+    ``prepared`` are those that may be committed, by object; ``taken`` has object and old home of
+    those that were, by token; ``refused`` the tokens of those that never will be. There are
+    ``limits.moves_remembered_max`` of each at most.
     """
 
     def __init__(self, kernel: Kernel) -> None:
         self.prepared: dict[Id, _Prepared] = {}
-        self.taken: dict[bytes, None] = {}
+        self.taken: dict[bytes, tuple[Id, bytes]] = {}
+        self.refused: dict[bytes, None] = {}
+        # Of each object that came and whose old home may not know it, the token.
+        self._unknown: dict[Id, bytes] = {}
         self._timers = kernel.timers
         self._seconds = kernel.limits.call_seconds
         self._count_max = kernel.limits.moves_remembered_max
@@ -65,11 +71,24 @@ class HandOvers:
         found = self.prepared.get(id)
         if found is None or found.token != token:
             raise BadValueError(f"object {id} was not prepared to come here, or too long ago")
-        self._drop(id)
-        self.taken[token] = None
-        if len(self.taken) > self._count_max:
-            del self.taken[next(iter(self.taken))]
+        self.take(id, token, found.origin)
         return found.origin, found.package
+
+    def take(self, id: Id, token: bytes, origin: bytes) -> None:
+        """Take note that an object lives here from this moment on, which node ``origin`` had.
+
+        Raises `BadValueError` when that node was told that it does not, and for a token that was
+        used.
+        """
+        if token in self.refused:
+            raise BadValueError(f"object {id} comes too late: its old home was told that it stays")
+        if token in self.taken:
+            raise BadValueError(f"object {id} comes with the token of a move that was carried out")
+        self._drop(id)
+        if len(self.taken) >= self._count_max:
+            self._note_known(next(iter(self.taken)))
+        self.taken[token] = id, origin
+        self._unknown[id] = token
 
     def took(self, id: Id, token: bytes) -> bool:
         """Return whether a hand-over was committed; if not, it can be no longer."""
@@ -77,11 +96,31 @@ class HandOvers:
             # Not forgotten by being told: the answer may be lost as well.
             return True
         self.forget(id, token)
+        if len(self.refused) >= self._count_max:
+            del self.refused[next(iter(self.refused))]
+        self.refused[token] = None
         return False
+
+    def unknown_to(self, id: Id) -> tuple[bytes, bytes] | None:
+        """Return the old home of an object that may not know that it is here, and the token.
+
+        None when its old home knows.
+        """
+        token = self._unknown.get(id)
+        return None if token is None else (self.taken[token][1], token)
+
+    def of(self, origin: bytes) -> list[tuple[Id, bytes]]:
+        """Return object and token of what came from a node that may not know that it did."""
+        unknown = self._unknown.items()
+        return [(id, token) for id, token in unknown if self.taken[token][1] == origin]
+
+    def release(self, id: Id) -> None:
+        """Let an object move on whatever its old home knows, which is told still that it came."""
+        self._unknown.pop(id, None)
 
     def forget(self, id: Id, token: bytes) -> None:
         """Forget a hand-over: the old home knows how it ended."""
-        self.taken.pop(token, None)
+        self._note_known(token)
         if id in self.prepared and self.prepared[id].token == token:
             self._drop(id)
 
@@ -89,6 +128,11 @@ class HandOvers:
         """Forget what a node prepared that is lost: what it hands over it will hand over again."""
         for id in [id for id, found in self.prepared.items() if found.origin == origin]:
             self._drop(id)
+
+    def _note_known(self, token: bytes) -> None:
+        taken = self.taken.pop(token, None)
+        if taken is not None and self._unknown.get(taken[0]) == token:
+            del self._unknown[taken[0]]
 
     def _drop(self, id: Id) -> None:
         found = self.prepared.pop(id, None)

@@ -1,12 +1,13 @@
 """Moving objects between nodes, with the messages on their way to them.
 
 The old home prepares the new one, which then has the state but not the object; commits, after which
-the object lives there; and passes on, in their order, the messages that waited and those that still
-come. Three rules. No message is lost or doubled: one that came to the old home is passed on by it
-and answered through it. Order is kept: a node that learns where an object went sends it nothing by
-the new way before a `FENCE` it sent by the old one has come back, which follows all its earlier
-messages; also the new home lets its own objects wait for that. An object lives in one place: as
-long as the old home does not know whether its commit arrived, nobody reaches the object there.
+the object lives there, or does both by one message; and passes on, in their order, the messages
+that waited and those that still come. Three rules. No message is lost or doubled: one that came to
+the old home is passed on by it and answered through it. Order is kept: a node that learns where an
+object went sends it nothing by the new way before a `FENCE` it sent by the old one has come back,
+which follows all its earlier messages; also the new home lets its own objects wait for that. An
+object lives in one place: as long as the old home does not know whether its commit arrived, nobody
+reaches the object there, and it does not leave the new one.
 
 After the original's copying by ``encodeObject`` and ``importObject``; the original did not move.
 """
@@ -17,7 +18,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vista.errors import BadValueError, CallError, Overloaded
+from vista.errors import BadValueError, CallError, Overloaded, PeerLost
 from vista.ids import NODE_BYTES, Id
 from vista.kernel import encoding, monitor
 from vista.kernel.access import AccessControlList, checked_acl
@@ -25,7 +26,7 @@ from vista.kernel.current import METHOD, PARENT, current
 from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.refs import Ref
 from vista.kernel.table import ARRIVED, Record
-from vista.peering.handovers import HandOvers
+from vista.peering.handovers import HandOvers, Package
 from vista.peering.remote import CALLER, chain_of
 from vista.peering.searches import Searches
 from vista.peering.waiting import Arrivals, Fence, is_preemptable
@@ -78,11 +79,40 @@ class Moves:
         ``token`` is that move's own. Returns which run of this node has it. Raises what
         `vista.import_object` does, and that a service name is taken is found out at the commit.
         """
-        entry, id, state = encoding.read_encoding(self._kernel, data)
-        self.check_free(id)
-        package = (entry, state, checked_acl(acl), tuple(services), tuple(watchers))
+        id, package = self._unpacked(data, acl, services, watchers)
         self.handovers.prepare(id, token, origin, package)
         return self._run
+
+    def take(
+        self,
+        data: bytes,
+        acl: AccessControlList | None,
+        services: Sequence[str],
+        watchers: Sequence[Any],
+        departure: tuple[bytes, bytes, bytes],
+    ) -> None:
+        """Do what `prepare` and `commit` do; ``departure`` has origin, token and run of this node.
+
+        Raises what they do, `BadValueError` when the old home was told that the object was not
+        taken, and `PeerLost` when it is an earlier run to which it was to go.
+        """
+        origin, token, run = departure
+        if run != self._run:
+            raise PeerLost("the object was to move to an earlier run of this node")
+        id, package = self._unpacked(data, acl, services, watchers)
+        self.handovers.take(id, token, origin)
+        self._let_live(id, token, origin, package)
+
+    def _unpacked(
+        self,
+        data: bytes,
+        acl: AccessControlList | None,
+        services: Sequence[str],
+        watchers: Sequence[Any],
+    ) -> tuple[Id, Package]:
+        entry, id, state = encoding.read_encoding(self._kernel, data)
+        self.check_free(id)
+        return id, (entry, state, checked_acl(acl), tuple(services), tuple(watchers))
 
     def check_free(self, id: Id) -> None:
         """Raise `BadValueError` when an object with an Id is here."""
@@ -99,6 +129,10 @@ class Moves:
     def discard(self, id: Id, token: bytes) -> None:
         """Forget a move: the object's old home knows how it ended."""
         self.handovers.forget(id, token)
+
+    def release(self, id: Id) -> None:
+        """Let an object move on though its old home may not know that it came here."""
+        self.handovers.release(id)
 
     def is_kept(self, id: bytes) -> bool:
         """Whether an object is here or in a store of this node."""
@@ -122,10 +156,12 @@ class Moves:
 
         Its own node's messages for it wait until those of its old home have come.
         """
-        kernel = self._kernel
         self.check_free(id)
         origin, package = self.handovers.commit(id, token)
-        entry, state, acl, services, watchers = package
+        self._let_live(id, token, origin, package)
+
+    def _let_live(self, id: Id, token: bytes, origin: bytes, package: Package) -> None:
+        kernel, (entry, state, acl, services, watchers) = self._kernel, package
         try:
             record = encoding.revive(kernel, entry, id, state)
         except BaseException:
@@ -322,7 +358,7 @@ class Moves:
         self._open(fence.id)
 
     def way_broke(self, node: bytes) -> None:
-        """Send again the fences that went to a node by a way that broke.
+        """Send again the fences that went to a node by a way that broke, and what may be lost.
 
         The next way leads behind what was sent before as well: what is late there is void.
         """
@@ -331,6 +367,10 @@ class Moves:
                 fence.cancel_timer()
                 del self._numbers[number]
                 self._send_fence(fence)
+        if self.handovers.of(node):
+            # The word that it knows of what came from it may have been lost as well.
+            departures = self._peering.departures
+            self._kernel.spawn(lambda: departures.ask_known(node))
 
     def _note_node(self, node: bytes, via: bytes | None) -> None:
         """End what waits to go to a node that is lost.

@@ -26,6 +26,7 @@ CREATING: Final = frozenset(
         "queue_job",
         "run_job",
         "take_copy",
+        "take_object",
         "took_object",
     }
 )

@@ -31,6 +31,7 @@ from vista.errors import (
 from vista.kernel.futures import Future
 from vista.peering.links import Link
 from vista.peering.outgoing import size_of
+from vista.peering.strays import Strays
 from vista.wire.frames import (
     CALL,
     FAILURE,
@@ -62,6 +63,9 @@ VOID: Final = "void"
 DROPPED: Final = "dropped"
 """Method of a POST to `NOBODY`, with the number of the last message that came before the node was
 lost. One who lost nobody meanwhile has sent it after what he gave up last, and breaks."""
+
+SERVED: Final = "served"
+"""Method of a POST to `NOBODY`, with numbers of calls that run for long: see `Strays`."""
 
 LOST: Final = "lost"
 """Method of a POST to `NOBODY`, with a node: what was passed on for it may be lost."""
@@ -95,6 +99,7 @@ class Ways:
         self._messages = self._bytes = 0
         self._hops_max = self._kernel.limits.route_hops_max
         self._passed: dict[int, set[tuple[bytes, bytes]]] = {}
+        self.strays = Strays(peering, self._ask_after)
 
     # --- what routing tells ----------------------------------------------------------------
 
@@ -109,6 +114,7 @@ class Ways:
         if last is not None:
             self._say(node, DROPPED, last)
         calls.rings.suspect_all(node)
+        self.strays.watch()
 
     def changed(self, node: bytes, via: int, hops: int) -> None:
         """Take note of another way to a node."""
@@ -145,6 +151,12 @@ class Ways:
         self._say(node, BREAK, calls.last_number)
         calls.lose(node, "the way to it broke", answer=True)
         self._peering.moves.way_broke(node)
+
+    def _ask_after(self, node: bytes, numbers: list[int]) -> None:
+        link = self._peering.link_to(node)
+        # Another user's is a neighbour: what it gave up is lost with the link alone.
+        if link is not None and link.is_kin and not link.is_congested:
+            self._say(node, SERVED, numbers)
 
     def _say(self, node: bytes, word: str, *args: Any) -> None:
         """Send a word to another peering, past everything that is held."""
@@ -324,6 +336,8 @@ class Ways:
                 else:
                     # What was lost went by an earlier way.
                     calls.rings.suspect_all(node)
+            case "served", (list(numbers),):
+                self.strays.disown(origin, numbers)
             case "break", (int(),):
                 # A later one has come first, over another way.
                 return

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import urldefrag, urlsplit
 
@@ -166,7 +166,10 @@ class PostgresStore:
         with self._lock:
             self._is_open = False
             connection, self._connection = self._connection, None
-            if connection is not None:
+            if connection is not None and not connection.closed:
+                # Else the next process finds it taken until the server has seen this one go.
+                with suppress(psycopg.Error):
+                    connection.execute("SELECT pg_advisory_unlock_all()")
                 connection.close()
 
     @contextmanager

@@ -12,6 +12,7 @@ from vista.api import (
     create,
     current_user,
     delete,
+    id_of,
     import_object,
     kill,
     peers,
@@ -164,6 +165,20 @@ class ObjectCreator(Object, namespace="Standard"):
         """Let an object that was prepared live here. Used by `vista.move`."""
         moves_of(kernel()).commit(id, token)
 
+    def take_object(
+        self,
+        data: bytes,
+        acl: AccessControlList | None,
+        services: list[str],
+        watchers: list[Any],
+        token: bytes,
+        run: bytes,
+    ) -> None:
+        """Let an object of another node live here. Used by `vista.move`."""
+        home = kernel()
+        departure, take = (sender_node(home), token, run), moves_of(home).take
+        with_class_of(home, data, lambda: take(data, acl, services, watchers, departure))
+
     def discard_object(self, id: Id, token: bytes) -> None:
         """Forget a move, of which the old home knows how it ended. Used by `vista.move`."""
         moves_of(kernel()).discard(id, token)
@@ -171,6 +186,22 @@ class ObjectCreator(Object, namespace="Standard"):
     def took_object(self, id: Id, token: bytes, run: bytes) -> bool:
         """Return whether a move was committed here. Used by `vista.move`."""
         return moves_of(kernel()).took(id, token, run)
+
+    def is_leaving(self, id: Id, token: bytes) -> bool:
+        """Return whether this node does not know how a move of it ended. Used by `vista.move`."""
+        return peering_of(kernel()).departures.is_leaving(id, token)
+
+    def release_object(self, target: Ref | Id | str) -> None:
+        """Let an object here move on though the node it came from may not know that it came.
+
+        ``target`` is its Ref, its Id or a service name. For one whose earlier node is gone for good
+        in the midst of the move: `vista.move` raises `PeerLost` then and says so. If that node
+        comes back after this one fell, the object may be there as well. Raises `AccessDenied` for
+        another than the node's own user, unless the ObjectCreator has an access list, which then
+        decides.
+        """
+        self._administer("release an object of this node")
+        moves_of(kernel()).release(id_of(target))
 
     def take_copy(self, data: bytes, acl: AccessControlList | None) -> Ref:
         """Make a copy of an object of another node, with its Id. Used by `vista.copy`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ from vista.peering.connections import Connection, listen_url, peering_of
 from vista.peering.datagrams import (
     EVERYWHERE,
     GROUP,
+    GROUP_IPV6,
     LOOPBACK,
     DatagramNetwork,
     Datagrams,
@@ -61,11 +62,11 @@ class AutomaticIPCMesh(Object, namespace="Standard"):
 
     - ``address``: ``ipc`` (the default) or ``ipc:NAME`` for the nodes of this user on this machine;
       ``0.0.0.0`` or ``tcp:PORT`` for those of the LAN, at each interface; ``tcp:HOST:PORT`` at one.
-      A host alone means any free port.
+      ``::`` or an IPv6 address meet by IPv6. A host alone means any free port.
     - ``domain``: a name; nodes of other domains are ignored.
     - ``interval_seconds``: how often it announces itself; ``limits.mesh_interval_seconds`` if left
       out.
-    - ``multicast``: the group, as ``ADDRESS:PORT``.
+    - ``multicast``: the group, as ``ADDRESS:PORT`` or ``[ADDRESS]:PORT``.
 
     Who may link is decided as for any link: by the key, or on ``ipc`` by the directory of sockets.
     A node with another key is let in when it stands in ``authorized_peers`` here, and this one
@@ -83,10 +84,10 @@ class AutomaticIPCMesh(Object, namespace="Standard"):
         address: str = "ipc",
         domain: str = "vista",
         interval_seconds: float | None = None,
-        multicast: str = str(GROUP),
+        multicast: str | None = None,
     ) -> None:
         """Listen at the address, announce it and connect to those that are heard."""
-        for word in (address, domain, multicast):
+        for word in (address, domain, "" if multicast is None else multicast):
             if not isinstance(word, str):
                 raise BadValueError(
                     "address, domain and multicast group of a mesh are texts, none is "
@@ -95,7 +96,7 @@ class AutomaticIPCMesh(Object, namespace="Standard"):
         node = kernel()
         address = _whole_address(address)
         host = _interface(listen_url(node, address))
-        group = Group.parse(multicast)
+        group = _group_of(host, multicast)
         peering = peering_of(node)
         if interval_seconds is None:
             interval_seconds = node.limits.mesh_interval_seconds
@@ -145,17 +146,31 @@ class AutomaticIPCMesh(Object, namespace="Standard"):
 
 def _whole_address(text: str) -> str:
     """Return an address with the port that a host alone leaves out: any."""
-    if text in EVERYWHERE or _is_ipv4(text):
-        return f"tcp:{text}:0"
-    return text
+    address = _address(text)
+    if isinstance(address, IPv6Address):
+        return f"tcp:[{text}]:0"
+    return text if address is None and text not in EVERYWHERE else f"tcp:{text}:0"
 
 
-def _is_ipv4(text: str) -> bool:
+def _address(text: str) -> IPv4Address | IPv6Address | None:
     try:
-        IPv4Address(text)
+        return ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _group_of(host: str, multicast: str | None) -> Group:
+    """Return the group of a mesh whose nodes are at ``host`` and the like.
+
+    Raises `PeerAddressError` for one that cannot be.
+    """
+    usual = GROUP_IPV6 if ":" in host else GROUP
+    group = usual if multicast is None else Group.parse(multicast)
+    if group.is_ipv6 is not usual.is_ipv6:
+        raise PeerAddressError(
+            f"multicast group {group}: a mesh at {host} needs one such as {usual}"
+        )
+    return group
 
 
 def _interface(url: PeerUrl) -> str:
@@ -171,13 +186,14 @@ def _interface(url: PeerUrl) -> str:
                 "ipc or ipc:NAME"
             )
         return LOOPBACK
-    if ":" in url.host:
+    address = _address(url.host)
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
         raise PeerAddressError(
-            f"{url}: a mesh meets by IPv4 multicast; write an IPv4 address, or use "
-            "AcceptPeerConnections and ConnectToPeer"
+            f"{url}: an address of one link means something else on each node; write another one "
+            "of the interface, or :: for all"
         )
-    if url.host in EVERYWHERE or _is_ipv4(url.host):
-        return url.host
+    if url.host in EVERYWHERE or address is not None:
+        return url.host if address is None else str(address)
     try:
         return socket.gethostbyname(url.host)
     except OSError as error:

@@ -6,7 +6,15 @@ import logging
 from typing import Any, Final
 
 from vista.api import create, current_user, here, ref_of, sleep
-from vista.errors import AccessDenied, BadValueError, NoSuchClass, NoSuchObject, PeerLost
+from vista.errors import (
+    AccessDenied,
+    BadValueError,
+    NoSuchClass,
+    NoSuchObject,
+    PeerLost,
+    ThreadKilled,
+)
+from vista.ids import node_text
 from vista.kernel.classes import ClassEntry
 from vista.kernel.current import kernel
 from vista.kernel.futures import Future
@@ -96,8 +104,9 @@ class CreateOnEveryNode(Object, namespace="Standard"):
     it has lost its own. The class is brought to nodes that lack it. Deleting this object deletes
     the others, where they can be reached.
 
-    ``create`` waits for the objects on the nodes that are there, and raises what one of them does;
-    what goes wrong later is logged.
+    ``create`` waits for the objects on the nodes that are there, and raises what one of them does.
+    What goes wrong later is logged, and tried again after ``limits.reconnect_seconds_min``, and
+    after twice as long each next time, up to ``limits.reconnect_seconds_max``.
     """
 
     def create(self, class_name: str, *arguments: Any) -> None:
@@ -114,6 +123,8 @@ class CreateOnEveryNode(Object, namespace="Standard"):
         self._objects[self._peering.node] = create(entry.cls, *self.arguments, at=here())
         self._peering.mesh.watchers.append(self._note)
         self._peering.watchers.append(self._note_reached)
+        # Of those that join meanwhile nobody waits for an error.
+        self._awaited = set(self._peering.mesh.others)
         started = [self._look(node) for node in self._peering.mesh.others]
         for future in started:
             error = None if future is None else future.exception()
@@ -147,20 +158,36 @@ class CreateOnEveryNode(Object, namespace="Standard"):
         return start_thread(home, self._user, lambda: self._see_to(node))
 
     def _see_to(self, node: bytes) -> None:
+        limits, said = kernel().limits, ""
+        pause = limits.reconnect_seconds_min
         try:
             while self._looking[node] and not self.deleted:
                 self._looking[node] = False
-                try:
-                    self._provide(node)
-                except PeerLost as error:
-                    _log.info("no %s on a node for the time being: %s", self.class_name[1], error)
-                    # The return of a node that is lost is told, and then it is looked for again.
-                    # Where only the way broke and there is another one, nothing will be told.
-                    if self._peering.link_to(node) is not None:
-                        self._looking[node] = True
-                        sleep(kernel().limits.reconnect_seconds_min)
+                # In a thread of its own: what ``create`` raises may be any error.
+                error = kernel().spawn(lambda: self._provide(node), self._user).exception()
+                if error is None or isinstance(error, ThreadKilled):
+                    continue
+                if node in self._awaited and not isinstance(error, PeerLost):
+                    raise error
+                if said != (said := f"{type(error).__name__}: {error}"):
+                    self._complain(node, error, said)
+                # The return of a node that is lost is told, and then it is looked for again. Where
+                # only the way broke and there is another one, nothing will be told.
+                if self._peering.link_to(node) is not None and self._is_wanted(node):
+                    self._looking[node] = True
+                    sleep(pause)
+                    pause = min(2 * pause, limits.reconnect_seconds_max)
         finally:
             del self._looking[node]
+            self._awaited.discard(node)
+
+    def _complain(self, node: bytes, error: BaseException, words: str) -> None:
+        level = logging.INFO if isinstance(error, PeerLost) else logging.WARNING
+        name = self.class_name[1]
+        _log.log(level, "no %s on node %s for the time being: %s", name, node_text(node), words)
+
+    def _is_wanted(self, node: bytes) -> bool:
+        return node in self._peering.mesh.others
 
     def _provide(self, node: bytes) -> None:
         creator = kernel().ref(creator_id(node))

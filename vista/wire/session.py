@@ -160,6 +160,11 @@ class Session:
         return self._liveness.round_trip_seconds
 
     @property
+    def heard_at(self) -> float:
+        """When the last message of the peer came, in seconds of the clock."""
+        return self._liveness.heard_at
+
+    @property
     def pings_sent(self) -> int:
         """Pings sent."""
         return self._liveness.pings_sent
