@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from vista.shell.command import COMMANDS, HELP, installed_rows, main, read_command_line
+from vista.shell.options import options_of_file
 from vista.standard import CLASSES
 
 
@@ -163,3 +165,61 @@ def test_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str])
     name, version = capsys.readouterr().out.split()
     assert name == "vista"
     assert version[0].isdigit()
+
+
+# --- options in the first line of a file ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "found"),
+    [
+        ("#!/usr/bin/env -S vista --processes 5", ["--processes", "5"]),
+        ("#!/usr/local/bin/vista --keep-going", ["--keep-going"]),
+        ("#!/usr/bin/env vista", []),
+        ("#!/usr/bin/env python --processes 5", []),
+        ("# vista --processes 5", []),
+        ("", []),
+    ],
+)
+def test_the_first_line_of_a_file_gives_options(
+    tmp_path: Path, first: str, found: list[str]
+) -> None:
+    file = tmp_path / "a.rc"
+    file.write_text(f"{first}\nShutdownService\n")
+    assert options_of_file(str(file)) == found
+
+
+def test_a_file_that_is_not_there_gives_no_options(tmp_path: Path) -> None:
+    assert options_of_file(str(tmp_path / "none.rc")) == []
+
+
+def test_a_pipe_is_left_to_whoever_reads_the_whole_of_it() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"#!/usr/bin/env -S vista --processes 5\n")
+    os.close(writing)
+    assert options_of_file(f"/dev/fd/{reading}") == []
+    with os.fdopen(reading, "rb") as file:
+        assert file.read().endswith(b"--processes 5\n")
+
+
+def test_options_of_the_first_line_are_followed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.rc"
+    file.write_text("#!/usr/bin/env -S vista --processes none\n")
+    with pytest.raises(SystemExit):
+        main([str(file)])
+    assert "argument --processes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["other.rc", "--keep-going other.rc", "repl"])
+def test_words_of_the_first_line_that_are_no_options_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    file = tmp_path / "a.rc"
+    file.write_text(f"#!/usr/bin/env -S vista {words}\n")
+    with pytest.raises(SystemExit) as caught:
+        main([str(file)])
+    assert caught.value.code == 2
+    told = f"{file}:1: vista takes options there, not {words}\n"
+    assert capsys.readouterr().err == told

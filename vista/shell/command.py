@@ -32,6 +32,7 @@ from vista.shell.options import (
     MISTAKEN,
     Parser,
     directory,
+    options_of_file,
     take_options,
 )
 from vista.standard.rc_grammar import did_you_mean
@@ -105,7 +106,11 @@ def read_command_line(arguments: Sequence[str]) -> argparse.Namespace:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; ``arguments`` are those of the process if None."""
-    options = read_command_line(sys.argv[1:] if arguments is None else arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = read_command_line(given)
+    if options.words and options.words[0] not in COMMANDS and options.member is None:
+        # Those of the file come first: what is typed says otherwise where it does.
+        options = read_command_line([*_options_of(options.words[0]), *given])
     try:
         return _run(options)
     except RcError as error:
@@ -123,6 +128,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (VistaError, OSError) as error:
         print(f"vista: {error}", file=sys.stderr)
         return FAILED
+
+
+def _options_of(file_name: str) -> list[str]:
+    """The options in the first line of an rc file. Prints and raises `SystemExit` for others."""
+    found = options_of_file(file_name)
+    if found and read_command_line([*found, file_name]).words != [file_name]:
+        print(f"{file_name}:1: vista takes options there, not {' '.join(found)}", file=sys.stderr)
+        raise SystemExit(MISTAKEN)
+    return found
 
 
 def _run(options: argparse.Namespace) -> int:

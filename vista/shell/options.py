@@ -6,6 +6,7 @@ import argparse
 import math
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
 
@@ -17,6 +18,9 @@ INTERRUPTED = 130
 
 SECONDS_MAX = 86_400.0
 """What ``--timeout`` and ``--interval`` take at most: a day is a mistake in the unit."""
+
+FIRST_LINE_BYTES_MAX = 256
+"""Bytes of the first line of an rc file that are looked at for options; Linux takes as many."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -85,3 +89,24 @@ def take_options(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             Parser("vista repl").error(f"the {REPL_OPTIONS[option]} is missing after {option}")
         taken[option] = value
     return taken, rest
+
+
+def options_of_file(name: str) -> list[str]:
+    """Return the options that the first line of an rc file gives to vista, if it does.
+
+    ``#!/usr/bin/env -S vista --processes 5``: started by its own name the system passes them on,
+    and ``vista FILE`` does as that does, as Perl does with its scripts. A pipe gives none: what is
+    read of it here, nobody could read again.
+    """
+    try:
+        if not Path(name).is_file():
+            return []
+        with Path(name).open("rb") as file:
+            line = file.readline(FIRST_LINE_BYTES_MAX)
+    except OSError:
+        return []  # whoever reads the whole file says why it cannot be had
+    words = line.decode("utf-8", "replace").split() if line.startswith(b"#!") else []
+    for place, word in enumerate(words):
+        if word.removeprefix("#!").rpartition("/")[2] == "vista":
+            return words[place + 1 :]
+    return []
