@@ -2,6 +2,7 @@
 
 CLASSES: dict[str, str] = {
     "AllocateSessionID": "apps.http.objects.sessions",
+    "ForwardConnection": "apps.http.objects.forward",
     "HTTPbrowserFeed": "apps.http.browser.feed",
     "HTTPcachedFile": "apps.http.objects.cached",
     "HTTPcachedObject": "apps.http.objects.cached",
@@ -10,6 +11,7 @@ CLASSES: dict[str, str] = {
     "HTTPcreateObjectBrowserSession": "apps.http.browser.service",
     "HTTPdaemon": "apps.http.objects.daemon",
     "HTTPdirectoryListing": "apps.http.objects.listings",
+    "HTTPdisplayObject": "apps.http.browser.display",
     "HTTPeventStream": "apps.http.objects.events",
     "HTTPextendedLogFormat": "apps.http.objects.logs",
     "HTTPfastReceive": "apps.http.objects.receive",
@@ -22,6 +24,7 @@ CLASSES: dict[str, str] = {
     "HTTPpurgeCache": "apps.http.objects.cached",
     "HTTPrawCachedFile": "apps.http.objects.cached",
     "HTTPredirect": "apps.http.objects.redirect",
+    "HTTPreload": "apps.http.objects.reloading",
     "HTTProtateLog": "apps.http.objects.logs",
     "HTTPupload": "apps.http.objects.uploads",
     "HTTPuploads": "apps.http.objects.uploads",

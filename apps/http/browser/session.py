@@ -35,6 +35,7 @@ from apps.http.browser.bounds import (
 )
 from apps.http.browser.figures import seconds
 from apps.http.browser.frame import Addresses, Framing, Page, framed
+from apps.http.browser.markup import tag
 from apps.http.browser.rates import Rates
 from apps.http.browser.typed import Mistyped, read_arguments
 from apps.http.content.resources import Request, Response
@@ -86,6 +87,18 @@ class HTTPobjectBrowser(vista.Object, namespace="HTTP"):
         asked = urlencode(query)
         live = "" if sent is not None else f"{path}{'?' if asked else ''}{asked}"
         return self._response(page, live)
+
+    def get_root(self) -> str:
+        """Return the address below which the pages stand."""
+        return self._frame.addresses.root
+
+    def make_object_alias(self, target: Any, well_known_name: str = "") -> str:
+        """Return a link in HTML to the page of an object, given by its Id, the Id's text or a Ref.
+
+        ``well_known_name`` is what it is called in place of its Id.
+        """
+        id = parsed(target) if isinstance(target, str) else vista.id_of(target)
+        return str(tag("a", well_known_name or str(id), href=self._frame.addresses.object(id)))
 
     def live_parts(self, view: str) -> tuple[dict[str, str], str]:
         """Return the parts of a page that are kept live, and what was wrong with it if anything.

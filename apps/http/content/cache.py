@@ -15,6 +15,10 @@ SHARE_MAX = 4
 """The largest entry is this part of the bound."""
 
 
+ASKED_MAX = 8_192
+"""Names that `AskedLately` remembers at least, 60 bytes each."""
+
+
 class LeastRecentlyUsed(Generic[Kept]):
     """Entries by name, their sizes in bytes bounded together by ``bytes_max``.
 
@@ -108,3 +112,31 @@ class LeastRecentlyUsed(Generic[Kept]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+class AskedLately:
+    """Names that were asked for lately, so that what is asked for once can be told from the rest.
+
+    It remembers `ASKED_MAX` names at least and twice as many at most, by numbers; now and then it
+    takes one name for another, so nothing but work must depend on it.
+
+    >>> asked = AskedLately()
+    >>> asked.has("/a"), asked.has("/a"), asked.has("/b")
+    (False, True, False)
+    """
+
+    __slots__ = ("_before", "_numbers")
+
+    def __init__(self) -> None:
+        self._numbers: set[int] = set()
+        self._before: set[int] = set()
+
+    def has(self, name: str) -> bool:
+        """Tell whether a name was asked for, and take note that it is by now."""
+        number = hash(name)
+        if number in self._numbers or number in self._before:
+            return True
+        if len(self._numbers) >= ASKED_MAX:
+            self._before, self._numbers = self._numbers, set()
+        self._numbers.add(number)
+        return False

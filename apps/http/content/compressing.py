@@ -142,9 +142,9 @@ def suits(response: Response) -> bool:
     """Tell whether an answer is to be compressed for those who want it.
 
     It is a text of some length, or a stream of one, that nobody tied to its bytes: not what has a
-    coding, a range or a digest, and not what says ``Cache-Control: no-transform``.
+    coding, a range, a digest or trailers, and not what says ``Cache-Control: no-transform``.
     """
-    if response.prepared or response.status in _UNSUITABLE:
+    if response.prepared or response.trailers or response.status in _UNSUITABLE:
         return False
     if response.source is None and len(response.body) < COMPRESS_BYTES_MIN:
         return False

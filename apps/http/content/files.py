@@ -100,6 +100,18 @@ def file_fields(
     return tuple(fields)
 
 
+def whole_file(data: bytes, kind: str, etag: EntityTag, modified: int, varies: bool) -> Response:
+    """Return the answer of a whole file with its head written, as `prepare` writes it.
+
+    In a quarter of the time: nothing in this head is anybody's but the server's.
+    """
+    head = "\r\n".join(
+        f"{name}: {value}" for name, value in file_fields(kind, etag, modified, None, varies)
+    )
+    head = f"HTTP/1.1 200 OK\r\n{head}\r\nContent-Length: {len(data)}\r\n"
+    return Response(data, 200, prepared=head.encode("ascii"))
+
+
 @dataclass(frozen=True, slots=True)
 class Selected:
     """What of a file answers a request: the head, and pieces: bytes, or parts to copy from it."""

@@ -12,7 +12,7 @@ import functools
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from apps.http.errors import FieldSyntaxError
-from apps.http.syntax.fields import Fields, parse_parameters, split_list
+from apps.http.syntax.fields import Fields, parse_parameters
 
 FORWARDED_FOR = "x-forwarded-for"
 """The field that nearly all proxies write: addresses, with commas between them."""
@@ -21,8 +21,15 @@ FORWARDED = "forwarded"
 FORWARDED_FIELDS = (FORWARDED_FOR, FORWARDED)
 """The fields there are. One of them is read: a proxy that writes the one hands on the other as its
 client has sent it."""
+PROTOCOLS = ("http", "https")
+"""What a proxy may say that its client speaks."""
 HOPS_MAX = 16
 """Proxies one behind the other that are looked at: more of them are a loop, or nonsense."""
+FORWARDED_PROTO = "x-forwarded-proto"
+"""The field that says beside `FORWARDED_FOR` which protocol the client speaks, where the operator
+says that the proxy writes it too; the element of `FORWARDED` says it itself."""
+COMMAS_MAX = 64
+"""Commas in `FORWARDED` that are looked at, from its end on: some may stand within quotes."""
 UNIX = "unix:"
 """The address of whoever comes over a Unix socket, who may be a trusted proxy as well."""
 
@@ -39,8 +46,9 @@ class TrustedProxies:
     ('192.0.2.7', '192.0.2.9')
     """
 
-    def __init__(self, words: tuple[str, ...], field: str) -> None:
+    def __init__(self, words: tuple[str, ...], field: str, reads_protocol: bool = False) -> None:
         self._field = field
+        self._reads_protocol = reads_protocol
         self._unix = UNIX in words
         networks = [ip_network(word, strict=False) for word in words if word != UNIX]
         self._networks: list[IPv4Network | IPv6Network] = networks
@@ -61,41 +69,98 @@ class TrustedProxies:
 
         Where the field says nothing that is an address, it is that of the proxy that wrote it.
         """
-        client = peer
+        return self._read(peer, fields)[0]
+
+    def protocol_of(self, peer: str, fields: Fields) -> str:
+        """Return which protocol the client speaks with its proxy, ``http`` or ``https``.
+
+        It is ``""`` where the proxy does not say.
+        """
+        skipped, element = self._read(peer, fields)[1:]
+        if self._field == FORWARDED:
+            said = _parameter(element, "proto")
+        elif self._reads_protocol:
+            values = fields.combined.get(FORWARDED_PROTO, "").split(",")
+            # Of several, what was said by the proxy that the client came to.
+            place = max(-max(skipped, 1), -len(values))
+            said = values[place].strip(" \t") if self.trusts(peer) else ""
+        else:
+            said = ""
+        said = said.lower()
+        return said if said in PROTOCOLS else ""
+
+    def _read(self, peer: str, fields: Fields) -> tuple[str, int, str]:
+        """Return the client, how many proxies told of it, and what the first of them wrote."""
+        client, skipped, element = peer, 0, ""
         value = fields.combined.get(self._field)
         if value is None:
-            return peer
-        for hop in reversed(_hops_of(self._field, value)[-HOPS_MAX:]):
+            return client, skipped, element
+        for hop in _hops_of(self._field, value):
             if not self.trusts(client):
                 break
-            found = _address(hop if self._field == FORWARDED_FOR else _for_of(hop))
+            skipped, element = skipped + 1, hop
+            found = _address(hop if self._field == FORWARDED_FOR else _parameter(hop, "for"))
             if found is None:
                 break
             client = found
-        return client
+        return client, skipped, element
+
+
+Believed = tuple[tuple[str, ...], str, bool]
+"""The arguments of `TrustedProxies`, as a value that objects pass on."""
+
+NOBODY: Believed = ((), FORWARDED_FOR, False)
+"""That no proxy is believed."""
 
 
 @functools.lru_cache(maxsize=64)
-def proxies_of(words: tuple[str, ...], field: str) -> TrustedProxies:
+def proxies_of(words: tuple[str, ...], field: str, reads_protocol: bool = False) -> TrustedProxies:
     """Return the proxies for words and a field; the same for the same ones."""
-    return TrustedProxies(words, field)
+    return TrustedProxies(words, field, reads_protocol)
 
 
 def _hops_of(field: str, value: str) -> list[str]:
-    """Return what each proxy wrote, the last one last; nothing where that cannot be told."""
+    """Return what each proxy wrote, the last one first, `HOPS_MAX` at most."""
     if field == FORWARDED_FOR:
         # It has no quotes: one that a client sends must not hide what the proxy wrote behind it.
-        return [hop for part in value.split(",") if (hop := part.strip(" \t"))]
+        hops = [hop for part in value.split(",") if (hop := part.strip(" \t"))]
+        return hops[::-1][:HOPS_MAX]
+    return _elements_from_end(value)
+
+
+def _elements_from_end(value: str) -> list[str]:
+    """Return the elements of Forwarded, the last one first, as far as they are well-formed.
+
+    Read from the end, since what stands at the beginning is the client's: a quote that it leaves
+    open would swallow what its proxy wrote behind it. The shortest end that is an element is one:
+    the rest of a text within quotes never is, since it has one quote too many.
+    """
+    found: list[str] = []
+    end = start = len(value)
+    for _ in range(COMMAS_MAX):
+        start = value.rfind(",", 0, start)
+        element = value[start + 1 : end].strip(" \t")
+        if not element or _is_element(element):
+            if element:
+                found.append(element)
+            end = max(start, 0)
+        if start < 0 or len(found) >= HOPS_MAX:
+            break
+    return found
+
+
+def _is_element(text: str) -> bool:
     try:
-        return list(split_list(value))
+        parse_parameters(";" + text)
     except FieldSyntaxError:
-        return []
+        return False
+    return True
 
 
-def _for_of(element: str) -> str:
-    """Return who an element of Forwarded says the client is, ``""`` if it says nothing."""
+def _parameter(element: str, name: str) -> str:
+    """Return what an element of Forwarded says of something, ``""`` if it says nothing."""
     try:
-        return parse_parameters(";" + element)[1].get("for", "")
+        return parse_parameters(";" + element)[1].get(name, "")
     except FieldSyntaxError:
         return ""
 

@@ -35,13 +35,16 @@ class Request(NamedTuple):
     ``method`` is the command, ``path`` the decoded path without dot segments, ``query`` what
     followed the question mark as it was sent, ``body`` the whole body. ``host`` is the host that
     was asked for or ``""``, ``site`` the logical name of the site that answers, ``client`` the
-    address of the other side, ``secure`` whether the request came over TLS. `field` looks a header
-    field up; ``header_names`` (in lower case) and ``header_values`` are all of them, a line each.
+    address of the other side, ``secure`` whether the request came over TLS, be it to a proxy that
+    is believed. `field` looks a header field up; ``header_names`` (in lower case) and
+    ``header_values`` are all of them, a line each.
     ``user`` is who logged in, ``session`` the Id of the session; ``""`` where there is none.
 
     `form` gives the values and files of a form. A body that is too large for memory, which the
     site's profile must allow, is no ``body`` but an ``upload``, or if it is a form its ``parts``.
-    ``uploads`` keeps the files of a form in memory.
+    ``uploads`` keeps the files of a form in memory. ``trailer_names`` and ``trailer_values`` are
+    the fields that followed the body, as ``header_names`` are; `trailer` looks one up. They are
+    kept apart since a server on the way may have judged by the header what it did not see there.
 
     Example::
 
@@ -65,10 +68,17 @@ class Request(NamedTuple):
     upload: UploadedFile | None = None
     parts: tuple[Any, ...] | None = None  # not (): what is nothing but texts is not looked into
     uploads: Any = None
+    trailer_names: str = ""
+    trailer_values: str = ""
 
     def field(self, name: str, default: str = "") -> str:
         """Return the value of a header field; several lines of it are joined with ``", "``."""
         return self.header().get(name.lower(), default)
+
+    def trailer(self, name: str, default: str = "") -> str:
+        """Return the value of a field that followed the body (RFC 9110, section 6.5)."""
+        names, values = self.trailer_names.split("\n"), self.trailer_values.split("\n")
+        return dict(zip(names, values, strict=True)).get(name.lower(), default)
 
     def header(self) -> dict[str, str]:
         """Return the header fields by name in lower case."""
@@ -116,6 +126,10 @@ class Response:
     ``b""``, such as an ``IOobject``, and is deleted afterwards, or by a `Feed`; ``length`` is the
     number of bytes it will give, if that is known. ``prepared`` is made by `prepare` alone.
 
+    ``trailers`` names fields that are known when the body is, such as its digest. To a client that
+    takes them (``TE: trailers``) the ``source`` is sent ``get_trailers()`` at its end and returns
+    (name, value) pairs, which follow the body; others do not get them. There is no ``length`` then.
+
     Example::
 
         return Response("gone fishing", status=503, fields=(("Retry-After", "3600"),))
@@ -127,6 +141,7 @@ class Response:
     source: Any = None
     length: int | None = None
     prepared: bytes = b""
+    trailers: tuple[str, ...] | None = None
 
 
 @vista.record
@@ -156,6 +171,22 @@ def prepare(response: Response) -> Response:
     head = writer.head(response.status, fields_of(response), 0, length=len(body))
     head = head.replace(_DATE_LINE, b"").replace(b"Connection: close\r\n", b"")
     return Response(body, response.status, prepared=head.removesuffix(b"\r\n"))
+
+
+def takes_trailers(response: Response, fields: Fields, version: tuple[int, int]) -> bool:
+    """Tell whether the trailers of an answer are sent to who asks with these fields.
+
+    Source: RFC 9110, section 6.5.1.
+    """
+    if not response.trailers or response.length is not None or version == (1, 0):
+        return False
+    wanted = fields.combined.get("te", "").lower().split(",")
+    return "trailers" in (each.strip(" \t") for each in wanted)
+
+
+def trailer_field(response: Response, trailing: bool) -> tuple[tuple[str, str], ...]:
+    """Return the field that announces trailers, where they are sent (RFC 9110, 6.6.2)."""
+    return (("Trailer", ", ".join(response.trailers or ())),) if trailing else ()
 
 
 def unprepared(response: Response) -> tuple[tuple[str, str], ...]:

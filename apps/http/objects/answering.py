@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import vista
 from apps.http.content.compressing import COMPRESS_BYTES_MIN
 from apps.http.content.files import CONDITIONAL
-from apps.http.content.proxies import TrustedProxies, proxies_of
+from apps.http.content.proxies import NOBODY, Believed, TrustedProxies, proxies_of
 from apps.http.content.resources import (
     Request,
     Response,
@@ -28,6 +28,7 @@ from apps.http.objects.asking import site_page
 from apps.http.objects.compression import EVERYTHING, compressed
 from apps.http.objects.counting import count_answer, count_rejected, names_of
 from apps.http.objects.found import WEBSOCKET, WEBSOCKET_REQUEST, Found, Guarded
+from apps.http.objects.log_lines import lines_to
 from apps.http.objects.profile import Terms
 from apps.http.objects.reply import await_reply
 from apps.http.objects.websocket import open_websocket
@@ -41,10 +42,8 @@ _log = logging.getLogger("vista.http")
 
 Pairs = tuple[tuple[str, str], ...]
 
-LINES_NOT_TAKEN = "HTTPlogLinesNotTaken"
-"""Counts the lines that a log did not take since too much waits for it."""
-
 _tuple_of = tuple.__new__
+_NO_TRAILERS = ("", "")
 
 SITE_SECONDS = 5.0
 """How long a connection takes its site to be what it was: who logs it, whether it compresses."""
@@ -71,7 +70,7 @@ class Answering:
         "_early",
         "_host",
         "_log_fields",
-        "_logger",
+        "_log_lines",
         "_met",
         "_proxies",
         "_site",
@@ -100,7 +99,7 @@ class Answering:
         self._early: dict[int, tuple[RequestHead, Found]] = {}
         self._meet_site(site, url_directory)
 
-    def come_from(self, address: str, proxies: tuple[tuple[str, ...], str] = ((), "")) -> None:
+    def come_from(self, address: str, proxies: Believed = NOBODY) -> None:
         """Take note of the address of the other side, and of the proxies that are believed.
 
         ``proxies`` is as `Profile.proxies` returns it.
@@ -113,6 +112,12 @@ class Answering:
         """The address of whoever asks: of the other side, unless that is a proxy."""
         proxies = self._proxies
         return self._client if proxies is None else proxies.client_of(self._client, head.fields)
+
+    def _is_secure(self, head: RequestHead) -> bool:
+        """Whether the client came over TLS: to here, or to the proxy that stands before it."""
+        proxies = self._proxies
+        said = "" if proxies is None else proxies.protocol_of(self._client, head.fields)
+        return said == "https" if said else self.secure
 
     # --- one request -----------------------------------------------------------------------
 
@@ -184,7 +189,8 @@ class Answering:
         ``sent`` counts the bytes of the body that were sent, ``now`` is in seconds since 1970.
         """
         self._counters[self._count_names.bytes_sent] += sent
-        if self._logger is not None:
+        lines = self._log_lines
+        if lines is not None:
             target = head.target
             place = target.raw_path.decode("latin-1")
             if target.query:
@@ -194,32 +200,25 @@ class Answering:
             # The head is kept with the user: its number may be that of another one later.
             user = self._users.pop(id(head), (head, ""))[1] if self._users else ""
             client = self._client_of(head)
-            self._write_log(client, request, names, values, status, sent, now, user)
+            lines.add((client, now, request, names, values, status, sent, user))
 
-    def log_rejected(self, status: int, sent: int, now: float) -> None:
-        """Write into the log that something came which is no request."""
+    def log_refused(self, head: RequestHead | None, status: int, sent: int, now: float) -> None:
+        """Write into the log what was answered without asking a page.
+
+        ``head`` is that of the request, None for what is none.
+        """
+        if head is not None:
+            count_answer(self._counters, self._count_names, head.method, status, 0.0)
+            self.log_answer(head, status, sent, now)
+            return
         count_rejected(self._counters, self._count_names, status)
-        if self._logger is not None:
-            self._write_log(self._client, "- - -", "", "", status, sent, now)
+        if self._log_lines is not None:
+            self._log_lines.add((self._client, now, "- - -", "", "", status, sent, ""))
 
-    def _write_log(
-        self,
-        client: str,
-        request: str,
-        names: str,
-        values: str,
-        status: int,
-        sent: int,
-        now: float,
-        user: str = "",
-    ) -> None:
-        # Nothing but texts and numbers, which a message passes on without copying.
-        given = (client, now, request, names, values, status, sent, user)
-        try:
-            self._logger.log_request.post(*given)
-        except vista.VistaError:
-            # Too much waits for the log, which the node counts: a line is lost and no request.
-            self._counters[LINES_NOT_TAKEN] += 1
+    def end(self) -> None:
+        """Take note that the connection ends: what it has logged is sent to the log."""
+        if self._log_lines is not None:
+            self._log_lines.hurry()
 
     # --- the site --------------------------------------------------------------------------
 
@@ -237,13 +236,15 @@ class Answering:
         the site before.
         """
         compresses = directory.get_compression() == EVERYTHING
-        logger: Any = None
+        lines = None
         log_fields = False
-        with contextlib.suppress(vista.NoSuchService):
+        # Without a log, or with one that is gone, requests are answered all the same.
+        with contextlib.suppress(vista.VistaError):
             logger = vista.service(f"HTTPlogger:{site}")
             log_fields = logger.needs_fields()
+            lines = lines_to(logger)
         self._site, self._directory, self._compresses = site, directory, compresses
-        self._logger, self._log_fields = logger, log_fields
+        self._log_lines, self._log_fields = lines, log_fields
         self._count_names = names_of(site)
         self._met = perf_counter()
 
@@ -318,7 +319,7 @@ class Answering:
         if type(found) is not Found:
             assert type(found) is Response, "a guard returns Found or Response"
             return Found(found, fields=guarded.fields), request
-        if found.user and self._logger is not None:
+        if found.user and self._log_lines is not None:
             self._users[id(head)] = (head, found.user)
         return found, request._replace(user=found.user, session=found.session)
 
@@ -342,12 +343,14 @@ class Answering:
         names, values = head.fields.lines()
         # Made as a tuple is, which takes half the time: all of its fields in their order.
         whole, upload, parts, uploads = b"", None, None, None
+        trailers = _NO_TRAILERS
         if body is not None:
             whole, upload, parts, uploads = body.whole(), body.upload, body.parts, body.uploads
+            trailers = body.trailers.lines()
         return _tuple_of(Request, (
             head.method, path, target.query, names, values, whole, target.host or "", self._site,
-            self._client_of(head), VERSIONS[head.version], self.secure, "", "", upload, parts,
-            uploads,
+            self._client_of(head), VERSIONS[head.version], self._is_secure(head), "", "", upload,
+            parts, uploads, *trailers,
         ))  # fmt: skip
 
     def _failed(self, error: Exception, path: str, acts_for: str) -> Response:

@@ -18,6 +18,7 @@ from apps.http.content.resources import Response
 from apps.http.errors import RequestRejected
 from apps.http.objects.answering import Answering
 from apps.http.objects.uploads import service_of, status_of
+from apps.http.syntax.fields import Fields
 from apps.http.syntax.forms import (
     FORM_END,
     NEED_DATA,
@@ -51,7 +52,7 @@ class RequestBody:
     that nobody kept.
     """
 
-    __slots__ = ("_answering", "_head", "_held", "_limits", "_sink")
+    __slots__ = ("_answering", "_head", "_held", "_limits", "_sink", "trailers")
 
     def __init__(self, answering: Answering, limits: HttpLimits, head: RequestHead) -> None:
         self._answering = answering
@@ -60,6 +61,8 @@ class RequestBody:
         # One text and no list of pieces: of a body in chunks of one byte each would take 42.
         self._held = bytearray()
         self._sink: Any = None
+        self.trailers = Fields()
+        """The fields that followed the body."""
 
     def append(self, data: bytes) -> Response | None:
         """Take a piece. It may wait for the disk. Returns None, or the answer to give at once."""
@@ -81,8 +84,9 @@ class RequestBody:
             return self._failed(error)
         return None
 
-    def end(self) -> Response | None:
-        """Take the end of the body. Returns as `append` does."""
+    def end(self, trailers: Fields) -> Response | None:
+        """Take the end of the body and the fields behind it. Returns as `append` does."""
+        self.trailers = trailers
         if self._sink is None:
             return None
         try:

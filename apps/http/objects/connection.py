@@ -75,33 +75,11 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body_bytes",
-        "_body_since",
-        "_context",
-        "_due",
-        "_gone",
-        "_read_paused",
-        "_serve",
-        "_serve_streams",
-        "_timer",
-        "_to_write",
-        "_unsent",
-        "_unsent_bytes",
-        "busy",
-        "closing",
-        "drained",
-        "ended",
-        "late",
-        "loop",
-        "lost",
-        "phase",
-        "reader",
-        "retiring",
-        "staying",
-        "terms",
-        "transport",
-        "write_paused",
-    )
+        "_body_bytes", "_body_since", "_context", "_due", "_gone", "_read_paused", "_serve",
+        "_serve_streams", "_timer", "_to_write", "_unsent", "_unsent_bytes", "busy", "closing",
+        "drained", "ended", "late", "loop", "lost", "phase", "reader", "retiring", "staying",
+        "terms", "transport", "write_paused",
+    )  # fmt: skip
 
     def __init__(
         self, terms: Terms, serve: Callable[[], Any], serve_streams: Callable[[], Any]
@@ -342,6 +320,9 @@ class Connection(asyncio.Protocol):
         """
         if self.lost or self.closing or self.phase is LINGER:
             return
+        if self.ended:
+            self.close()  # there is nothing to read on
+            return
         self._write_unsent()
         self.closing = True
         if self.transport.can_write_eof():
@@ -363,7 +344,7 @@ class Connection(asyncio.Protocol):
         if self.transport is None:
             return  # it is closed as soon as its handshake is over
         self.rest(WRITE)
-        if not (lingers and self.transport.can_write_eof()):
+        if self.ended or not (lingers and self.transport.can_write_eof()):
             self.transport.close()
             return
         with contextlib.suppress(OSError):

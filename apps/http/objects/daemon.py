@@ -9,7 +9,6 @@ import errno
 import logging
 import os
 import socket
-import stat
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import vista
 from apps.http.errors import ProfileError
 from apps.http.objects.compression import COMPRESSIONS, FILES
 from apps.http.objects.directory import CACHE_BYTES_MAX
+from apps.http.objects.listening import BACKLOG, name_of, open_listener, parse_address
 from apps.http.objects.loader import URLfileLoader
 from apps.http.objects.profile import Profile, read_profile, terms_of
 from apps.http.objects.protected import HTTPprotectedDirectory
@@ -26,8 +26,6 @@ from apps.http.objects.uploads import UPLOAD_BYTES_MAX, HTTPuploads, uploads_dir
 
 _log = logging.getLogger("vista.http")
 
-BACKLOG = 1_024
-"""Connections that the system keeps until they are accepted."""
 ACCEPTS_MAX = 64
 """Connections that are accepted at once, before those that are open get their turn."""
 CONNECTIONS_MAX = 10_000
@@ -36,6 +34,12 @@ PAUSE_SECONDS = 0.2
 """How long nothing is accepted when the process has no descriptor left, or too many are open."""
 ERROR_PAGE_BYTES_MAX = 256 * 1024
 """Bytes of an error page: it is kept in memory and sent to whoever asks for nonsense."""
+
+MADE_OF = (
+    "ServerName", "SERVER_PORT", "directoryRoot", "defaultFiles", "showHidden", "cacheBytes",
+    "compress", "protected", "uploads", "uploadBytes", "keptUploads",
+)  # fmt: skip
+"""The attributes of a profile that `HTTPdaemon.reload` leaves as they were."""
 
 _FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
@@ -70,7 +74,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         dont_do_listen: bool = False,
     ) -> None:
         """Make the site, then listen."""
-        profile = read_profile(server_profile)
+        profile = self._profile = read_profile(server_profile)
         self.site = _host_name(override_name or profile.text("ServerName", "localhost"))
         self.limits = profile.limits()
         self.http2 = profile.http2()
@@ -83,20 +87,18 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         self._socket: socket.socket | None = None
         self._open: dict[int, vista.Ref] = {}
         self._all_ended: asyncio.Future[None] | None = None
-        self._certificate: CertificateFiles | None = None
         self._identities: dict[str, Identity] = {}
         self._joined: dict[str, vista.Ref] = {}
         self._listener: vista.Ref | None = None
         self._until_stop: asyncio.Task[None] | None = None
         # What can fail before anything exists, fails first.
         settings, protected = _directory_settings(profile), profile.protected()
-        kind, family, place = _parse(self.address)
-        if kind == "tls" and (not dont_do_listen or profile.texts("certificate")):
-            self._certificate = CertificateFiles(profile, self.site)
+        kind, family, place = parse_address(self.address)
+        self._certificate = self._read_certificate(profile, not dont_do_listen)
         listener = vista.service(f"HTTPdaemon:{self.address}") if dont_do_listen else None
         if listener is None:
-            self._socket = _listen(family, place)
-            self.address = _address_of(self._socket, kind)
+            self._socket = open_listener(family, place)
+            self.address = name_of(self._socket, kind)
         self.url_directory = vista.create("URLdirectory", self.site, **settings)
         self.url_directory.set_websocket_origins(tuple(profile.texts("webSocketOrigins")))
         # Before there is anything to protect.
@@ -173,10 +175,12 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         said.
         """
         self.sites[name.lower()] = (name, url_directory)
-        if identity is not None:
+        if identity is None:
+            self._identities.pop(name.lower(), None)
+        else:  # in its place: the first one is shown to who asks for no site
             self._identities[name.lower()] = identity
-            if daemon is not None:
-                self._joined[name.lower()] = daemon
+        if daemon is not None:
+            self._joined[name.lower()] = daemon
 
     def remove_site(self, name: str) -> None:
         """Serve a site no more; a daemon that does not listen posts it when it is deleted."""
@@ -200,6 +204,45 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
             self.add_site(self.site, self.url_directory, self._identity())
         else:
             self._join(self._listener)
+
+    def reload(self) -> None:
+        """Read the profile again, and the certificate; `HTTPreload` has it sent at SIGHUP.
+
+        Error pages, ``actAs``, ``listings`` and ``webSocketOrigins`` count at once, certificate,
+        bounds, ``http2`` and the proxies for connections that come from here on. What a site is
+        made of (`MADE_OF`) stays as it is, which the log says where it was changed. Raises
+        `ProfileError` or `BadLimitError` for a profile that cannot be used: then all stays.
+        """
+        profile = read_profile(self._profile.name if self._profile.is_file else "-")
+        settings, limits, http2 = _directory_settings(profile), profile.limits(), profile.http2()
+        proxies = profile.proxies()
+        connections_max = profile.number("connectionsMax", CONNECTIONS_MAX)
+        self._certificate = self._read_certificate(profile, self._listener is None)
+        for attribute in MADE_OF:
+            if profile.texts(attribute) != self._profile.texts(attribute):
+                words = "%s: %s takes effect when the site is started again"
+                _log.warning(words, profile.name, attribute)
+        self._profile, self.limits, self.http2 = profile, limits, http2
+        self.proxies, self.connections_max = proxies, connections_max
+        self.url_directory.reconfigure(
+            settings["error_pages"], settings["acting_users"], settings["listings"]
+        )
+        self.url_directory.set_websocket_origins(tuple(profile.texts("webSocketOrigins")))
+        if self._listener is None:
+            self.add_site(self.site, self.url_directory, self._identity())
+        else:
+            self._join(self._listener)
+        _log.info("%s: its profile was read again", self.site)
+
+    def get_joined(self) -> list[vista.Ref]:
+        """Return the daemons of the further sites at this address."""
+        return list(self._joined.values())
+
+    def _read_certificate(self, profile: Profile, listens: bool) -> CertificateFiles | None:
+        """The certificate of a profile; a further site may do with that of who listens."""
+        if not self.address.startswith("tls:") or not (listens or profile.texts("certificate")):
+            return None
+        return CertificateFiles(profile, self.site)
 
     def _identity(self) -> Identity | None:
         return None if self._certificate is None else self._certificate.identity
@@ -410,59 +453,3 @@ def _error_pages(profile: Profile) -> dict[int, str]:
     if len(words) % 2:
         raise ProfileError(f"{profile.name}: errorPage takes a code and a file for each")
     return pages
-
-
-def _parse(address: str) -> tuple[str, socket.AddressFamily, Any]:
-    kind, colon, place = address.partition(":")
-    if kind == "unix" and place:
-        return kind, socket.AF_UNIX, place
-    host, colon, port = place.rpartition(":")
-    if kind not in ("tcp", "tls") or not colon or not (port.isascii() and port.isdecimal()):
-        raise vista.BadValueError(
-            "a site listens at tcp:HOST:PORT, tls:HOST:PORT or unix:PATH, an IPv6 address in "
-            f"brackets, not at {address!r}"
-        )
-    if int(port) > 65_535:
-        raise vista.BadValueError(f"{address}: a port is at most 65535")
-    bracketed = host.startswith("[") and host.endswith("]")
-    family = socket.AF_INET6 if bracketed else socket.AF_INET
-    return kind, family, (host[1:-1] if bracketed else host, int(port))
-
-
-def _listen(family: socket.AddressFamily, place: Any) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        if family == socket.AF_UNIX:
-            _remove_stale(Path(place))
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(place)
-        sock.listen(BACKLOG)
-    except OSError as error:
-        sock.close()
-        raise OSError(error.errno, f"cannot listen at {place}: {error.strerror}") from error
-    return sock
-
-
-def _remove_stale(path: Path) -> None:
-    """Remove the socket that a process left behind; one that still answers stays."""
-    try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            return
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.connect(str(path))
-    except FileNotFoundError:
-        return
-    except ConnectionRefusedError:
-        path.unlink()
-
-
-def _address_of(sock: socket.socket, kind: str) -> str:
-    name = sock.getsockname()
-    if isinstance(name, str):
-        return f"unix:{name}"
-    host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    return f"{kind}:{host}:{name[1]}"

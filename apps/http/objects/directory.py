@@ -8,12 +8,12 @@ from collections import deque
 from typing import Any
 
 import vista
-from apps.http.content.cache import LeastRecentlyUsed
+from apps.http.content.cache import AskedLately, LeastRecentlyUsed
 from apps.http.content.paths import covers
 from apps.http.content.resources import Request, Response, error_response
 from apps.http.objects.asking import ask
 from apps.http.objects.compression import FILES
-from apps.http.objects.entries import Entry
+from apps.http.objects.entries import Entry, entry_of
 from apps.http.objects.found import (
     WEBSOCKET,
     WEBSOCKET_REQUEST,
@@ -34,9 +34,6 @@ COMMANDS = {
     "OPTIONS": "options_request",
 }
 """The methods of HTTP and the messages they become; as in the original."""
-
-ANY_REQUEST = "any_request"
-"""The message for methods that an object has none of its own for, known ones or not."""
 
 CACHE_BYTES_MAX = 64 * 1024 * 1024
 """Bytes of files a site keeps, unless its profile says otherwise."""
@@ -89,6 +86,8 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         self._permanent: dict[str, Entry] = {}
         self._handlers: dict[str, vista.Ref] = {}
         self._own_answers: dict[vista.Ref, Entry] = {}
+        self._readers: set[vista.Ref] = set()
+        self._asked = AskedLately()
         self._guards: dict[str, vista.Ref] = {}
         self._cached: LeastRecentlyUsed[Entry] = LeastRecentlyUsed(cache_bytes)
         self._unkept: deque[vista.Ref] = deque()
@@ -122,16 +121,19 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         self._cached.remove(path)
         return True
 
-    def register_directory_handler(self, path: str, handler: Any) -> None:
+    def register_directory_handler(self, path: str, handler: Any, reads: bool = False) -> None:
         """Have ``handler`` asked for the addresses that begin with ``path`` and no object has.
 
         It is sent ``load_object(path)`` and returns a `Response`, a Ref, a `Loaded` or None. The
-        handler it takes the place of is posted ``handler_replaced(path)``.
+        handler it takes the place of is posted ``handler_replaced(path)``. One that ``reads`` is
+        sent ``read_file(path, accepts)`` first, as `URLfileLoader` has it.
         """
         self._own_answers.clear()
         path = _checked(path).rstrip("/") + "/"
         before = self._handlers.pop(path, None)
         self._handlers[path] = vista.ref_of(handler)
+        if reads:
+            self._readers.add(self._handlers[path])
         # The longest first: the first that fits is the one.
         self._handlers = dict(sorted(self._handlers.items(), key=lambda item: -len(item[0])))
         if before is not None and before != self._handlers[path]:
@@ -148,12 +150,12 @@ class URLdirectory(vista.Object, namespace="HTTP"):
             return False
         self._own_answers.clear()
         del self._handlers[path]
+        self._readers.discard(found)
         return True
 
     def get_directory_handler(self, path: str) -> tuple[str, vista.Ref] | None:
         """Return beginning and Ref of the handler that is asked for an address, None if none is."""
-        own = ((own, handler) for own, handler in self._handlers.items() if path.startswith(own))
-        return next(own, None)
+        return next((each for each in self._handlers.items() if path.startswith(each[0])), None)
 
     def unregister_below(self, path: str) -> int:
         """Have nobody answer for an address and those below it; return how many there were."""
@@ -192,12 +194,13 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         return sorted(self._guards)
 
     def get_closed(self, path: str) -> tuple[str, ...]:
-        """Return the paths with guards that an address is not under: its page shows nothing of
-        them."""
-        if not self._guards:
-            return ()
+        """Return the paths with guards that an address is not under: none is on its page."""
         place = _names(path)
         return tuple(own for own in self._guards if not covers(_names(own), place))
+
+    def reconfigure(self, pages: dict[int, str], users: dict[str, str], listings: bool) -> None:
+        """Take other error pages, ``acting_users`` and ``listings``; its daemon sends it."""
+        self.error_pages, self.acting_users, self.listings = pages, users, listings
 
     def set_websocket_origins(self, origins: tuple[str, ...]) -> None:
         """Say from where pages of other sites may have WebSockets here; ``*`` is everywhere."""
@@ -235,8 +238,8 @@ class URLdirectory(vista.Object, namespace="HTTP"):
     def _guard_of(self, path: str) -> str | None:
         """Return the path of the guard that is asked for an address."""
         place = _names(path)
-        fitting = [own for own in self._guards if covers(_names(own), place)]
-        return max(fitting, key=len) if fitting else None
+        fitting = (own for own in self._guards if covers(_names(own), place))
+        return max(fitting, key=len, default=None)
 
     def _drop_cached(self) -> None:
         """Have every cached object go: what it may show has changed."""
@@ -260,14 +263,12 @@ class URLdirectory(vista.Object, namespace="HTTP"):
                 raise vista.BadValueError(f"a field to announce is 'Name: value', not {line!r}")
             pairs.append((name.strip(), value.strip()))
         self._own_answers.clear()
-        for method in methods:
-            if not knows_method(method.upper()):
-                raise vista.BadValueError(
-                    f"requests with the method {method!r} are refused before anybody can answer "
-                    "them: take one that IANA has registered, such as PROPFIND"
-                )
-        for method in methods:
-            self.features[method.upper()] = f"{method.lower()}_request"
+        if unknown := [method for method in methods if not knows_method(method.upper())]:
+            raise vista.BadValueError(
+                f"requests with the method {unknown[0]!r} are refused before anybody can answer "
+                "them: take one that IANA has registered, such as PROPFIND"
+            )
+        self.features |= {method.upper(): f"{method.lower()}_request" for method in methods}
         self.announced = (*self.announced, *pairs)
         for entry in self._permanent.values():
             entry.messages.update(self._entry(entry.target).messages)
@@ -283,7 +284,7 @@ class URLdirectory(vista.Object, namespace="HTTP"):
             return Guarded(self._guards[guard], self.announced)
         entry = self._permanent.get(path) or self._cached.get(path)
         if entry is not None and method == "GET" and entry.plain_get and not self.announced:
-            return entry.target  # nearly always; what comes next would cost a call
+            return entry.target  # nearly always
         return self._found(method, path, entry)
 
     def find_plain(self, path: str, accepts: str) -> Any:
@@ -296,9 +297,23 @@ class URLdirectory(vista.Object, namespace="HTTP"):
             return self.find("GET", path)
         entry = self._cached.get(path)
         if entry is None:
-            return self._found("GET", path, None)
+            return self._first_answer(path, accepts) or self._found("GET", path, None)
         # Cached objects are asked by a plain GET, nothing being announced.
         return entry.ready(accepts, time.time()) or entry.target
+
+    def _first_answer(self, path: str, accepts: str) -> Any:
+        """Return the answer of a file that nobody asked for lately, None if there is more to do.
+
+        Most files of a large tree are read once and not again for long: to make objects for them
+        takes three times as long as to read them, and drives out what is asked for.
+        """
+        asked = self.get_directory_handler(path)
+        if asked is None or asked[1] not in self._readers or self._asked.has(path):
+            return None
+        guards = self._guards
+        answer = asked[1].read_file(path, accepts)
+        # Else it was read when something was open that may be closed by this time.
+        return answer if self._guards is guards else self.find("GET", path)
 
     def keep_answer(
         self, path: str, target: vista.Ref, accepts: str | None, answer: Response, checked: float
@@ -452,20 +467,7 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         return entry
 
     def _entry(self, target: vista.Ref) -> Entry:
-        rows = vista.send(target, "methods")
-        commands = {**COMMANDS, WEBSOCKET: WEBSOCKET_REQUEST, **self.features}
-        messages = {method: name for method, name in commands.items() if name in rows}
-        if "GET" in messages:
-            messages.setdefault("HEAD", messages["GET"])
-        otherwise = ANY_REQUEST if ANY_REQUEST in rows else None
-        if not messages and otherwise is None:
-            raise vista.BadValueError(
-                f"{target} answers no request: it has none of {', '.join(commands.values())}"
-            )
-        asynchronous = frozenset(
-            name for name in messages.values() if "reply_method" in rows[name].signature
-        )
-        return Entry(target, messages, asynchronous, otherwise)
+        return entry_of(target, {**COMMANDS, WEBSOCKET: WEBSOCKET_REQUEST, **self.features})
 
     def _entry_of_handler(self, handler: vista.Ref) -> Entry:
         """The entry of a handler that answers itself: to ask for its messages takes 50 us."""

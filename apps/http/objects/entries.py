@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 import vista
 from apps.http.content.resources import Response
 
+ANY_REQUEST = "any_request"
+"""The message for methods that an object has none of its own for, known ones or not."""
 CHECK_SECONDS = 1.0
 """How long a file is taken to be what it was; then the disk is asked again."""
 READY_MAX = 8
@@ -64,3 +66,23 @@ class Entry:
     def forget(self) -> None:
         """Have no answer ready."""
         self._ready.clear()
+
+
+def entry_of(target: vista.Ref, commands: dict[str, str]) -> Entry:
+    """Return what an object answers, as it says itself; ``commands`` are messages by method.
+
+    Raises `BadValueError` when it answers no request.
+    """
+    rows = vista.send(target, "methods")
+    messages = {method: name for method, name in commands.items() if name in rows}
+    if "GET" in messages:
+        messages.setdefault("HEAD", messages["GET"])
+    otherwise = ANY_REQUEST if ANY_REQUEST in rows else None
+    if not messages and otherwise is None:
+        raise vista.BadValueError(
+            f"{target} answers no request: it has none of {', '.join(commands.values())}"
+        )
+    asynchronous = frozenset(
+        name for name in messages.values() if "reply_method" in rows[name].signature
+    )
+    return Entry(target, messages, asynchronous, otherwise)

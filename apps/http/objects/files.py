@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import vista
 from apps.http.content.files import FileFacts
-from apps.http.content.paths import OpenFile, Refusal, Roots, resolve
+from apps.http.content.paths import CODINGS, OpenFile, Refusal, Roots, resolve
 from apps.http.content.resources import Response, error_response
 from apps.http.errors import FileChanged
 
@@ -79,6 +79,16 @@ def read_whole(file: OpenFile) -> bytes:
     if len(read) < file.size:
         raise FileChanged(f"the file ends at {len(read)} where it had {file.size} bytes")
     return read
+
+
+def has_forms(root: str, segments: tuple[str, ...]) -> bool:
+    """Tell whether precompressed forms of a file seem to lie beside it.
+
+    A look at the names, which costs 1 us each, before the walk that is safe, which costs 30. By
+    access(), which raises nothing for names that cannot be: these may be too long.
+    """
+    name = "/".join((root, *segments))
+    return any(os.access(name + ending, os.F_OK) for _, ending in CODINGS)
 
 
 class HTTPfileReader(vista.Object, namespace="HTTP"):

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import vista
-from apps.http.content.paths import Refusal, Roots, resolve
-from apps.http.content.resources import Response
+from apps.http.content.compressing import COMPRESS_BYTES_MIN, is_compressible
+from apps.http.content.files import FileFacts, content_type, whole_file
+from apps.http.content.paths import OpenFile, Refusal, Roots, resolve
+from apps.http.content.resources import Response, error_response
+from apps.http.errors import FileChanged
 from apps.http.objects.cached import HTTPcachedFile, HTTPrawCachedFile
-from apps.http.objects.files import file_data, refused
+from apps.http.objects.compression import NOTHING
+from apps.http.objects.files import (
+    CACHED_FILE_BYTES_MAX,
+    file_data,
+    has_forms,
+    read_whole,
+    refused,
+)
 from apps.http.objects.found import Loaded, service_name
 from apps.http.objects.listings import HTTPdirectoryListing
 
@@ -38,27 +49,6 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
     The original's URLfileLoader.
     """
 
-    def create(
-        self,
-        url_directory: Any,
-        object_class: str,
-        root: str,
-        checker: vista.Ref | None,
-        *directories: str,
-        default_files: tuple[str, ...] = (),
-        hidden: bool = False,
-    ) -> None:
-        """Register for the addresses below ``root``."""
-        self.initialize(
-            url_directory,
-            object_class,
-            root,
-            checker,
-            *directories,
-            default_files=default_files,
-            hidden=hidden,
-        )
-
     def initialize(
         self,
         url_directory: Any,
@@ -85,7 +75,13 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         self._roots = Roots(self.directory_roots, self.default_files, hidden)
         if checker is not None:
             self.url_directory.protect(self.logical_root, checker)
-        self.url_directory.register_directory_handler(self.logical_root, vista.self_ref(self))
+        self._compresses = self.url_directory.get_compression() != NOTHING
+        # Classes of others may answer otherwise than with what is in the file.
+        reads = self._class in (HTTPcachedFile, HTTPrawCachedFile)
+        me = vista.self_ref(self)
+        self.url_directory.register_directory_handler(self.logical_root, me, reads)
+
+    create = initialize
 
     def handler_replaced(self, path: str) -> None:
         """Another loader serves its addresses from here on: go."""
@@ -123,6 +119,41 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
             data = file_data(roots, segments, found)
         made = vista.create(self._class, self.url_directory, path, None, data)
         return Loaded(made, made.get_size())
+
+    def read_file(self, path: str, accepts: str) -> Response | None:
+        """Return the answer to a plain GET for a file that nobody asked for lately.
+
+        ``accepts`` is the field Accept-Encoding. None stands for what an object is to be made for
+        at once: a text for who takes it compressed, a page with includes, a large file, a listing.
+        The directory of the site sends it, if it has nothing closed.
+        """
+        segments = tuple(path[len(self.logical_root) :].split("/"))
+        if accepts and (not segments[-1] or is_compressible(content_type(segments[-1]))):
+            return None
+        found = resolve(self._roots, segments)
+        if isinstance(found, Refusal):
+            return None if found is Refusal.NO_INDEX else refused(found, path)
+        with found:
+            return self._answer(found, segments)
+
+    def _answer(self, file: OpenFile, segments: tuple[str, ...]) -> Response | None:
+        name = file.index or segments[-1]
+        kind = content_type(name)
+        varies = is_compressible(kind)
+        if varies and not (self._compresses and file.size >= COMPRESS_BYTES_MIN):
+            # It has the forms that lie beside it and no others.
+            if has_forms(file.root, (*segments[:-1], *name.split("/"))):
+                return None
+            varies = False
+        included = self._class is HTTPcachedFile and name.endswith(".shtml")
+        if included or file.size > CACHED_FILE_BYTES_MAX:
+            return None
+        try:
+            data = read_whole(file)
+        except FileChanged:
+            return error_response(503, "The file is being changed.", (("Retry-After", "1"),))
+        facts = FileFacts.of(file)
+        return whole_file(data, kind, facts.etag(time.time()), facts.modified, varies)
 
     def _roots_for(self, path: str) -> Roots:
         """Return the directories, closed where an address is not under the same guards."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import vista
 from apps.http.objects.log_file import KEPT_MAX, LogFile, Rotation
+from apps.http.objects.log_lines import ITEMS
 
 WAITING_BYTES = 65_536
 """Bytes of lines that wait before they are written at once."""
@@ -48,12 +49,15 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         self._lines: list[str] = []
         self._chars = 0
         self._timed = False
+        self._timer: asyncio.TimerHandle | None = None
         self._file = LogFile(file_name, head)
         vista.register_service(f"HTTPlogger:{site}", vista.self_ref(self))
 
     def delete(self) -> None:
         """Write what waits and close the file."""
         if hasattr(self, "_file"):
+            if self._timer is not None:
+                self._timer.cancel()
             self.flush()
             self._file.close()
 
@@ -113,18 +117,34 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         seconds since 1970, ``sent`` the bytes of the body. ``user`` is who logged in. The password
         with which he did is in no line.
         """
+        given = (from_address, now, request, names, values, status, sent, user)
+        self.log_requests(given)
+
+    def log_requests(self, told: tuple[Any, ...]) -> None:
+        """Add a line for each of several requests, as `log_request` does.
+
+        ``told`` are the arguments of `log_request` for the first of them, all eight, then those for
+        the next, and so on.
+        """
         if not self._file.is_open:
             return
-        fields = dict(zip(names.split("\n"), values.split("\n"), strict=True)) if names else {}
-        line = self.format_request(from_address, now, request, fields, status, sent, user)
-        self.lines += 1
-        self._lines.append(line)
-        self._chars += len(line)
+        before, lines = len(self._lines), self._lines
+        each = iter(told)
+        for client, now, request, names, values, status, sent, user in zip(
+            *(each,) * ITEMS, strict=True
+        ):
+            fields = {}
+            if names:
+                fields = dict(zip(names.split("\n"), values.split("\n"), strict=True))
+            line = self.format_request(client, now, request, fields, status, sent, user)
+            lines.append(line)
+            self._chars += len(line)
+        self.lines += len(lines) - before
         if self._chars >= WAITING_BYTES:
             self.flush()
         elif not self._timed:
-            self._timed = True
             vista.self_ref(self).flush_later.post()
+            self._timed = True
 
     def get_figures(self) -> dict[str, int]:
         """Return how many ``lines`` there were so far, and ``lines_lost`` of them."""
@@ -148,13 +168,28 @@ class RequestLog(vista.Object, namespace="HTTP", abstract=True):
         raise NotImplementedError
 
     async def flush_later(self) -> None:
-        """Write what waits after half a second; `log_request` posts it."""
+        """Write what waits after half a second; `log_requests` posts it."""
+        # A thread that sleeps: a node that stops waits for it, so an orderly end loses no line.
         await asyncio.sleep(WAITING_SECONDS)
         self._timed = False
+        self.flush_due()
+
+    def flush_due(self) -> None:
+        """Write what waits, since its time has come."""
         self.flush()
-        if self._file.waits and not self._timed:
-            self._timed = True
-            vista.self_ref(self).flush_later.post()
+        if self._file.waits and self._timer is None:
+            vista.self_ref(self).flush_again.post()
+
+    async def flush_again(self) -> None:
+        """Have what a pipe did not take offered again after half a second."""
+        if self._timer is None:
+            # No thread that sleeps: a node that stops would wait for the reader.
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(WAITING_SECONDS, self._offer_again)
+
+    def _offer_again(self) -> None:
+        self._timer = None
+        vista.self_ref(self).flush_due.post()
 
     def flush(self) -> None:
         """Write what waits. A disk that is full costs lines, not requests.

@@ -10,6 +10,7 @@ Which rows the page has is bounded: what has many kinds is shown by its largest,
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,10 @@ LINKS_SHOWN_MAX = 100
 """Links to neighbours that are shown, in the order of their nodes' identities."""
 EVENTS_SHOWN_MAX = 500
 """Counters with names of their own that are shown, in the order of the names."""
+FIGURES_SHOWN_MAX = 2_000
+"""Figures of applications that are shown, in the order of the services that tell them."""
+FIGURES = "Figures:"
+"""The beginning of the names of services that tell figures of their own by ``get_figures``."""
 ASKED_SECONDS = 2.0
 """How long a daemon, directory or log may take to tell its figures; then they are left out."""
 
@@ -44,6 +49,7 @@ TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The type of Prometheus' own format."""
 OPEN_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 """The type of OpenMetrics."""
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _OPEN = "application/openmetrics-text"
 _OPEN_VERSIONS = frozenset({None, "1.0.0", "0.0.1"})
 
@@ -93,7 +99,9 @@ class HTTPmetrics(vista.Object, namespace="HTTP"):
 
     ``create(site, path)``. The page has the calls, threads, queues and objects of the node, the lag
     of its loop, its links, the requests of all its sites by method and kind of status, how long
-    answers took, connections, files kept, and what the process takes of the machine. It says
+    answers took, connections, files kept, and what the process takes of the machine; besides what
+    applications tell: the services of the node whose names begin with ``Figures:`` are asked for
+    ``get_figures``, a list of [name, "counter" or "gauge", words, labels, value]. It says
     nothing of who sent what; who may read it is for the operator to say.
 
     The text is that of Prometheus, or OpenMetrics for those who ask for it. To write it takes about
@@ -167,7 +175,9 @@ def _families() -> Iterator[Metric]:
     named = {key: value for key, value in statistics.items() if _is_named(key, value)}
     yield from _requests(named)
     yield _events(named)
-    yield from _sites(vista.services(), vista.id_of(here).node)
+    rows = vista.services()
+    yield from _sites(rows, vista.id_of(here).node)
+    yield from _told(rows, vista.id_of(here).node)
 
 
 def _is_named(key: str, value: object) -> bool:
@@ -302,4 +312,28 @@ def _asked(
         for key, family in families.items():
             if key in figures:
                 family.add_metric([name.removeprefix(beginning)], figures[key])
+    yield from families.values()
+
+
+def _told(rows: list[vista.ServiceRow], node: bytes) -> Iterator[Metric]:
+    """Ask the applications of the node that tell figures; what is none is left out."""
+    families: dict[tuple[str, str, tuple[str, ...]], Any] = {}
+    names: set[str] = set()
+    own = sorted({(row.name, row.object) for row in rows if row.object.node == node})
+    asked = [vista.future(id, "get_figures") for name, id in own if name.startswith(FIGURES)]
+    told = [call.result() for call in asked if call.exception(ASKED_SECONDS) is None]
+    figures = [row for rows in told if isinstance(rows, list) for row in rows]
+    for figure in figures[:FIGURES_SHOWN_MAX]:
+        match figure:
+            case (str(name), "counter" | "gauge" as kind, str(words), dict(labels), value) if (
+                _NAME.fullmatch(name) and type(value) in (int, float)
+            ):
+                key = (name, kind, tuple(sorted(labels)))
+                if key not in families and name not in names:
+                    made = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+                    families[key] = made(name, words, labels=key[2])
+                    names.add(name)
+                # One name has one kind and the same labels everywhere: the first that comes.
+                if key in families:
+                    families[key].add_metric([str(labels[label]) for label in key[2]], value)
     yield from families.values()

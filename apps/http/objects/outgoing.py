@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import vista
@@ -21,6 +22,8 @@ from apps.http.content.resources import (
     body_of,
     error_response,
     fields_of,
+    takes_trailers,
+    trailer_field,
     unprepared,
 )
 from apps.http.errors import AnswerError, HttpError
@@ -28,14 +31,20 @@ from apps.http.objects.answering import Pairs
 from apps.http.objects.bodies import RequestBody
 from apps.http.objects.connection import Connection
 from apps.http.objects.profile import Terms
-from apps.http.syntax.answers import AnswerWriter
+from apps.http.syntax.answers import AnswerWriter, trailer_text
+from apps.http.syntax.fields import Fields
 from apps.http.syntax.http2 import CANCEL, INTERNAL, StreamRejected, StreamsCore
 from apps.http.syntax.requests import RequestHead
+from apps.http.syntax.websocket import without_switch
 
 _log = logging.getLogger("vista.http")
 
 FRAMES_IN_TURN = 16
 """Frames of one answer that are written before others get their turn: 256 KiB."""
+
+KEPT_BYTES = 4_096
+"""Bytes of what came on a stream that are put together while they wait: who sends them one by one
+to a page that does not receive would have them take a hundred times as much."""
 
 _PIECE_BYTES = 262_144
 
@@ -48,8 +57,8 @@ class Stream:
     """One request and its answer."""
 
     __slots__ = (
-        "body", "ended", "feed", "head", "held", "number", "out", "over", "pieces", "probe",
-        "rejected", "sent", "status",
+        "body", "ended", "feed", "has_last", "head", "held", "is_passed_on", "number", "out",
+        "over", "pieces", "probe", "rejected", "sent", "status", "trailers",
     )  # fmt: skip
 
     def __init__(self, number: int, head: RequestHead | None, ended: bool) -> None:
@@ -62,10 +71,21 @@ class Stream:
         self.held = 0
         self.feed: Feed | None = None
         self.out = bytearray()
-        self.over = False
+        self.over = self.has_last = False
         self.probe: Any = None
         self.sent = 0
         self.status = 0
+        self.trailers = Fields()
+        self.is_passed_on = False
+
+    def keep(self, data: bytes, size: int) -> None:
+        """Keep a piece of the body until it is used; ``size`` as of `StreamData`."""
+        pieces = self.pieces
+        if pieces and len(pieces[-1][0]) + len(data) <= KEPT_BYTES:
+            before, its_size = pieces[-1]
+            pieces[-1] = (before + data, its_size + size)
+        else:
+            pieces.append((data, size))
 
 
 class StreamSender:
@@ -96,8 +116,8 @@ class StreamSender:
     def send(self, stream: Stream, head: RequestHead, response: Response, extra: Pairs) -> None:
         """Send an answer; what HTTP/1.1 could not send is not sent here either."""
         stream.status = response.status
-        if not self._core.is_asked(stream.number):
-            self.discard(response)
+        if self._connection.lost or not self._core.is_asked(stream.number):
+            self.discard(stream, response)
             return
         if response.source is not None:
             self._send_source(stream, head, response, extra)
@@ -111,26 +131,39 @@ class StreamSender:
             fields = unprepared(response) if response.prepared else fields_of(response)
             text = writer.head(response.status, (*fields, *extra), now, length=length)
         except (AnswerError, TypeError, ValueError) as error:  # fields may be anything
-            _log.error("%s: the answer cannot be sent: %s", head.target.raw_path, error)
-            plain = error_response(500, "The page could not be made.")
-            stream.status, body = 500, body_of(plain)
-            text = writer.head(500, fields_of(plain), now, length=len(body))
+            self._send_instead(stream, head, error)
+            return
         data = b"".join(writer.data(body)) if body else b""
         self._core.head(stream.number, stream.status, _pairs(text), end=not data)
         if data:
             self.send_body(stream, data, end=True)
         self.flush()
 
+    def _send_instead(self, stream: Stream, head: RequestHead, error: Exception) -> None:
+        """Send what stands in the place of an answer that cannot be sent."""
+        _log.error("%s: the answer cannot be sent: %s", head.target.raw_path, error)
+        self.send(stream, head, error_response(500, "The page could not be made."), ())
+
     def _send_source(
         self, stream: Stream, head: RequestHead, response: Response, extra: Pairs
     ) -> None:
         """Send a body that another object gives piece by piece, or pushes."""
+        if response.status == 101:
+            fields_200 = without_switch(response.fields or ())
+            response = replace(response, status=200, fields=fields_200)
+            stream.status = 200
         writer = AnswerWriter(self._terms.dates)
         writer.begin(head)
-        fields, now = (*fields_of(response), *extra), time.time()
-        source = response.source
+        trailing = takes_trailers(response, head.fields, head.version)
+        now, source = time.time(), response.source
         try:
+            fields = (*fields_of(response), *extra, *trailer_field(response, trailing))
             text = writer.head(response.status, fields, now, length=response.length)
+        except (AnswerError, TypeError, ValueError) as error:  # fields may be anything
+            self.discard(stream, response)
+            self._send_instead(stream, head, error)
+            return
+        try:
             bare = head.method == "HEAD"
             self._core.head(stream.number, response.status, _pairs(text), end=bare)
             self.flush()
@@ -142,7 +175,13 @@ class StreamSender:
                 piece = source.read_bytes(_PIECE_BYTES)
                 if not piece:
                     writer.end()
-                    self.send_body(stream, b"", end=True)
+                    trailers = source.get_trailers() if trailing else ()
+                    if trailers:
+                        lines = trailer_text(trailers).encode("latin-1")
+                        self._core.trailers(stream.number, _pairs(lines))
+                        self.flush()
+                    else:
+                        self.send_body(stream, b"", end=True)
                     break
                 self.send_body(stream, b"".join(writer.data(piece)), end=False)
         except Gone:
@@ -150,14 +189,23 @@ class StreamSender:
         except (vista.VistaError, HttpError, OSError, ValueError, TypeError) as error:
             _log.error("%s: the body broke off: %r", head.target.raw_path, error)
             self._core.reset(stream.number, INTERNAL)
+            if type(source) is Feed:
+                self.discard(stream, response)
         finally:
             if type(source) is not Feed:
-                vista.future(source, "delete_yourself")  # it may have gone by itself
+                self.discard(stream, response)
 
-    def discard(self, response: Response) -> None:
-        """Give up an answer that nobody waits for."""
-        if response.source is not None and type(response.source) is not Feed:
-            vista.future(response.source, "delete_yourself")
+    def discard(self, stream: Stream, response: Response) -> None:
+        """Have who gives the body of an answer go, or know that nobody takes it.
+
+        In flight and not waited for: it may have gone by itself.
+        """
+        source: Any = response.source
+        if type(source) is Feed:
+            # A page that has accepted a WebSocket would wait for ever to be told that it is open.
+            vista.future(source.target, "feed_closed", self._receiver, stream.number)
+        elif source is not None:
+            vista.future(source, "delete_yourself")
 
     def send_body(self, stream: Stream, data: bytes, *, end: bool) -> None:
         """Send a piece of a body as the client takes it. Raises `Gone` when it does not."""
@@ -189,8 +237,8 @@ class StreamSender:
     # --- bodies that an object pushes ------------------------------------------------------
 
     def _begin_feed(self, stream: Stream, feed: Feed) -> None:
-        if feed.takes_input:
-            raise AnswerError("a body that takes input has no place in HTTP/2")
+        if feed.takes_input and (stream.head is None or stream.head.upgrade is None):
+            raise AnswerError("a body that takes input for a client that sends none")
         # Before the object is told: the first piece may come before it has answered.
         stream.feed = feed
         try:
@@ -201,7 +249,7 @@ class StreamSender:
 
     def push(self, stream: Stream, data: bytes) -> None:
         """Send a piece of a feed, or end it when too much waits for the client already."""
-        if stream.feed is None or stream.over:
+        if stream.feed is None or stream.over or stream.has_last:
             return
         if len(stream.out) + len(data) > self._limits.feed_bytes_max:
             _log.info("dropped a client that does not read")
@@ -212,17 +260,21 @@ class StreamSender:
             self.pump(stream)
         self.flush()
 
-    def push_in_turn(self, stream: Stream, data: bytes) -> bool:
-        """Send a piece of a feed when the client has taken those before; whether it was sent."""
+    def push_in_turn(self, stream: Stream, data: bytes, last: bool) -> bool:
+        """Send a piece of a feed when the client has taken those before; whether it was sent.
+
+        After the ``last`` piece no other one is sent.
+        """
         if stream.feed is None:
             return False
         try:
             taken = self.wait(lambda: not stream.out or stream.feed is None, stream, "write_idle")
         except Gone:
             return False  # whoever pushes knows of no streams
-        if not taken or stream.feed is None:
+        if not taken or stream.feed is None or stream.has_last:
             return False
         self.push(stream, data)
+        stream.has_last = last
         return True
 
     def end_feed(self, stream: Stream) -> None:

@@ -20,7 +20,7 @@ import functools
 import shlex
 from pathlib import Path
 
-from apps.http.content.proxies import FORWARDED_FIELDS, FORWARDED_FOR, proxies_of
+from apps.http.content.proxies import FORWARDED_FIELDS, FORWARDED_FOR, Believed, proxies_of
 from apps.http.errors import ProfileError
 from apps.http.syntax.answers import DateCache
 from apps.http.syntax.heads import KnownHeads
@@ -51,6 +51,7 @@ ATTRIBUTES = {
     "defaultfiles": "defaultFiles",
     "errorpage": "errorPage",
     "forwardedfield": "forwardedField",
+    "forwardedproto": "forwardedProto",
     "cachebytes": "cacheBytes",
     "certificate": "certificate",
     "compress": "compress",
@@ -68,6 +69,7 @@ ATTRIBUTES = {
 }
 """The attributes there are, as they are usually written. Each limit of `HttpLimits` is one too."""
 
+_NO_FILE = "no profile"
 _LIMITS = {field.name.replace("_", ""): field.name for field in dataclasses.fields(HttpLimits)}
 
 
@@ -80,6 +82,11 @@ class Profile:
     def __init__(self, name: str, values: dict[str, list[str]]) -> None:
         self.name = name
         self._values = values
+
+    @property
+    def is_file(self) -> bool:
+        """Whether there is a file, which may be read again."""
+        return self.name != _NO_FILE
 
     def texts(self, attribute: str) -> list[str]:
         """Return the values of an attribute, none for one that is not there."""
@@ -132,21 +139,22 @@ class Profile:
             )
         return text
 
-    def proxies(self) -> tuple[tuple[str, ...], str]:
-        """Return the proxies that are believed, and the field in which they say who asks.
+    def proxies(self) -> Believed:
+        """Return the proxies that are believed, the field in which they say who asks, and whether
+        they write X-Forwarded-Proto as well.
 
         Raises `ProfileError` for what is no address, no network and not ``unix:``.
         """
         field = self.one_of("forwardedField", FORWARDED_FOR, FORWARDED_FIELDS)
         words = tuple(self.texts("trustedProxies"))
         try:
-            proxies_of(words, field)
+            proxies_of(words, field, False)
         except ValueError as error:
             raise ProfileError(
                 f"{self.name}: trustedProxies are addresses, networks such as 10.0.0.0/8, or "
                 f"unix: - {error}"
             ) from None
-        return words, field
+        return words, field, self.one_of("forwardedProto", "no", ("no", "yes")) == "yes"
 
     def protected(self) -> list[tuple[str, str, str]]:
         """Return path, realm and file of passwords of each part of the site that is protected.
@@ -218,7 +226,7 @@ def read_profile(name: str) -> Profile:
     Raises `ProfileError` with file and line of what is wrong, or why it cannot be read.
     """
     if name in NO_PROFILE:
-        return Profile("no profile", {})
+        return Profile(_NO_FILE, {})
     try:
         with Path(name).open("rb") as file:
             data = file.read(PROFILE_BYTES_MAX + 1)

@@ -38,6 +38,7 @@ from apps.http.errors import FieldSyntaxError, RequestRejected
 from apps.http.objects.found import Found, service_name
 from apps.http.syntax.authentication import (
     ALGORITHMS,
+    AUTH_INT,
     BasicCredentials,
     DigestCredentials,
     basic_challenge,
@@ -90,18 +91,6 @@ class URLprotectedFile(vista.Object, namespace="HTTP"):
     The original's URLprotectedFile.
     """
 
-    def create(
-        self,
-        url_directory: Any,
-        dir_name: str,
-        loader: str | vista.Ref | None,
-        realm: str,
-        user_name: str | None = None,
-        password: str | None = None,
-    ) -> None:
-        """Guard a part of a site."""
-        self.initialize(url_directory, dir_name, loader, realm, user_name, password)
-
     def initialize(
         self,
         url_directory: Any,
@@ -141,6 +130,8 @@ class URLprotectedFile(vista.Object, namespace="HTTP"):
         except BaseException:
             self.url_directory.unprotect(dir_name, me)
             raise
+
+    create = initialize
 
     # --- users -----------------------------------------------------------------------------
 
@@ -261,6 +252,8 @@ class URLprotectedFile(vista.Object, namespace="HTTP"):
     ) -> Account | Response:
         if not _is_target(credentials.uri, request):
             return error_response(400, "The credentials are for another address.")
+        if credentials.qop == AUTH_INT and not _is_whole(request):
+            return error_response(413, "This body cannot be checked: send it with qop=auth.")
         account, nonce = self._account(credentials.user), credentials.nonce
         known = self._nonces.is_owner(nonce, credentials.user)
         refused = None if known else self._begin_attempt(request)
@@ -268,7 +261,7 @@ class URLprotectedFile(vista.Object, namespace="HTTP"):
             return refused
         digests = {} if account is None else account.digests
         kept = digests.get((self.realm_name, credentials.algorithm), "")
-        wanted = digest_response(credentials, kept, request.method)
+        wanted = digest_response(credentials, kept, request.method, request.body)
         right = hmac.compare_digest(wanted.encode(), credentials.response.encode())
         if not right or not kept or account is None or credentials.realm != self.realm_name:
             if known:
@@ -417,3 +410,17 @@ def _is_target(uri: str, request: Request) -> bool:
     except RequestRejected:
         return False
     return ("/" + "/".join(target.path), target.query) == (request.path, request.query)
+
+
+def _is_whole(request: Request) -> bool:
+    """Tell whether the body of a request is at hand: all of it has come, and is in memory."""
+    if request.upload is not None or request.parts:
+        return False
+    header = request.header()
+    told = header.get("content-length")
+    if told is not None:
+        return int(told) == len(request.body)
+    if request.version == "2":
+        # A body that is yet to come need not be told of: only these are known to have none.
+        return bool(request.body) or request.method in ("GET", "HEAD")
+    return bool(request.body) or "transfer-encoding" not in header

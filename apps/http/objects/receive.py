@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 import vista
-from apps.http.content.proxies import FORWARDED_FOR
+from apps.http.content.proxies import NOBODY, Believed
 from apps.http.content.resources import (
     HTML,
     Feed,
@@ -30,16 +30,17 @@ from apps.http.objects.connection import BODY, HEAD, IDLE, WRITE, Connection, ad
 from apps.http.objects.feeding import Feeding
 from apps.http.objects.profile import CLEARTEXT, OVER_TLS, terms_of
 from apps.http.objects.raw import PREFACE_CAME, PrefaceReader
+from apps.http.objects.streaming import send_source
 from apps.http.objects.streams import Streams
 from apps.http.objects.tls import Identity, handshake_of
 from apps.http.syntax.answers import AnswerWriter
+from apps.http.syntax.fields import Fields
 from apps.http.syntax.requests import CLOSED, NEED_DATA, NO_BODY, BodyData, BodyEnd, RequestHead
 
 _log = logging.getLogger("vista.http")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TEXT_HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: {HTML}\r\nContent-Length: ".encode("ascii")
-_PIECE_BYTES = 262_144
 
 
 class HTTPfastReceive(vista.Object, namespace="HTTP"):
@@ -67,7 +68,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         accept_id: int = 0,
         identities: tuple[Identity, ...] = (),
         http2: str = OVER_TLS,
-        proxies: tuple[tuple[str, ...], str] = ((), FORWARDED_FOR),
+        proxies: Believed = NOBODY,
     ) -> None:
         """Take over the connection."""
         self.accept_id = accept_id
@@ -102,6 +103,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             self._connection.drop()
         self._close_feed()
         self._end_body()
+        self._answering.end()
         if self._streams is not None:
             self._streams.close()
 
@@ -165,6 +167,8 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         except Exception:  # a mistake of this side: the client must not wait for its end
             connection.give_up()
             raise
+        if connection.closing:
+            self._answering.end()
         if connection.lost:
             vista.post(vista.self_ref(self), "delete_yourself")
 
@@ -193,6 +197,11 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         if self._streams is not None:
             self._streams.run(number)
 
+    def serve_input(self, number: int) -> None:
+        """Pass on what came for a feed of HTTP/2; its streams have it posted."""
+        if self._streams is not None:
+            self._streams.pass_on(number)
+
     def _make_answering(self) -> Answering:
         site, url_directory = self._virtual_host
         answering = Answering(self._terms, self.daemon, url_directory, site)
@@ -217,7 +226,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         piece no other one is sent.
         """
         if self._streams is not None:
-            return self._streams.push_in_turn(number, data)
+            return self._streams.push_in_turn(number, data, last)
         feed = self._feeding
         return feed is not None and feed.number == number and feed.push_in_turn(data, last)
 
@@ -293,7 +302,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             elif event.expects_continue and not self._is_refused(connection, event):
                 connection.write_now(_CONTINUE)
         elif kind is BodyEnd:
-            refused = None if self._body is None else self._body.end()
+            refused = self._finish_body(event.trailers)
             if refused is not None:
                 self._reject(connection, refused)
                 return False
@@ -357,6 +366,14 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         body = self._body or self._begin_body(self._head)
         return body.append(data)
 
+    def _finish_body(self, trailers: Fields) -> Response | None:
+        """Take the end of a body; return the answer to give in place of the page's, if any."""
+        if self._body is None and not trailers.combined:
+            return None
+        assert self._head is not None, "a body follows a head"
+        body = self._body or self._begin_body(self._head)
+        return body.end(trailers)
+
     def _begin_body(self, head: RequestHead) -> RequestBody:
         self._body = RequestBody(self._answering, self._terms.limits, head)
         return self._body
@@ -375,7 +392,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         now, body = time.time(), body_of(response)
         data = writer.whole(response.status, fields_of(response), body, now, close=True)
         connection.write(data)
-        self._answering.log_rejected(response.status, len(data), now)
+        self._answering.log_refused(self._head, response.status, len(body), now)
         self._head = None
         connection.linger()
         connection.busy = False
@@ -442,7 +459,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             if type(response.source) is Feed:
                 return self._begin_feed(connection, writer, head, response, extra, now)
             if response.source is not None:
-                return self._stream(connection, writer, head, response, extra, now)
+                return self._send_source(connection, writer, head, response, extra, now)
             body = body_of(response)
             fields = unprepared(response) if response.prepared else fields_of(response)
             data = writer.whole(response.status, (*fields, *extra), body, now, close=self._draining)
@@ -456,7 +473,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             connection.close(lingers=head.keep_alive)
         return 0 if head.method == "HEAD" else len(body)
 
-    def _stream(
+    def _send_source(
         self,
         connection: Connection,
         writer: AnswerWriter,
@@ -465,34 +482,11 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         extra: Pairs,
         now: float,
     ) -> int:
-        """Send a body that another object gives piece by piece, as fast as the client takes it."""
-        source, sent = response.source, 0
         patience = self._terms.limits.write_idle_seconds
-        try:
-            fields = (*fields_of(response), *extra)
-            close, length = self._draining, response.length
-            data = writer.head(response.status, fields, now, length=length, close=close)
-        except Exception:  # whoever called answers with 500 in its place
-            vista.future(source, "delete_yourself")
-            raise
-        try:
-            connection.write_now(data)
-            while head.method != "HEAD" and connection.wait_for_room(patience):
-                piece = source.read_bytes(_PIECE_BYTES)
-                if not piece:
-                    break
-                connection.write_now(b"".join(writer.data(piece)))
-                sent += len(piece)
-            if connection.lost:
-                writer.abandon()
-            else:
-                connection.write_now(b"" if head.method == "HEAD" else writer.end())
-        except Exception as error:  # whatever the source raises ends this connection
-            _log.error("%s: the body broke off: %r", head.target.raw_path, error)
-            writer.abandon()
-            connection.transport.abort()
-        finally:
-            vista.future(source, "delete_yourself")  # it may have gone by itself
+        close = self._draining
+        sent = send_source(
+            connection, writer, head, response, extra, now, patience=patience, close=close
+        )
         if head.method == "HEAD":
             self._writer = None
         if not writer.keep_alive:

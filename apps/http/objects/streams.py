@@ -21,6 +21,7 @@ from apps.http.objects.bodies import RequestBody
 from apps.http.objects.connection import FEED, Connection
 from apps.http.objects.outgoing import Gone, Stream, StreamSender
 from apps.http.objects.profile import Terms
+from apps.http.objects.websocket import FOREVER_SECONDS
 from apps.http.syntax.framing import check_total
 from apps.http.syntax.http2 import (
     CANCEL,
@@ -93,11 +94,20 @@ class Streams:
                 vista.sleep(0)  # frames may be small, and many
             return True
         self._note_change()
-        if connection.ended and not self._streams:
-            connection.close()
-            return False
+        if connection.ended:
+            self._end_feeds()
+            if not self._streams:
+                connection.close()
+                return False
         connection.rest(FEED)
         return False
+
+    def _end_feeds(self) -> None:
+        """End what is pushed to a client that has ended its side: it is gone, or about to go."""
+        for stream in list(self._streams.values()):
+            if stream.feed is not None:
+                self._core.reset(stream.number, CANCEL)
+                self._sender.close_feed(stream)
 
     def _take(self, event: StreamEvent) -> None:
         if isinstance(event, StreamRequest | StreamRejected):
@@ -114,9 +124,12 @@ class Streams:
             if stream is None or not self._core.is_asked(event.number):
                 self._core.use(event.number, event.size)
             else:
-                stream.pieces.append((event.data, event.size))
+                stream.keep(event.data, event.size)
+                self._have_passed_on(stream)
         elif stream is not None and isinstance(event, StreamEnd):
             stream.ended = True
+            stream.trailers = event.trailers
+            self._have_passed_on(stream)
         elif stream is not None and isinstance(event, StreamGone) and stream.feed is not None:
             self._sender.close_feed(stream)
 
@@ -155,7 +168,10 @@ class Streams:
         self._leaving = True
         self._core.leave()
         for stream in list(self._streams.values()):
-            if stream.feed is not None:
+            feed = stream.feed
+            if feed is not None and feed.takes_input:
+                feed.target.feed_draining.post(self._receiver, stream.number)
+            elif feed is not None:
                 self._sender.end_feed(stream)
         self._sender.flush()
         self._close_if_over()
@@ -167,6 +183,8 @@ class Streams:
                 self._sender.close_feed(stream)
             self._end_body(stream)
         self._streams.clear()
+        for answering in self._answering.values():
+            answering.end()
 
     # --- one request -----------------------------------------------------------------------
 
@@ -186,6 +204,11 @@ class Streams:
             self._end_body(stream)
             if stream.feed is None:
                 self._end(stream)
+            elif self._connection.ended:
+                self._end_feeds()  # the client has gone before the feed began
+                self._sender.flush()
+            else:
+                self._have_passed_on(stream)  # what came before the feed began
 
     def _run(self, stream: Stream) -> None:
         head = stream.head
@@ -193,10 +216,12 @@ class Streams:
             self._refuse(stream, self._answering_of(None))
             return
         answering = self._answering_of(head.target.host)
-        refused = None if stream.ended and not stream.pieces else self._take_body(stream, answering)
+        refused = None
+        if head.upgrade is None and (stream.pieces or not stream.ended):
+            refused = self._take_body(stream, answering)
         if refused is not None:
             self._sender.send(stream, head, refused, ())
-            answering.log_rejected(refused.status, stream.sent, time.time())
+            answering.log_refused(head, refused.status, stream.sent, time.time())
             return
         response, extra = answering.answer(head, stream.body)
         try:
@@ -218,7 +243,7 @@ class Streams:
         if body:
             self._sender.send_body(stream, body, end=True)
         self._sender.flush()
-        answering.log_rejected(response.status, stream.sent, time.time())
+        answering.log_refused(None, response.status, stream.sent, time.time())
 
     def _answering_of(self, host: str | None) -> Answering:
         """What answers for a host: one that waits for a page must not be turned to another site."""
@@ -270,7 +295,7 @@ class Streams:
         while True:
             if not stream.pieces:
                 if stream.ended:
-                    return body.end()
+                    return body.end(stream.trailers)
                 if self._is_silent():
                     raise Gone
                 if not self._sender.wait(
@@ -320,16 +345,45 @@ class Streams:
 
     # --- bodies that an object pushes ------------------------------------------------------
 
+    def _have_passed_on(self, stream: Stream) -> None:
+        """Have what came passed on to the object of a feed that takes it."""
+        feed = stream.feed
+        if feed is not None and feed.takes_input and not stream.is_passed_on:
+            stream.is_passed_on = True
+            self._receiver.serve_input.post(stream.number)
+
+    def pass_on(self, number: int) -> None:
+        """Pass on what came to the object of a feed; the client may send as much again then."""
+        stream = self._streams.get(number)
+        if stream is None:
+            return
+        try:
+            with vista.timeout(FOREVER_SECONDS):
+                while stream.pieces and stream.feed is not None:
+                    data, size = stream.pieces.popleft()
+                    target = stream.feed.target
+                    vista.send(target, "feed_data", self._receiver, number, data)
+                    self._core.use(number, size)
+                    self._sender.flush()
+        except vista.VistaError as error:
+            _log.info("who takes what came on a stream is gone: %r", error)
+            self._core.reset(number, INTERNAL)
+            self._sender.close_feed(stream)
+            self._sender.flush()
+        stream.is_passed_on = False
+        if stream.ended and not stream.pieces:
+            self._sender.end_feed(stream)
+
     def push(self, number: int, data: bytes) -> None:
         """Send a piece of a feed; see `HTTPfastReceive.push`."""
         stream = self._streams.get(number)
         if stream is not None:
             self._sender.push(stream, data)
 
-    def push_in_turn(self, number: int, data: bytes) -> bool:
+    def push_in_turn(self, number: int, data: bytes, last: bool) -> bool:
         """Send a piece of a feed when there is room; see `HTTPfastReceive.push_in_turn`."""
         stream = self._streams.get(number)
-        return stream is not None and self._sender.push_in_turn(stream, data)
+        return stream is not None and self._sender.push_in_turn(stream, data, last)
 
     def end_feed(self, number: int) -> None:
         """End a feed; see `HTTPfastReceive.end_feed`."""

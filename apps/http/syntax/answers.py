@@ -333,7 +333,7 @@ class AnswerWriter:
         ending = b""
         if stage is _Stage.CHUNKS:
             try:
-                ending = _trailer_text(trailers).encode("latin-1")
+                ending = trailer_text(trailers).encode("latin-1")
             except AnswerError:
                 self.abandon()
                 raise
@@ -422,8 +422,11 @@ def _status_line(status: int, reason: str | None) -> str:
     return f"HTTP/1.1 {status} {checked_value('reason', reason or '')}\r\n"
 
 
-def _trailer_text(trailers: Pairs) -> str:
-    """The last chunk and the fields behind it (RFC 9112, section 7.1.2)."""
+def trailer_text(trailers: Pairs) -> str:
+    """Return the last chunk and the fields behind it (RFC 9112, section 7.1.2).
+
+    Raises `AnswerError` for a field that cannot be sent there.
+    """
     lines = ["0\r\n"]
     for name, value in trailers.items() if isinstance(trailers, Fields) else trailers:
         check_name(name)

@@ -4,8 +4,8 @@ What is hashed is hashed here, whether it is right is for others to say: nothing
 knows a password or the time. Two rules. What a client sends raises `FieldSyntaxError` at worst.
 Credentials never show in their ``repr``, so they get into no log and no traceback.
 
-Sources: RFC 9110, section 11; RFC 7616 (Digest) with ``qop=auth`` alone, algorithms SHA-256 and,
-for old clients, MD5; RFC 7617 (Basic) with the charset UTF-8.
+Sources: RFC 9110, section 11; RFC 7616 (Digest) with the algorithms SHA-256 and, for old clients,
+MD5, and their ``-sess`` forms; RFC 7617 (Basic) with the charset UTF-8.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ SHA_256: Final = "SHA-256"
 MD5: Final = "MD5"
 ALGORITHMS: Final = (SHA_256, MD5)
 """The algorithms of Digest that are offered, the better one first (RFC 7616, section 3.7)."""
+
+AUTH: Final = "auth"
+"""That credentials of Digest are for a target."""
+AUTH_INT: Final = "auth-int"
+"""That they are for a target and a body."""
 
 REALM_CHARACTERS_MAX = 128
 """Characters of a realm: browsers show it to people in one line."""
@@ -54,6 +59,7 @@ class DigestCredentials:
     """What a client made of its password and a nonce, for one request.
 
     ``uri`` is the target it says the request has, ``count`` the how many-th use of the nonce it is.
+    ``qop`` is `AUTH` or `AUTH_INT`; ``session`` says whether the algorithm is a ``-sess`` one.
     Texts are as they were sent, latin-1, but for ``user``.
     """
 
@@ -66,6 +72,8 @@ class DigestCredentials:
     nc: str
     cnonce: str
     response: str = field(repr=False)
+    qop: str = AUTH
+    session: bool = False
 
 
 Credentials = BasicCredentials | DigestCredentials
@@ -75,7 +83,7 @@ def parse_credentials(value: str) -> Credentials | None:
     """Return what the field Authorization says; None for schemes other than Basic and Digest.
 
     ``value`` is latin-1 text. Raises `FieldSyntaxError` for what cannot be read, and for a Digest
-    without ``qop=auth`` or with an algorithm that is not offered.
+    without ``qop`` or with an algorithm that is not known here.
     """
     match = _SCHEME.fullmatch(value)
     if match is None:
@@ -110,14 +118,16 @@ def _parse_digest(text: str) -> DigestCredentials:
     for name in _NEEDED:
         if name not in given:
             raise FieldSyntaxError(f"parameter {name} of Digest is missing")
-    algorithm = given.get("algorithm", MD5).upper()
-    if algorithm not in ALGORITHMS or given["qop"].lower() != "auth":
-        raise FieldSyntaxError("Digest is offered with qop=auth and SHA-256 or MD5")
+    named, qop = given.get("algorithm", MD5).upper(), given["qop"].lower()
+    algorithm = named.removesuffix("-SESS")
+    if algorithm not in ALGORITHMS or qop not in (AUTH, AUTH_INT):
+        raise FieldSyntaxError("Digest is offered with qop=auth or auth-int and SHA-256 or MD5")
     if not _COUNT.fullmatch(given["nc"]) or given.get("userhash", "false").lower() != "false":
         raise FieldSyntaxError("nc of Digest has eight hex digits, and userhash is not offered")
     return DigestCredentials(
         _user(given), given["realm"], given["nonce"], given["uri"], algorithm,
-        int(given["nc"], 16), given["nc"], given["cnonce"], given["response"].lower(),
+        int(given["nc"], 16), given["nc"], given["cnonce"], given["response"].lower(), qop,
+        named != algorithm,
     )  # fmt: skip
 
 
@@ -174,7 +184,7 @@ def digest_challenge(realm: str, algorithm: str, nonce: str, stale: bool = False
     """Return a challenge of Digest; ``stale`` has the client try again without asking anybody."""
     again = ", stale=true" if stale else ""
     return (
-        f'Digest realm="{check_realm(realm)}", qop="auth", algorithm={algorithm}, '
+        f'Digest realm="{check_realm(realm)}", qop="auth, auth-int", algorithm={algorithm}, '
         f'nonce="{nonce}", charset=UTF-8{again}'
     )
 
@@ -187,14 +197,23 @@ def secret_hash(algorithm: str, user: str, realm: str, password: str) -> str:
     return _hashed(algorithm, f"{normal(user)}:{realm}:{normal(password)}".encode())
 
 
-def digest_response(credentials: DigestCredentials, secret: str, method: str) -> str:
+def digest_response(
+    credentials: DigestCredentials, secret: str, method: str, body: bytes = b""
+) -> str:
     """Return the response that credentials must have, in hex; ``secret`` is a `secret_hash`.
 
-    Source: RFC 7616, section 3.4.1.
+    ``body`` counts for ``qop=auth-int``. Of a ``-sess`` algorithm the key is that of the request's
+    own nonces, as clients have it. Source: RFC 7616, sections 3.4.1 to 3.4.3.
     """
-    asked = _hashed(credentials.algorithm, f"{method}:{credentials.uri}".encode("latin-1"))
-    parts = (secret, credentials.nonce, credentials.nc, credentials.cnonce, "auth", asked)
-    return _hashed(credentials.algorithm, ":".join(parts).encode("latin-1"))
+    given, algorithm = credentials, credentials.algorithm
+    asked = f"{method}:{given.uri}"
+    if given.qop == AUTH_INT:
+        asked = f"{asked}:{_hashed(algorithm, body)}"
+    if given.session:
+        secret = _hashed(algorithm, f"{secret}:{given.nonce}:{given.cnonce}".encode("latin-1"))
+    target = _hashed(algorithm, asked.encode("latin-1"))
+    parts = (secret, given.nonce, given.nc, given.cnonce, given.qop, target)
+    return _hashed(algorithm, ":".join(parts).encode("latin-1"))
 
 
 def _hashed(algorithm: str, data: bytes) -> str:

@@ -27,12 +27,14 @@ from h2.events import (
     RequestReceived,
     StreamEnded,
     StreamReset,
+    TrailersReceived,
 )
 from h2.exceptions import H2Error, NoSuchStreamError
 from h2.settings import SettingCodes, Settings
 from hyperframe.frame import GoAwayFrame
 
 from apps.http.errors import RequestRejected
+from apps.http.syntax.fields import Fields
 from apps.http.syntax.framing import CHUNKED, NO_BODY
 from apps.http.syntax.heads import HeadParser, RequestHead
 from apps.http.syntax.limits import HttpLimits
@@ -65,13 +67,16 @@ _FRAME_HEAD_BYTES = 9
 _DATA, _HEADERS, _CONTINUATION = 0x0, 0x1, 0x9
 _BREAKS = re.compile(rb"[\0\r\n]")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-_PSEUDO = frozenset((b":method", b":scheme", b":authority", b":path"))
+_PSEUDO = frozenset((b":method", b":scheme", b":authority", b":path", b":protocol"))
 _CONNECTION_FIELDS = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
 )
 _UNSENT = frozenset(name.decode() for name in _CONNECTION_FIELDS)
 # What a request, a piece of a body and a piece sent bring of the frames that ask for nothing.
 _REQUEST_CREDIT, _DATA_CREDIT, _SENT_CREDIT = 20, 1, 2
+
+
+_NO_TRAILERS: Final = Fields()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +112,10 @@ class StreamData:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """The body of a request is whole."""
+    """The body of a request is whole; ``trailers`` are the fields behind it."""
 
     number: int
+    trailers: Fields = _NO_TRAILERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +160,7 @@ class StreamsCore:
         self._resets = 0
         self._asked: set[int] = set()
         self._whole = 0
+        self._trailers = _NO_TRAILERS
         config = H2Configuration(
             client_side=False,
             header_encoding=None,
@@ -170,6 +177,7 @@ class StreamsCore:
                 SettingCodes.MAX_CONCURRENT_STREAMS: limits.http2_streams_max,
                 SettingCodes.MAX_HEADER_LIST_SIZE: limits.head_bytes_max,
                 SettingCodes.INITIAL_WINDOW_SIZE: WINDOW_BYTES,
+                SettingCodes.ENABLE_CONNECT_PROTOCOL: 1,
             },
         )
         self._h2.initiate_connection()
@@ -242,7 +250,10 @@ class StreamsCore:
             found.append(StreamData(event.stream_id, event.data, event.flow_controlled_length))
         elif isinstance(event, StreamEnded):
             if event.stream_id in self._asked and event.stream_id != self._whole:
-                found.append(StreamEnd(event.stream_id))
+                found.append(StreamEnd(event.stream_id, self._trailers))
+            self._trailers = _NO_TRAILERS
+        elif isinstance(event, TrailersReceived):
+            self._take_trailers(event, found)
         elif isinstance(event, StreamReset):
             if event.stream_id in self._asked:
                 self._asked.discard(event.stream_id)
@@ -271,16 +282,35 @@ class StreamsCore:
         except RequestRejected as fault:
             self._heads = HeadParser(self._limits)  # it may await the body of what it refused
             return StreamRejected(number, fault.status, fault.explain, method == b"HEAD", ended)
-        body = head.body
-        if ended:
+        body, upgrade = head.body, None
+        if b":protocol" in pseudo:
+            body, upgrade = NO_BODY, "websocket"
+        elif ended:
             body = NO_BODY
         elif body is NO_BODY:
             body = CHUNKED  # it comes, and its length was not told
         expects = head.expects_continue or (body is CHUNKED and "expect" in head.fields)
         changed = head._replace(
-            version=(2, 0), keep_alive=True, upgrade=None, body=body, expects_continue=expects
+            version=(2, 0), keep_alive=True, upgrade=upgrade, body=body, expects_continue=expects
         )
         return StreamRequest(number, changed, ended)
+
+    def _take_trailers(self, event: TrailersReceived, found: list[StreamEvent]) -> None:
+        """Keep the fields behind a body; the end of its stream comes with them."""
+        try:
+            pseudo, lines = _taken_apart(event.headers)
+            size = sum(len(name) + len(value) + 4 for name, value in lines)
+            limits = self._limits
+            if pseudo or len(lines) > limits.trailers_max or size > limits.trailer_bytes_max:
+                raise RequestRejected(431, "the fields behind a body are too many, or none")
+        except RequestRejected:
+            if event.stream_id in self._asked:
+                found.append(StreamGone(event.stream_id))
+            self.reset(event.stream_id, int(ErrorCodes.PROTOCOL_ERROR))  # RFC 9113, 8.1.1
+            return
+        names = [name.decode("latin-1") for name, _ in lines]
+        values = [value.decode("latin-1").strip(" \t") for _, value in lines]
+        self._trailers = Fields.from_parser(names, values)
 
     def _add_credit(self, frames: int) -> None:
         self._credit = min(self._credit + frames, self._limits.http2_control_frames_max)
@@ -342,6 +372,16 @@ class StreamsCore:
         self._add_credit(_SENT_CREDIT)
         if end:
             self._answered(number)
+        return True
+
+    def trailers(self, number: int, fields: Iterable[tuple[str, str]]) -> bool:
+        """Write the fields that end an answer; False when the stream is gone."""
+        lines = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields]
+        try:
+            self._h2.send_headers(number, lines, end_stream=True)
+        except H2Error:
+            return False
+        self._answered(number)
         return True
 
     def use(self, number: int, size: int) -> None:
@@ -414,10 +454,21 @@ def _taken_apart(
     return pseudo, lines
 
 
+def _extended(pseudo: dict[bytes, bytes]) -> bytes:
+    """The method that a CONNECT for another protocol has in HTTP/1.1 (RFC 8441, section 4)."""
+    if pseudo.get(b":method") != b"CONNECT" or b":authority" not in pseudo:
+        raise RequestRejected(400, "who asks for another protocol sends CONNECT (RFC 8441, 4)")
+    if pseudo[b":protocol"].lower() != b"websocket":
+        raise RequestRejected(501, "the only other protocol spoken here is websocket")
+    return b"GET"
+
+
 def _as_http_1(pseudo: dict[bytes, bytes], lines: list[tuple[bytes, bytes]]) -> bytes:
     """The head as HTTP/1.1 would have it. Raises `RequestRejected` for what it could not say."""
     method = pseudo.get(b":method", b"")
     authority = pseudo.get(b":authority")
+    if b":protocol" in pseudo:
+        method = _extended(pseudo)
     if method == b"CONNECT":
         if authority is None or len(pseudo) > 2:
             raise RequestRejected(400, "a CONNECT has a method and an authority (RFC 9113, 8.5)")

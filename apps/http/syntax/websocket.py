@@ -41,6 +41,7 @@ FAILED: Final = 1011
 # Deflate makes at most 1,032 bytes of one: what one slice becomes overshoots the bound by 2 MB.
 _SLICE_BYTES = 2_048
 _DEFLATE = "permessage-deflate"
+_NO_KEY = base64.b64encode(bytes(16)).decode("ascii")
 _WINDOW_BITS = frozenset(map(str, range(8, 16)))
 _ANSWER = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
@@ -93,14 +94,16 @@ def asks_for_websocket(head: RequestHead) -> bool:
 def read_upgrade(head: RequestHead, *, compress: bool = True) -> Upgrade:
     """Return what a request for a WebSocket says.
 
-    Raises `RequestRejected`: 426 for another version, 400 for everything else that is wrong.
-    Source: RFC 6455, section 4.2.1.
+    Raises `RequestRejected`: 426 for another version, 400 for everything else that is wrong. Over
+    HTTP/2 there is no key. Source: RFC 6455, section 4.2.1; RFC 8441, section 5.
     """
     fields = head.fields
     versions = fields.get_all("sec-websocket-version")
     if versions != (VERSION,):
         raise RequestRejected(426, f"only version {VERSION} of WebSocket is spoken here")
     keys = fields.get_all("sec-websocket-key")
+    if head.version == (2, 0):
+        keys = (_NO_KEY,)
     if len(keys) != 1 or not _is_key(keys[0]):
         raise RequestRejected(400, "Sec-WebSocket-Key is not 16 bytes in base64 (RFC 6455, 4.1)")
     try:
@@ -130,6 +133,12 @@ def accepting_fields(upgrade: Upgrade, subprotocol: str = "") -> tuple[tuple[str
     if upgrade.extensions:
         fields.append(("Sec-WebSocket-Extensions", upgrade.extensions))
     return tuple(fields)
+
+
+def without_switch(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the fields of an answer 101 as an answer 200 of HTTP/2 has them (RFC 8441, 5)."""
+    gone = ("upgrade", "connection", "sec-websocket-accept")
+    return tuple(pair for pair in fields if pair[0].lower() not in gone)
 
 
 def is_origin_allowed(

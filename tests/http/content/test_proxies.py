@@ -113,3 +113,52 @@ def test_whatever_a_field_says_somebody_asks(value: str, end: str) -> None:
 def test_what_is_no_address_cannot_be_named(word: str) -> None:
     with pytest.raises(ValueError, match=r"does not appear|[Nn]etwork|address"):
         TrustedProxies((word,), FORWARDED_FOR)
+
+
+@pytest.mark.parametrize("sent", ['for="', 'for="6.6.6.6', "for=a b", '"', 'for="x\\', ",,;"])
+def test_what_a_client_leaves_open_does_not_hide_what_the_proxy_wrote(sent: str) -> None:
+    for written in ("for=192.0.2.7", 'for="192.0.2.7:80";host="a,b"', 'host="\\"";for=192.0.2.7'):
+        assert client(f"{sent}, {written}", field=FORWARDED) == "192.0.2.7"
+
+
+def test_a_text_within_quotes_is_no_element() -> None:
+    written = 'for=192.0.2.7;host="x, for=6.6.6.6"'
+    assert client(written, field=FORWARDED) == "192.0.2.7"
+
+
+def protocol(*fields: tuple[str, str], field: str = FORWARDED_FOR, reads: bool = True) -> str:
+    """Which protocol the client of a proxy speaks."""
+    return TrustedProxies(INNER, field, reads).protocol_of("127.0.0.1", Fields(list(fields)))
+
+
+@pytest.mark.parametrize(
+    ("clients", "said", "expected"),
+    [
+        ("192.0.2.7", "https", "https"),
+        ("192.0.2.7", "HTTP", "http"),
+        ("192.0.2.7", "https, http", "http"),
+        ("192.0.2.7, 10.1.1.1", "https, http", "https"),
+        ("192.0.2.7, 10.1.1.1", "https", "https"),
+        ("192.0.2.7", "wss", ""),
+        ("192.0.2.7", "", ""),
+    ],
+)
+def test_the_proxy_says_which_protocol_its_client_speaks(
+    clients: str, said: str, expected: str
+) -> None:
+    fields = ("X-Forwarded-For", clients), ("X-Forwarded-Proto", said)
+    assert protocol(*fields) == expected
+
+
+def test_a_field_that_the_proxy_does_not_write_is_the_clients() -> None:
+    assert protocol(("X-Forwarded-Proto", "https"), reads=False) == ""
+
+
+def test_rfc_7239_5_4_the_element_that_names_the_client_names_its_protocol() -> None:
+    value = "for=6.6.6.6;proto=https, for=192.0.2.7;proto=http, for=10.1.1.1;proto=https"
+    assert protocol(("Forwarded", value), field=FORWARDED, reads=False) == "http"
+
+
+def test_who_is_no_proxy_speaks_what_it_speaks() -> None:
+    fields = Fields([("X-Forwarded-For", "1.1.1.1"), ("X-Forwarded-Proto", "https")])
+    assert TrustedProxies(INNER, FORWARDED_FOR, True).protocol_of("192.0.2.9", fields) == ""

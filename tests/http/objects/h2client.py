@@ -15,6 +15,7 @@ from h2.events import (
     ResponseReceived,
     StreamEnded,
     StreamReset,
+    TrailersReceived,
     WindowUpdated,
 )
 
@@ -27,6 +28,7 @@ class Got:
     def __init__(self) -> None:
         self.status = 0
         self.fields: dict[str, str] = {}
+        self.trailers: dict[str, str] = {}
         self.body = b""
         self.ended = False
         self.reset: int | None = None
@@ -119,6 +121,8 @@ class H2Client:
                 if self.reads:
                     size = event.flow_controlled_length
                     self.h2.acknowledge_received_data(size, event.stream_id)
+            elif isinstance(event, TrailersReceived):
+                self.streams[event.stream_id].trailers = dict(event.headers)  # type: ignore[arg-type]
             elif isinstance(event, StreamEnded):
                 self.streams[event.stream_id].ended = True
             elif isinstance(event, StreamReset):

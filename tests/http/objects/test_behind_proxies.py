@@ -26,7 +26,7 @@ class HttpWhoPage(vista.Object):
         pass
 
     def get_request(self, request: Request) -> str:
-        return request.client
+        return f"{request.client}{' over TLS' if request.secure else ''}"
 
 
 def behind(tmp_path: Path, *lines: str) -> str:
@@ -91,3 +91,15 @@ def test_clients_of_http_2_are_seen_as_well(tmp_path: Path) -> None:
 def test_what_names_no_proxy_is_refused(line: str) -> None:
     with pytest.raises(ProfileError, match=r"trustedProxies are|forwardedField must be"):
         parse_profile("p", line).proxies()
+
+
+def test_a_page_sees_that_the_client_speaks_tls_with_its_proxy(tmp_path: Path) -> None:
+    fields = ("X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https")
+    lines = ("trustedProxies 127.0.0.1", "forwardedProto yes")
+    with served(profile=behind(tmp_path, *lines)) as site:
+        assert who(site, *fields) == b"192.0.2.7 over TLS"
+        assert who(site, fields[0], "X-Forwarded-Proto: http") == b"192.0.2.7"
+
+
+def test_nobody_says_by_himself_that_he_speaks_tls(site: Site) -> None:
+    assert who(site, "X-Forwarded-Proto: https", "Forwarded: proto=https") == b"127.0.0.1"

@@ -68,7 +68,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         pages.register_object("/stream", vista.create(HttpStreamingPage))
         vista.create(URLfileLoader, "localhost", "HTTPcachedFile", "/", None, str(tree))
         made = Place(node, directory / "socket")
-        assert b" 200 " in talk(made, [get("/a.txt")])
+        for _ in range(2):  # what is asked for again has its object
+            assert b" 200 " in talk(made, [get("/a.txt")])
         yield made
 
 

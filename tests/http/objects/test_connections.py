@@ -93,6 +93,16 @@ def test_a_refused_client_reads_its_answer_though_it_sends_on(site: Site) -> Non
     wait_until(lambda: site.daemon.get_connections() == 0)
 
 
+def test_a_client_that_has_ended_its_side_is_not_waited_for(tmp_path: Path) -> None:
+    profile = tmp_path / "http.profile"
+    profile.write_text("drain_seconds 3600\n")
+    with served(profile=str(profile)) as site, site.connect() as client:
+        client.sendall(b"garbage\r\n\r\n")
+        client.shutdown(socket.SHUT_WR)
+        assert read_all(client).startswith(b"HTTP/1.1 400 ")
+        wait_until(lambda: site.daemon.get_connections() == 0)
+
+
 def test_http_1_0_closes_unless_asked_to_stay(site: Site) -> None:
     with site.connect() as client:
         client.sendall(get("/a.txt", version="1.0"))

@@ -301,7 +301,8 @@ def test_an_answer_that_its_client_does_not_take_is_in_the_log(fast: Site, tmp_p
             assert client.read()
         client.h2.reset_stream(number)
         client.flush()
-        assert client.get("/a.txt").status == 200
+        # Without a body, for which this client leaves no room any longer.
+        assert client.answer(client.ask("/a.txt", method="HEAD")).status == 200
     idle(fast)
     logger.flush()
     assert '"GET /made?1000000 HTTP/2" 200 65535' in log.read_text()

@@ -68,8 +68,8 @@ def counted(directory: Path, *lines: str) -> Iterator[Site]:
     profile.write_text("\n".join(lines))
     with served(tree, str(profile)) as site:
         site.directory.register_object("/echo", vista.create(HttpEchoPage))
-        # What is loaded once is loaded.
-        for path in ("/a.txt", "/large", "/nothing"):
+        # What is loaded once is loaded, and what is asked for again has its object.
+        for path in ("/a.txt", "/large", "/nothing") * 2:
             site.get(path)
         site.get("/echo", method="POST", body=b"body")
         counts = Counts(site.node)

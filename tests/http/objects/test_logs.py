@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 import vista
-from apps.http.objects import answering
+from apps.http.objects import answering, log_lines
 from apps.http.objects.daemon import HTTPdaemon
+from apps.http.objects.log_lines import ITEMS
 from apps.http.objects.logs import HTTPcommonLogFormat, HTTPextendedLogFormat
+from tests.http.objects.h2client import h2_client
 from tests.http.objects.pages import HttpEchoPage, HttpFailingPage
 from tests.http.objects.served import Site, get, read_until, served, wait_until
 
@@ -28,6 +30,26 @@ class HttpStuckLog(vista.Object):
     @vista.native
     def log_request(self, *given: object) -> None:
         TAKES.wait()
+
+
+class HttpTellingLog(vista.Object):
+    """A log that says how many requests it was told of at a time; a refusing one takes none."""
+
+    def create(self, refuses: bool = False) -> None:
+        self.refuses = refuses
+        self.counts: list[int] = []
+        vista.register_service("HTTPlogger:localhost", vista.self_ref(self))
+
+    def needs_fields(self) -> bool:
+        return False
+
+    def log_requests(self, told: tuple[object, ...]) -> None:
+        if self.refuses:
+            raise ValueError("not today")
+        self.counts.append(len(told) // ITEMS)
+
+    def get_counts(self) -> list[int]:
+        return self.counts
 
 
 TAKES = threading.Event()
@@ -147,3 +169,82 @@ def test_a_log_for_which_too_much_waits_costs_lines_and_no_requests() -> None:
             assert vista.counters()["HTTPlogLinesNotTaken"] > 0
         finally:
             TAKES.set()
+
+
+def test_requests_of_a_moment_are_told_to_the_log_together(site: Site) -> None:
+    log = vista.create(HttpTellingLog)
+    site.talk(*(get(f"/a.txt?{number}") for number in range(400)))
+    wait_until(lambda: sum(log.get_counts()) == 400)
+    assert len(log.get_counts()) <= 40
+
+
+def test_a_request_that_comes_alone_is_told_before_its_answer_has_come(site: Site) -> None:
+    log = vista.create(HttpTellingLog)
+    with site.connect() as client:
+        client.sendall(get("/a.txt"))
+        read_until(client, b"abcdefghij")
+        assert log.get_counts() == [1]
+
+
+def test_a_log_that_fails_costs_lines_and_is_told_of_once(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    vista.create(HttpTellingLog, True)
+    for _ in range(3):
+        assert site.get("/a.txt").status == 200
+    wait_until(lambda: vista.counters()["HTTPlogLinesNotTaken"] == 3)
+    assert caplog.text.count("requests are not logged: ValueError") == 1
+
+
+def test_what_waits_for_a_log_is_bounded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_lines, "WAITING_MAX", 10)
+    # No message is taken off the hands of the connections while these come.
+    monkeypatch.setattr(log_lines, "GATHERED_SECONDS", 3600.0)
+    log = vista.create(HttpTellingLog)
+    with site.connect() as client:
+        for number in range(15):
+            client.sendall(get(f"/a.txt?{number}"))
+            read_until(client, b"abcdefghij")
+        assert vista.counters()["HTTPlogLinesNotTaken"] == 4
+    wait_until(lambda: log.get_counts() == [1, 10])
+
+
+def test_what_waits_for_a_log_is_bounded_by_its_length_too(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_lines, "WAITING_CHARS_MAX", 1_000)
+    monkeypatch.setattr(log_lines, "GATHERED_SECONDS", 3600.0)
+    log = vista.create(HttpTellingLog)
+    with site.connect() as client:
+        for word in ("first", "x" * 500, "y" * 600, "short"):
+            client.sendall(get(f"/a.txt?{word}"))
+            read_until(client, b"abcdefghij")
+        assert vista.counters()["HTTPlogLinesNotTaken"] == 1
+    wait_until(lambda: log.get_counts() == [1, 2])
+
+
+def test_what_is_refused_before_its_body_came_is_in_the_log(site: Site, tmp_path: Path) -> None:
+    log = vista.create(HTTPcommonLogFormat, str(tmp_path / "log"), "localhost")
+    fields = "Expect: 100-continue\r\nTransfer-Encoding: chunked"
+    site.talk(f"OPTIONS /a.txt HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n\r\n".encode())
+    vista.delete(log)
+    assert '"OPTIONS /a.txt HTTP/1.1" 204 -' in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+def test_an_orderly_end_loses_no_line(http2: bool, tree: Path, tmp_path: Path) -> None:
+    profile = tmp_path / "http.profile"
+    profile.write_text("http2 cleartext\n")
+    with served(tree, str(profile)) as site:
+        vista.create(HTTPcommonLogFormat, str(tmp_path / "log"), "localhost")
+        if http2:
+            with h2_client(site) as client:
+                for number in range(5):
+                    client.get(f"/a.txt?{number}")
+        else:
+            with site.connect() as plain:
+                for number in range(5):
+                    plain.sendall(get(f"/a.txt?{number}"))
+                    read_until(plain, b"abcdefghij")
+        vista.send(site.daemon, "system_shutdown")
+    assert (tmp_path / "log").read_text().count("\n") == 5

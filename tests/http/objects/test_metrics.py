@@ -117,18 +117,18 @@ def test_a_histogram_of_times_counts_each_answer_once(site: Site) -> None:
 
 def test_bytes_connections_files_and_lines_are_shown(site: Site, tmp_path: Path) -> None:
     vista.create(HTTPcommonLogFormat, str(tmp_path / "log"), "localhost")
-    site.get("/a.txt")
-    site.get("/a.txt")
+    for _ in range(3):
+        site.get("/a.txt")
     found = figures(site)
     address = site.daemon.get_address()
-    assert found[("vista_http_sent_bytes_total", "localhost")] == 20
+    assert found[("vista_http_sent_bytes_total", "localhost")] == 30
     assert found[("vista_http_connections", address)] >= 1
-    assert found[("vista_http_connections_accepted_total", address)] == 3
+    assert found[("vista_http_connections_accepted_total", address)] == 4
     assert found[("vista_http_cache_hits_total", "localhost")] == 1
-    assert found[("vista_http_cache_misses_total", "localhost")] == 1
+    assert found[("vista_http_cache_misses_total", "localhost")] == 2
     assert found[("vista_http_cache_files", "localhost")] == 1
     assert found[("vista_http_cache_bytes", "localhost")] > 10
-    assert found[("vista_http_log_lines_total", "localhost")] == 2
+    assert found[("vista_http_log_lines_total", "localhost")] == 3
 
 
 def test_the_objects_of_too_many_classes_are_counted_together(site: Site) -> None:
@@ -200,3 +200,37 @@ class HttpStatusPage(vista.Object):
 
     def get_request(self, request: object) -> object:
         return Response("x", self.status)  # type: ignore[arg-type]
+
+
+class HttpFiguresTeller(vista.Object):
+    """Tells figures of its own, some of which are none."""
+
+    def create(self, name: str, rows: list[object]) -> None:
+        self.rows = rows
+        vista.register_service(f"Figures:{name}", self)
+
+    def get_figures(self) -> list[object]:
+        return self.rows
+
+
+def test_what_applications_tell_is_on_the_page(site: Site) -> None:
+    rows = [("tide_level", "gauge", "How high.", {"harbour": name}, 2.5) for name in "ab"]
+    vista.create(HttpFiguresTeller, "one", [*rows, ("tide_turns", "counter", "Turns.", {}, 3)])
+    vista.create(HttpFiguresTeller, "two", [("tide_level", "gauge", "So.", {"harbour": "c"}, 1)])
+    found = figures(site)
+    assert [found["tide_level", name] for name in "abc"] == [2.5, 2.5, 1.0]
+    assert found[("tide_turns_total",)] == 3
+
+
+def test_what_is_no_figure_is_left_out_and_the_page_stands(site: Site) -> None:
+    good = ("tide_level", "gauge", "How high.", {}, 1)
+    bad = [
+        None, ("Tide level", "gauge", "", {}, 1), ("tide_x", "histogram", "", {}, 1),
+        ("tide_y", "gauge", "", {}, "high"), ("tide_level", "counter", "", {}, 1),
+        ("tide_level", "gauge", "", {"x": "y"}, 1),
+    ]  # fmt: skip
+    vista.create(HttpFiguresTeller, "all", [good, *bad])
+    found = figures(site)
+    assert {key: value for key, value in found.items() if key[0].startswith("tide")} == {
+        ("tide_level",): 1.0
+    }

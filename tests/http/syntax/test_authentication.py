@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 
 import pytest
 from hypothesis import given
@@ -139,6 +140,26 @@ def test_rfc_7616_3_3_an_algorithm_that_is_not_said_is_md5() -> None:
     assert digest(mufasa(MD5, "algorithm")).algorithm == MD5
 
 
+def hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_rfc_7616_3_4_3_auth_int_counts_the_body() -> None:
+    given = digest(mufasa(SHA_256, qop="auth-int"))
+    target = hashed(f"PUT:{given.uri}:{hashed('the body')}")
+    uses = f"{given.nonce}:{given.nc}:{given.cnonce}:auth-int"
+    expected = hashed(f"secret:{uses}:{target}")
+    assert digest_response(given, "secret", "PUT", b"the body") == expected
+    assert digest_response(given, "secret", "PUT", b"another") != expected
+
+
+def test_rfc_7616_3_4_2_the_key_of_a_session_is_made_with_its_nonces() -> None:
+    plain, session = digest(mufasa(SHA_256)), digest(mufasa(SHA_256, algorithm="SHA-256-sess"))
+    assert (session.algorithm, session.session, plain.session) == (SHA_256, True, False)
+    key = hashed(f"secret:{session.nonce}:{session.cnonce}")
+    assert digest_response(session, "secret", "GET") == digest_response(plain, key, "GET")
+
+
 @pytest.mark.parametrize(
     "missing", ["username", "realm", "nonce", "uri", "response", "nc", "cnonce", "qop"]
 )
@@ -151,9 +172,9 @@ def test_digest_credentials_without_a_part_are_refused(missing: str) -> None:
     "others",
     [
         {"username*": "UTF-8''Mufasa"},
-        {"qop": "auth-int"},
+        {"qop": "auth-conf"},
         {"algorithm": "SHA-512-256"},
-        {"algorithm": "MD5-sess"},
+        {"algorithm": "MD5-session"},
         {"nc": "1"},
         {"nc": "0000000g"},
         {"userhash": "true"},
@@ -193,7 +214,7 @@ def test_rfc_7617_2_1_the_challenge_asks_for_utf_8() -> None:
 def test_rfc_7616_3_3_a_challenge_says_when_only_the_nonce_was_bad() -> None:
     fresh = digest_challenge("harbour", SHA_256, "n1")
     assert fresh == (
-        'Digest realm="harbour", qop="auth", algorithm=SHA-256, nonce="n1", charset=UTF-8'
+        'Digest realm="harbour", qop="auth, auth-int", algorithm=SHA-256, nonce="n1", charset=UTF-8'
     )
     assert digest_challenge("harbour", SHA_256, "n1", stale=True) == f"{fresh}, stale=true"
 
