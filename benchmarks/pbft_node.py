@@ -27,6 +27,8 @@ from apps.solidstate.pbft.replica import Replica
 from apps.solidstate.pbft.service import Context
 from benchmarks.pbft_wire import Channel, Setting, read_line, run, say
 
+WRITES = (Append, Store, Compact)
+
 
 class Echo:
     """A service that does nothing: it answers an operation with the operation itself.
@@ -124,7 +126,7 @@ class Node:
                     encoded = encode(effect.message)
                     for other in self.replica.epoch.others(self._number):
                         outbox.setdefault(other, []).append(encoded)
-                elif isinstance(effect, Append | Store | Compact):
+                elif isinstance(effect, WRITES):
                     self._disk.write(effect)
                     written = True
                 elif isinstance(effect, Report):

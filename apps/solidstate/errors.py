@@ -5,6 +5,7 @@
     SolidStateError
     |-- PoolError              servers that cannot be a group (a ValueError)
     |-- PinnedKeyError         a key that is not the one which was pinned
+    |-- BackupError            a file that is no backup of a group, or not a whole one
     |-- EndlessMethodError     a method that took more steps than it may
     |-- OutsideCallError       a method that sent to the outside while it was executed
     |-- StateTooLargeError     a call that would make the state larger than it may be
@@ -28,6 +29,10 @@ class PoolError(SolidStateError, ValueError):
 
 class PinnedKeyError(SolidStateError):
     """A machine shows another key than the one which was pinned; the text says what to do."""
+
+
+class BackupError(SolidStateError):
+    """A file is no backup, was cut or changed, or proves nothing; the text says which."""
 
 
 class EndlessMethodError(SolidStateError):

@@ -1,4 +1,7 @@
-"""``vista solidstate status URL``: how the groups of a pool are, asked of every machine of it."""
+"""``vista solidstate``: how the groups of a pool are, asked of every machine of it, and commands.
+
+What changes a group is in `operating`; this module reads the words and shows what there is.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 import vista
+from apps.solidstate import operating
+from apps.solidstate.objects.showing import state_words
+from apps.solidstate.operating import DONE, FAILED
 
 _POOL = "SolidState/pool/"
 ASK_SECONDS = 5.0
 """How long one machine may take to answer; then it is shown as one that does not."""
 
 REPORTS_SHOWN = 5
-DONE, FAILED = 0, 1
 
+_COMMANDS = {
+    "status": "tell how all replicas are",
+    "add": "have a machine come into a group",
+    "remove": "have a replica and its machine leave a group",
+    "replace": "have a machine take the place of a replica",
+    "handover": "have another replica lead",
+    "recover": "have a replica start again from its disk, or all of them one by one",
+    "backup": "write the state of a group, with its proof, to a file",
+    "restore": "found a group on fresh servers from such a file",
+}
 _COLUMNS = ("replica", "node", "state", "view", "executed", "behind", "checkpoint", "starts")
 
 
@@ -26,11 +41,9 @@ def main(words: Sequence[str]) -> int:
 
     Raises `SystemExit` for mistakes in the command line, and what `vista.connect` does.
     """
-    parser = argparse.ArgumentParser(prog="vista solidstate", add_help=False)
-    parser.add_argument("what", choices=["status"])
-    parser.add_argument("url")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(list(words))
+    options = read_words(words)
+    if options.what != "status":
+        return operating.main(options)
     with vista.Node("solidstate-status"):
         told = ask(vista.connect(options.url))
     if options.json:
@@ -40,6 +53,35 @@ def main(words: Sequence[str]) -> int:
     else:
         print("\n".join(lines(told)))
     return DONE if told and all(is_well(row) for row in replicas(told)) else FAILED
+
+
+def read_words(words: Sequence[str]) -> argparse.Namespace:
+    """Return what the words of a command line mean. Raises `SystemExit` for mistakes."""
+    parser = argparse.ArgumentParser(prog="vista solidstate")
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    made = {}
+    for name, help in _COMMANDS.items():
+        made[name] = command = commands.add_parser(name, help=help, description=help)
+        command.add_argument("url", metavar="URL", help="any node that is linked with the pool")
+        command.add_argument("--json", action="store_true", help="print all there is, as JSON")
+        if name != "status":
+            command.add_argument("--group", default="", help="where the pool has several")
+    who, node = "a replica's number or the name of its node", "the name of a node of the pool"
+    for name in ("remove", "replace"):
+        made[name].add_argument("who", metavar="WHO", help=who)
+    for name in ("add", "replace"):
+        made[name].add_argument("node", metavar="NODE", help=node)
+    for name in ("handover", "recover"):
+        made[name].add_argument("who", metavar="WHO", nargs="?", help=f"{who}; else the next one")
+    made["add"].add_argument("--client", action="store_true", help="as a client and no replica")
+    made["remove"].add_argument(
+        "--faults", type=int, metavar="N", help="how many are tolerated afterwards, if fewer"
+    )
+    for name in ("backup", "restore"):
+        made[name].add_argument("file", metavar="FILE")
+    made["restore"].add_argument("--pool", default="", help="where the node is in several")
+    made["restore"].add_argument("--digest", default="", help="what ``backup`` said of the file")
+    return parser.parse_args(list(words))
 
 
 def ask(peer: vista.Ref) -> list[dict[str, Any]]:
@@ -86,7 +128,10 @@ def lines(told: Sequence[dict[str, Any]]) -> list[str]:
 
 def _group(rows: list[dict[str, Any]]) -> list[str]:
     first = rows[0]
-    shown = [f"group {first['group']}: {first['mode']}, tolerates {_faults(first['faults'])}"]
+    tolerates = first.get("tolerates", first["faults"])
+    shown = [f"group {first['group']}: {first['mode']}, tolerates {_faults(tolerates)}"]
+    if first["mode"] == "minbft":
+        shown[0] += "; its trusted counters are processes, a stand-in for hardware"
     furthest = max(row.get("executed", 0) for row in rows)
     shown += _table([_COLUMNS, *(_row(row, furthest) for row in rows)])
     reports = sorted(
@@ -105,13 +150,9 @@ def _faults(count: int) -> str:
 
 
 def _row(row: dict[str, Any], furthest: int) -> tuple[str, ...]:
-    number, node = str(row["id"]), str(row["node"])
+    number, node, state = str(row["id"]), str(row["node"]), state_words(row)
     if not row["runs"]:
-        state = row["ails"] or "starts"
         return number, node, state, "", "", "", "", str(row["starts"])
-    state = "follows without a vote" if not row["voting"] else "ok"
-    if row["primary"] == row["id"] and row["voting"]:
-        state = "ok, primary"
     behind = furthest - row["executed"]
     figures = (row["view"], row["executed"], behind, row["stable"], row["starts"])
     return number, node, state, *map(str, figures)

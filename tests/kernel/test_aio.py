@@ -139,6 +139,73 @@ def test_wait_raises_what_the_awaitable_raises(node: vista.Node) -> None:
         node.call(lambda: vista.wait(fail()))
 
 
+class Pledge(vista.Object):
+    """Waits for a future of asyncio's."""
+
+    def create(self) -> None:
+        self.future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.waiting = 0
+
+    def hear(self) -> Any:
+        self.waiting += 1
+        return vista.wait(self.future)
+
+    def count(self) -> int:
+        return self.waiting
+
+    def keep(self, word: str) -> None:
+        self.future.set_result(word)
+
+    def break_it(self, word: str) -> None:
+        self.future.set_exception(LookupError(word))
+
+    def is_cancelled(self) -> bool:
+        return self.future.cancelled()
+
+
+def test_wait_returns_what_a_future_is_given_to_all_who_wait(node: vista.Node) -> None:
+    pledge = vista.create(Pledge)
+    heard = [pledge.hear.future(), pledge.hear.future()]
+    until(lambda: pledge.count() == 2)
+    pledge.keep("kept")
+    assert [one.result() for one in heard] == ["kept", "kept"]
+    assert pledge.hear() == "kept"
+
+
+def test_wait_raises_what_a_future_ends_with(node: vista.Node) -> None:
+    pledge = vista.create(Pledge)
+    heard = pledge.hear.future()
+    until(lambda: pledge.count() == 1)
+    pledge.break_it("broken")
+    with pytest.raises(LookupError, match="broken"):
+        heard.result()
+
+
+def test_a_future_is_cancelled_when_the_thread_that_waits_for_it_is_killed(
+    node: vista.Node,
+) -> None:
+    pledge = vista.create(Pledge)
+    heard = pledge.hear.future()
+    until(lambda: pledge.count() == 1)
+    [row] = [row for row in vista.threads() if row.method == "hear"]
+    vista.kill(row.id)
+    with pytest.raises(vista.ThreadKilled):
+        heard.result()
+    assert pledge.is_cancelled()
+
+
+def test_wait_refuses_a_future_of_another_loop(node: vista.Node) -> None:
+    other = asyncio.new_event_loop()
+
+    def wait() -> Any:
+        with vista.timeout(5.0):
+            return vista.wait(other.create_future())
+
+    with pytest.raises(RuntimeError, match=r"attached to a different loop"):
+        node.call(wait)
+    other.close()
+
+
 def test_others_enter_an_object_that_waits_for_an_awaitable(node: vista.Node) -> None:
     gate = vista.create(Gate)
     passing = gate.pass_through.future("through")

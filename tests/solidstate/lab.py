@@ -55,7 +55,7 @@ class Lab:
     ) -> None:
         self.config = Config(
             clients=frozenset(CLIENTS),
-            administrators=frozenset() if settings.get("minbft") else frozenset({ROOT}),
+            administrators=frozenset({ROOT}),
             checkpoint_batches=4,
             window_batches=8,
             **settings,

@@ -196,3 +196,52 @@ def test_a_primary_that_crashes_costs_two_timeouts_at_most() -> None:
     lab.pass_time(2 * lab.config.view_seconds)
     assert [unpack(one) for one in lab.answers["ann"]] == [["ok", None], ["ok", b"1"]]
     assert lab.views()[1:] == [1] * 3
+
+
+# --- who answers otherwise -----------------------------------------------------------------
+
+
+def test_an_answer_that_differs_from_the_proven_one_is_counted() -> None:
+    desk = Desk()
+    desk.reply(3, b"wrong")
+    desk.reply(1)
+    assert desk.client.disagreed == {}
+    desk.reply(2)
+    assert desk.client.disagreed == {3: 1}
+
+
+def test_an_answer_that_comes_after_the_proof_is_compared_with_it() -> None:
+    desk = Desk()
+    desk.reply(1)
+    desk.reply(2)
+    desk.reply(0)
+    desk.reply(3, b"wrong")
+    assert desk.client.disagreed == {3: 1}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"tentative": True}, {"ordered": False}, {"client": "ben"}, {"timestamp": 1}]
+)
+def test_answers_in_which_good_replicas_may_differ_are_not_counted(
+    changes: dict[str, object],
+) -> None:
+    desk = Desk()
+    desk.reply(1)
+    desk.reply(2)
+    desk.reply(3, b"wrong", **changes)
+    assert desk.client.disagreed == {}
+
+
+def test_where_one_answer_is_a_proof_nobody_can_tell_who_is_wrong() -> None:
+    desk = Desk(crash_only=True, replicas=3)
+    desk.reply(1)
+    desk.reply(2, b"another")
+    assert desk.client.disagreed == {}
+
+
+def test_somebody_who_is_no_replica_is_not_counted() -> None:
+    desk = Desk()
+    desk.reply(1)
+    desk.reply(2)
+    desk.reply(77, b"wrong")
+    assert desk.client.disagreed == {}

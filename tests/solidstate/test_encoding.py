@@ -11,6 +11,7 @@ from apps.solidstate.pbft.encoding import decode, encode
 from apps.solidstate.pbft.messages import (
     KINDS,
     Account,
+    Admission,
     Batch,
     Blobs,
     Checkpoint,
@@ -71,7 +72,10 @@ CHECKPOINTS = st.builds(
 )
 STABLE = st.builds(Stable, NUMBERS, DIGESTS, several(CHECKPOINTS))
 MEMBERS = st.builds(Member, NUMBERS, st.binary(max_size=32))
-MEMBERSHIPS = st.builds(Membership, NUMBERS, NUMBERS, NUMBERS, several(MEMBERS))
+ADMISSIONS = st.builds(Admission, st.text(max_size=9), st.binary(max_size=32))
+MEMBERSHIPS = st.builds(
+    Membership, NUMBERS, NUMBERS, NUMBERS, several(MEMBERS), several(ADMISSIONS)
+)
 HANDOVERS = st.builds(Handover, MEMBERSHIPS, STABLE)
 OPENINGS = st.builds(Opening, NUMBERS, DIGESTS, NUMBERS, SIGNATURES)
 OPENED = st.builds(
@@ -97,6 +101,7 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
     CHECKPOINTS,
     STABLE,
     MEMBERS,
+    ADMISSIONS,
     MEMBERSHIPS,
     HANDOVERS,
     st.builds(Handovers, several(HANDOVERS)),

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from apps.solidstate.pbft.canonical import MalformedMessage, pack
+from apps.solidstate.pbft.configuration import Config
+from apps.solidstate.pbft.ed25519 import Ed25519Keyring
 from apps.solidstate.pbft.membership import (
     MEMBERS_MAX,
     VIEWS_PER_EPOCH,
@@ -17,7 +19,8 @@ from apps.solidstate.pbft.membership import (
     reconfiguration,
     reconfigured,
 )
-from apps.solidstate.pbft.messages import Member, Membership
+from apps.solidstate.pbft.messages import Admission, Member, Membership, Request
+from apps.solidstate.pbft.proofs import Proofs
 from vista import BadValueError
 
 FOUR = founders(4)
@@ -119,5 +122,17 @@ def test_a_view_number_holds_its_epoch() -> None:
 
 def test_a_membership_comes_back_from_its_row() -> None:
     assert read_membership(FOUR.row) == FOUR
-    with pytest.raises(MalformedMessage, match=r"membership has 4 fields"):
+    with pytest.raises(MalformedMessage, match=r"membership has 5 fields"):
         read_membership([1])
+
+
+def test_who_is_admitted_under_the_administrators_name_does_not_become_it() -> None:
+    administrator, thief = (Ed25519Keyring(b"", bytes([one]) * 32, {}) for one in (1, 2))
+    keyring = Ed25519Keyring(b"", bytes(32), {"boss": administrator.public_key})
+    after = replace(FOUR, epoch=1, start=9, clients=(Admission("boss", thief.public_key),))
+    config = Config(replicas=4, administrators=frozenset({"boss"}), membership=after)
+    proofs = Proofs(config, keyring)
+    for signer, right in ((administrator, True), (thief, False)):
+        request = Request("boss", 1, b"pass", False, 0)
+        signed = replace(request, signature=signer.sign(request.body))
+        assert proofs.request(signed) is right

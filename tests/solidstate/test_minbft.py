@@ -596,7 +596,7 @@ def test_quorums_are_majorities(replicas: int, certificate: int, weak: int) -> N
         {"crash_only": True},
         {"fast_reads": True},
         {"tentative": True},
-        {"administrators": frozenset({"root"})},
+        {"joining": True, "replica": 3},
         {"statements_max": 100},
         {"replicas": 2},
     ],

@@ -42,6 +42,10 @@ def run_coroutine(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable
 
 def wait_for(worker: Worker, awaitable: Awaitable[Any], seconds: float | None) -> Any:
     """Park a thread until an awaitable is done, ``seconds`` at most, and return its result."""
+    if seconds is None and asyncio.isfuture(awaitable):
+        # One of another loop goes the long way, where asyncio says so.
+        if awaitable.get_loop() is worker.kernel.hub.loop:
+            return _wait_for_future(worker, awaitable)
 
     async def bounded() -> Any:
         if seconds is None:
@@ -70,6 +74,24 @@ def wait_for(worker: Worker, awaitable: Awaitable[Any], seconds: float | None) -
         task.cancel()
         raise
     return _outcome(task)
+
+
+def _wait_for_future(worker: Worker, future: asyncio.Future[Any]) -> Any:
+    """Park a thread until a future is done: no task is needed, which would take 20 us."""
+    number = worker.parking + 1
+
+    def end(_: asyncio.Future[Any]) -> None:
+        worker.wake(number)
+
+    future.add_done_callback(end, context=contextvars.Context())
+    try:
+        worker.park("an awaitable")
+    except BaseException:
+        number = 0
+        future.remove_done_callback(end)
+        future.cancel()
+        raise
+    return future.result()
 
 
 def _start(

@@ -175,10 +175,7 @@ class Codec:
             data = self._pack(value)
         except _UNPACKABLE:
             data = self._pack_copy(self._copy(value))
-        if len(data) > self._small_bytes:
-            self._check_bytes([data])
-            self._check_depth(value, data, partial(self._copy, value))
-        return data
+        return self._checked(value, data)
 
     def encode_parts(self, value: Any) -> list[bytes]:
         """Encode one value with its large buffers apart.
@@ -214,9 +211,7 @@ class Codec:
                 data = _CanonicalPacking().pack(value)
         except _UNPACKABLE:
             data = _CanonicalPacking().pack(self._copy(value))
-        self._check_bytes([data])
-        self._check_depth(value, data, partial(self._copy, value))
-        return data
+        return self._checked(value, data)
 
     def decode(self, data: bytes) -> Any:
         """Read what `encode` or `encode_canonical` wrote.
@@ -290,6 +285,12 @@ class Codec:
             if _MARK_START in data or _is_deeper(value, self._depth_max):
                 copy()  # raises the error with the path, if it is too deep
 
+    def _checked(self, value: Any, data: bytes) -> bytes:
+        if len(data) > self._small_bytes:
+            self._check_bytes([data])
+            self._check_depth(value, data, partial(self._copy, value))
+        return data
+
     def _check_bytes(self, parts: list[bytes]) -> None:
         size = sum(map(len, parts))
         if size > self._bytes_max:
@@ -299,8 +300,7 @@ class Codec:
 
     def _decode(self, data: bytes | memoryview, buffers: tuple[bytes, ...], around: int = 0) -> Any:
         depth_max = self._depth_max + around
-        if type(data) is not bytes:
-            data = bytes(data)
+        data = bytes(data)
         if len(data) > self._bytes_max:
             raise RemoteProtocolError(f"a value of more than {self._bytes_max} bytes")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
@@ -169,8 +170,15 @@ def _codes(code: CodeType) -> Iterator[CodeType]:
 
 
 def load_class(name: list[Any]) -> ReplicatedClass | None:
-    """Return a class, which is looked for in the files and peers this node has classes from."""
+    """Return a class, which is looked for in the files and peers this node has classes from.
+
+    One of an installed application is imported.
+    """
     found = find_class(name)
+    if found is None:
+        with contextlib.suppress(vista.NoSuchClass):
+            vista.here().describe_class(name)
+            found = find_class(name)
     if found is None:
         try:
             vista.send("AutomaticClassLoader", "find_and_load_class", name)
@@ -200,3 +208,22 @@ def full_name(class_name: str | list[Any]) -> list[Any]:
     if find_class(name) is None:
         raise BadValueError(f"{named.name} is no class of replicated objects: inherit from one")
     return name
+
+
+def bring_class(member: vista.Ref, node: str, creator: Any, class_name: list[Any]) -> None:
+    """See to it that a machine of a pool has a class. Raises `NoSuchClass` when it takes none.
+
+    ``member`` is its `ReplicaPoolMember`, ``node`` its name, ``creator`` its ObjectCreator.
+    """
+    if member.has_class(class_name):
+        return
+    words = "it has no class of this name, and has no way to it"
+    try:
+        vista.here().bring_class(creator, class_name)
+    except vista.AccessDenied as denied:
+        words = str(denied)
+    if not member.has_class(class_name):
+        raise vista.NoSuchClass(
+            f"{node} lacks class {class_name[1]}, and does not take it ({words}): load it there "
+            f"with LoadClassFile"
+        )

@@ -15,9 +15,9 @@ from apps.solidstate.objects.charter import (
     mode_of,
     read_charter,
 )
-from apps.solidstate.objects.classes import full_name
+from apps.solidstate.objects.classes import bring_class, full_name
 from apps.solidstate.objects.identity import draw_nonce
-from apps.solidstate.objects.member import pool_service
+from apps.solidstate.objects.mail import pool_service
 from apps.solidstate.objects.places import AnyPlace, Place
 from vista import BadValueError
 
@@ -92,8 +92,9 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         ``create`` the arguments go; ``state_object_name`` its service name. ``proxy_object_name``
         is the service name of the proxies and the name of the group, by default that of the pool;
         a further object in the same group is made by the same name. ``mode`` is ``byzantine``, for
-        servers that may be faulty in any way and of which there are 3f + 1, or ``crash``, for
-        2f + 1 that at worst stop.
+        servers that may be faulty in any way and of which there are 3f + 1, ``crash``, for 2f + 1
+        that at worst stop, or ``minbft``, for 2f + 1 with trusted counters, whose place a process
+        takes here that is no hardware: a stand-in.
 
         Raises `PoolError` when too few servers run, `PinnedKeyError` when one is not who it was,
         `NoSuchClass`, and what the class's ``create`` raises.
@@ -113,10 +114,11 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
             chosen = [*(ref for ref in offers if ref != own), own]
             check_pool(mode, faults_to_tolerate, len(chosen), server_pool_name)
             place = self._make_place(server_pool_name)
-            charter = _charter(group, mode, faults_to_tolerate, chosen[:needed], offers, own, place)
+            faults, chosen = faults_to_tolerate, chosen[:needed]
+            charter = charter_of(group, mode, faults, chosen, offers, own, place)
         _check_same(charter, mode, faults_to_tolerate)
         _check_known(charter, offers.values())
-        self._spread(charter, offers, class_name)
+        self._spread(charter, offers, [class_name])
         self.proxy = own.get_proxy(group)
         made: vista.Ref = self.proxy.create_state_variable(
             class_name, state_object_name, *additional_state_var_args
@@ -148,23 +150,28 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
     ) -> tuple[vista.Ref, dict[vista.Ref, dict[str, Any]]]:
         """Return this node's member of a pool, and what each member offers, by their names."""
         own = self._own_member(pool)
-        ids = self._members(pool)
+        offers: dict[vista.Ref, dict[str, Any]] = {}
         waited = 0.0
+        self._ask_offers(pool, group, offers)
         # One more than needed: then this node's own need not be one of them.
-        while waited < POOL_SECONDS if len(ids) < needed else waited < SPARE_SECONDS:
-            if len(ids) > needed:
+        while waited < POOL_SECONDS if len(offers) < needed else waited < SPARE_SECONDS:
+            if len(offers) > needed:
                 break
             vista.sleep(_LOOK_SECONDS)
             waited += _LOOK_SECONDS
-            ids = self._members(pool)
-        offers = {}
-        for id in sorted(ids):
+            self._ask_offers(pool, group, offers)
+        return own, dict(sorted(offers.items(), key=lambda offer: str(offer[1]["node"])))
+
+    def _ask_offers(self, pool: str, group: str, offers: dict[vista.Ref, dict[str, Any]]) -> None:
+        """Ask the members that have not answered yet; one that is lost is asked again."""
+        for id in sorted(self._members(pool)):
             ref = vista.ref_of(id)
+            if ref in offers:
+                continue
             try:
                 offers[ref] = ref.offer(group)
             except vista.CallError as error:
-                _log.warning("a member of pool %s is left out: %s", pool, error)
-        return own, dict(sorted(offers.items(), key=lambda offer: str(offer[1]["node"])))
+                _log.warning("a member of pool %s does not answer: %s", pool, error)
 
     def _own_member(self, pool: str) -> vista.Ref:
         here = vista.id_of(vista.here()).node
@@ -180,16 +187,17 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         return {row.object for row in vista.services() if row.name == name}
 
     def _spread(
-        self, charter: Charter, offers: dict[vista.Ref, dict[str, Any]], class_name: list[Any]
+        self, charter: Charter, offers: dict[vista.Ref, dict[str, Any]], classes: list[list[Any]]
     ) -> None:
-        """Hand the charter and the class to all members that are there."""
+        """Hand the charter and the classes to all members that are there."""
         text = charter.text()
         self.replica = [None] * len(charter.replicas)
         for ref, offer in offers.items():
             if not _takes_part(charter, offer):
                 continue
             try:
-                _bring(ref, offer, class_name)
+                for class_name in classes:
+                    bring_class(ref, offer["node"], offer["creator"], class_name)
                 server = ref.take_charter(text)
             except _GONE as error:
                 _log.warning(
@@ -197,29 +205,16 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
                 )
                 continue
             if server is not None:
-                self.replica[charter.replicas.index(offer["replica_key"])] = server
-        missing = [str(number) for number, one in enumerate(self.replica) if one is None]
+                number = server.get_status()["id"]
+                self.replica += [None] * (number + 1 - len(self.replica))
+                self.replica[number] = server
+        founded = enumerate(self.replica[: len(charter.replicas)])
+        missing = [str(number) for number, one in founded if one is None]
         if missing:
             _log.warning("group %s without replica %s", charter.name, ", ".join(missing))
         for ref, offer in offers.items():
             if _takes_part(charter, offer):
                 vista.post(ref, "note_replica_oids", charter.name, self.replica)
-
-
-def _bring(member: vista.Ref, offer: dict[str, Any], class_name: list[Any]) -> None:
-    """See to it that a member has a class. Raises `NoSuchClass` when it does not take it."""
-    if member.has_class(class_name):
-        return
-    words = "it has no class of this name, and has no way to it"
-    try:
-        vista.here().bring_class(offer["creator"], class_name)
-    except vista.AccessDenied as denied:
-        words = str(denied)
-    if not member.has_class(class_name):
-        raise vista.NoSuchClass(
-            f"{offer['node']} lacks class {class_name[1]}, and does not take it ({words}): load it "
-            f"there with LoadClassFile"
-        )
 
 
 def _given(words: list[str] | None) -> list[str]:
@@ -229,7 +224,8 @@ def _given(words: list[str] | None) -> list[str]:
 
 def _takes_part(charter: Charter, offer: dict[str, Any]) -> bool:
     mine = charter.clients.get(offer["client"]) == offer["client_key"]
-    return mine or offer["replica_key"] in charter.replicas
+    # Or it came later: then it has the charter pinned.
+    return mine or offer["replica_key"] in charter.replicas or bool(offer["charter"])
 
 
 def _pinned_by(offers: Any) -> Charter | None:
@@ -247,7 +243,7 @@ def _pinned_by(offers: Any) -> Charter | None:
     return found
 
 
-def _charter(
+def charter_of(
     group: str,
     mode: str,
     faults: int,
@@ -265,6 +261,9 @@ def _charter(
         tuple(offers[ref]["replica_key"] for ref in chosen),
         {offer["client"]: offer["client_key"] for offer in offers.values()},
         offers[own]["client"],
+        {offers[own]["administrator"]: offers[own]["administrator_key"]},
+        tuple(offers[ref]["client"] for ref in chosen),
+        counters=_counters(group, chosen) if mode == "minbft" else (),
     )
 
 
@@ -286,3 +285,13 @@ def _check_known(charter: Charter, offers: Any) -> None:
                 f"{offer['node']} shows key {offer['client_key'].hex()[:16]} for group "
                 f"{charter.name!r}, and {key.hex()[:16]} is pinned: bring its folder back"
             )
+
+
+def _counters(group: str, chosen: Sequence[vista.Ref]) -> tuple[tuple[int, bytes], ...]:
+    """Return the trusted counters of the machines that are chosen."""
+    _log.warning(
+        "group %s trusts counters that are processes and no hardware, a stand-in: who is the user "
+        "of one, or puts back its files, can break the group",
+        group,
+    )
+    return tuple((epoch, key) for epoch, key in (ref.offer_counter(group) for ref in chosen))

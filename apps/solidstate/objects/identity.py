@@ -2,7 +2,8 @@
 
 A machine has one secret, from which it has a key as replica and one as client of each group. The
 charter of a group is pinned the first time it comes, over a link that was authorised; another one
-under its name is refused from then on.
+under its name is refused from then on. Who came into the group later is known by the memberships
+that follow from the charter, each proven by the members before; the latest is kept beside it.
 """
 
 from __future__ import annotations
@@ -13,11 +14,17 @@ from apps.solidstate.errors import PinnedKeyError
 from apps.solidstate.objects.charter import Charter, read_charter
 from apps.solidstate.objects.places import AnyPlace, folder_of
 from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
 from apps.solidstate.pbft.ed25519 import Ed25519Keyring
+from apps.solidstate.pbft.membership import read_membership
+from apps.solidstate.pbft.messages import Membership
 from vista import BadValueError
 
 SECRET_FILE = "secret"
 CHARTER_FILE = "charter.json"
+MEMBERSHIP_FILE = "membership"
+JOINED_FILE = "joined"
+RETIRED_FILE = "retired"
 SECRET_BYTES = 32
 
 
@@ -47,26 +54,66 @@ class Identity:
         """The name under which this machine asks groups."""
         return f"client-{self._seed('name', '').hex()[:12]}"
 
+    @property
+    def administrator_name(self) -> str:
+        """The name under which this machine changes groups that it founded."""
+        return f"administrator-{self._seed('name', '').hex()[:12]}"
+
     def keys(self, group: str) -> tuple[bytes, bytes]:
-        """Return the public keys of this machine in a group, as replica and as client."""
+        """Return the public keys of this machine in a group, as founding replica and as client."""
         replica, client = self._seed("replica", group), self._seed("client", group)
         return _public(replica), _public(client)
 
+    def administrator_key(self, group: str) -> bytes:
+        """Return the public key by which this machine changes a group."""
+        return _public(self._seed("administrator", group))
+
+    def replica_key(self, charter: Charter, number: int) -> bytes:
+        """Return the public key this machine has, or would have, as a replica that comes later.
+
+        Each number has its own: what a machine said as a former replica is nothing it says anew.
+        """
+        return _public(self._replica_seed(charter, number))
+
     def keyring(self, charter: Charter, me: Principal) -> Ed25519Keyring:
         """Return the keyring by which this machine is ``me`` in a group."""
-        role = "replica" if isinstance(me, int) else "client"
-        seed = self._seed(role, charter.name)
+        if isinstance(me, int):
+            seed = self._replica_seed(charter, me)
+        else:
+            role = "administrator" if me == self.administrator_name else "client"
+            seed = self._seed(role, charter.name)
         return Ed25519Keyring(charter.digest, seed, charter.public())
 
     def number(self, charter: Charter) -> int | None:
-        """Return the number of this machine's replica, None when it has none in the group."""
+        """Return the number of the replica this machine was founded with, None for none."""
         key, _ = self.keys(charter.name)
         return charter.replicas.index(key) if key in charter.replicas else None
 
+    def live_number(self, charter: Charter) -> int | None:
+        """Return the number of the replica that this machine runs, None for none.
+
+        The one it came as last, unless it left the group.
+        """
+        numbers = [*joined(self._place, charter)]
+        founded = self.number(charter)
+        if founded is not None:
+            numbers.append(founded)
+        last = max(numbers, default=None)
+        if last is None or is_retired(self._place, charter, last):
+            return None
+        return last
+
     def is_client(self, charter: Charter) -> bool:
-        """Tell whether this machine may ask the group."""
+        """Tell whether this machine may ask the group, as far as it knows."""
         _, key = self.keys(charter.name)
+        for one in known_membership(self._place, charter).clients:
+            if one.client == self.client_name:
+                return one.key == key
         return charter.clients.get(self.client_name) == key
+
+    def _replica_seed(self, charter: Charter, number: int) -> bytes:
+        founded = number < len(charter.replicas)
+        return self._seed("replica", charter.name if founded else f"{charter.nonce}#{number}")
 
     def _seed(self, role: str, group: str) -> bytes:
         text = f"{role}:{group}".encode()
@@ -87,6 +134,70 @@ def pin(place: AnyPlace, charter: Charter) -> None:
     if known is not None:
         raise PinnedKeyError(_words(known, charter))
     place.write(f"{folder_of(charter.name)}/{CHARTER_FILE}", charter.text().encode())
+
+
+def replica_folder(charter: Charter, number: int) -> str:
+    """Return the folder of a replica: the group's, or one of its own where it came later."""
+    folder = folder_of(charter.name)
+    return folder if number < len(charter.replicas) else f"{folder}-{number}"
+
+
+def known_membership(place: AnyPlace, charter: Charter) -> Membership:
+    """Return the latest group that this machine knows; that of the charter at first.
+
+    Raises `BadValueError` for a file that holds none.
+    """
+    path = f"{folder_of(charter.name)}/{MEMBERSHIP_FILE}"
+    found = place.read(path)
+    return charter.founders() if found is None else _read(found, path)
+
+
+def note_membership(place: AnyPlace, charter: Charter, membership: Membership) -> None:
+    """Keep a membership that is proven, if it is later than what is known."""
+    if membership.epoch > known_membership(place, charter).epoch:
+        path = f"{folder_of(charter.name)}/{MEMBERSHIP_FILE}"
+        place.write(path, pack(membership.row))
+
+
+def joined(place: AnyPlace, charter: Charter) -> dict[int, Membership]:
+    """Return the numbers under which this machine came into a group, and from which one each."""
+    begin = f"{folder_of(charter.name)}-"
+    found = {}
+    for folder in place.folders():
+        number = folder.removeprefix(begin)
+        if folder.startswith(begin) and number.isdigit():
+            path = f"{folder}/{JOINED_FILE}"
+            data = place.read(path)
+            if data is not None:
+                found[int(number)] = _read(data, path)
+    return found
+
+
+def note_joined(place: AnyPlace, charter: Charter, number: int, before: Membership) -> None:
+    """Keep that this machine comes as replica ``number`` into the group that ``before`` was."""
+    folder = replica_folder(charter, number)
+    place.write(f"{folder}/{JOINED_FILE}", pack(before.row))
+
+
+def is_retired(place: AnyPlace, charter: Charter, number: int) -> bool:
+    """Tell whether a replica of this machine left the group and was stopped."""
+    return place.read(f"{replica_folder(charter, number)}/{RETIRED_FILE}") is not None
+
+
+def note_retired(place: AnyPlace, charter: Charter, number: int) -> None:
+    """Keep that a replica of this machine left the group and is started no more."""
+    place.write(f"{replica_folder(charter, number)}/{RETIRED_FILE}", b"")
+
+
+def _read(data: bytes, path: str) -> Membership:
+    try:
+        row = unpack(data)
+        return read_membership(row if type(row) is list else [])
+    except MalformedMessage as error:
+        raise BadValueError(
+            f"file {path} holds no membership of a group ({error}): bring it back from a backup, "
+            f"or remove it where the machine was there when the group was founded"
+        ) from error
 
 
 def _words(known: Charter, other: Charter) -> str:

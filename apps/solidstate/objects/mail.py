@@ -17,8 +17,8 @@ from apps.solidstate.pbft.authentication import Principal, Sealer
 from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
 from apps.solidstate.pbft.ed25519 import Ed25519Keyring
 from apps.solidstate.pbft.encoding import decode
-from apps.solidstate.pbft.messages import Message
-from vista import Id, Ref
+from apps.solidstate.pbft.messages import Membership, Message
+from vista import BadValueError, Id, Ref
 
 LOOK_SECONDS = 2.0
 """How often members are looked for by name; looking through the services of a node takes about a
@@ -41,6 +41,11 @@ MESSAGES_MAX = 10_000
 _log = logging.getLogger("vista.solidstate")
 
 
+def pool_service(pool: str) -> str:
+    """Return the service name that every member of a pool has on its node."""
+    return f"SolidState/pool/{pool}"
+
+
 def service_name(group: str, number: int) -> str:
     """Return the service name of a replica."""
     return f"SolidState/{group}/{number}"
@@ -57,11 +62,28 @@ class Mail:
         self._me = me
         self._id = bytes(id)
         others = [one for one in charter.public() if one != me]
+        self._keyring = keyring
+        self._numbers = set(range(len(charter.replicas)))
         self._sealer = Sealer(me, {one: keyring.shared_key(one) for one in others})
         self._addresses: dict[Principal, Ref] = {}
+        self._heard: dict[Principal, bytes] = {}
         self._listed: dict[Principal, list[Ref]] = {}
         self._looked_at = -LOOK_SECONDS
         self.refused = 0
+
+    def follow(self, membership: Membership) -> None:
+        """Exchange letters with those who came into the group as well."""
+        came: dict[Principal, bytes] = {one.number: one.key for one in membership.members}
+        came |= {one.client: one.key for one in membership.clients}
+        others = set(came) - {self._me, *self._charter.administrators}
+        for one, key in came.items():
+            if one in others and key and self._keyring.is_key(key):
+                try:
+                    self._keyring.learn(one, key)
+                    self._sealer.learn(one, self._keyring.shared_key(one))
+                except BadValueError as error:
+                    _log.warning("no letters with %r of %s: %s", one, self._charter.name, error)
+        self._numbers.update(one.number for one in membership.members)
 
     def note_address(self, principal: Principal, ref: Ref) -> None:
         """Take note of where a member is said to be."""
@@ -81,7 +103,9 @@ class Mail:
         try:
             id, *messages = unpack(data)
             found = [decode(one) for one in messages]
-            self._addresses[sender] = vista.ref_of(Id(id))
+            if self._heard.get(sender) != id or sender not in self._addresses:
+                self._addresses[sender] = vista.ref_of(Id(id))
+                self._heard[sender] = id
         except (MalformedMessage, ValueError, TypeError) as error:
             _log.debug("a letter of %r that cannot be read: %s", sender, error)
             self.refused += 1
@@ -102,7 +126,7 @@ class Mail:
         for sealed in self.seal(to, messages) if places else ():
             for place in places:
                 try:
-                    vista.post(place, "take_mail", self._me, sealed)
+                    place.take_mail.post(self._me, sealed)
                 except vista.CallError as error:
                     # As a network that loses it: the protocol sends again.
                     _log.debug("a letter to %r is lost: %r", to, error)
@@ -116,10 +140,7 @@ class Mail:
         return listed if known is None or known in listed else [known, *listed]
 
     def _look(self) -> None:
-        names = {
-            service_name(self._charter.name, number): number
-            for number in range(len(self._charter.replicas))
-        }
+        names = {service_name(self._charter.name, number): number for number in self._numbers}
         self._listed = {}
         for row in vista.services():
             number = names.get(row.name)

@@ -7,13 +7,38 @@ import re
 from typing import Any
 
 import vista
+from apps.solidstate.errors import BackupError, PinnedKeyError
+from apps.solidstate.objects.administrator import GroupAdministrator
+from apps.solidstate.objects.backup import BACKUP_BYTES_MAX, read_backup
 from apps.solidstate.objects.charter import Charter, read_charter
 from apps.solidstate.objects.classes import load_class
-from apps.solidstate.objects.identity import CHARTER_FILE, Identity, pin, pinned
-from apps.solidstate.objects.places import AnyPlace, Claim, Place
+from apps.solidstate.objects.identity import (
+    CHARTER_FILE,
+    Identity,
+    joined,
+    known_membership,
+    note_joined,
+    note_membership,
+    note_retired,
+    pin,
+    pinned,
+)
+from apps.solidstate.objects.mail import pool_service, service_name
+from apps.solidstate.objects.places import AnyPlace, Claim, Place, folder_of
 from apps.solidstate.objects.proxy import ReplicaClientProxy
+from apps.solidstate.objects.restoring import ORIGIN_FILE, RestoreReplicas, origin_pages
 from apps.solidstate.objects.server import ReplicaServer
-from vista import BadValueError
+from apps.solidstate.objects.showing import (
+    FIGURES_SERVICE,
+    Row,
+    read_figures,
+    rows_of_proxy,
+    rows_of_server,
+)
+from apps.solidstate.pbft.canonical import MalformedMessage, pack
+from apps.solidstate.pbft.membership import read_membership
+from apps.solidstate.pbft.messages import Membership
+from vista import AccessDenied, BadValueError
 
 GROUPS_MAX = 100
 """Groups that one machine takes part in; each has a replica and a proxy, with timers of theirs."""
@@ -21,14 +46,15 @@ GROUPS_MAX = 100
 ANNOUNCE_SECONDS = 2.0
 """How long a member waits before it asks a group again for its state variables."""
 
+TEND_SECONDS = 5.0
+"""How often a member looks whether it came into a group, or left one and can stop serving it."""
+
+ASK_SECONDS = 5.0
+"""How long a replica may take to say how it is."""
+
 _FOLDER = re.compile(r"[^A-Za-z0-9_.-]")
 
 _log = logging.getLogger("vista.solidstate")
-
-
-def pool_service(pool: str) -> str:
-    """Return the service name that every member of a pool has on its node."""
-    return f"SolidState/pool/{pool}"
 
 
 class ReplicaPoolMember(vista.Object, namespace="SolidState"):
@@ -47,6 +73,8 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
 
     server_class: type[ReplicaServer] = ReplicaServer
     proxy_class: type[ReplicaClientProxy] = ReplicaClientProxy
+    administrator_class: type[GroupAdministrator] = GroupAdministrator
+    restorer_class: type[RestoreReplicas] = RestoreReplicas
 
     def create(self, pool: str, directory: str = "solidstate-data") -> None:
         """Join the pool, and start what the folder holds."""
@@ -58,8 +86,13 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         self._identity = Identity(self._place)
         self._servers: dict[str, vista.Ref] = {}
         self._proxies: dict[str, vista.Ref] = {}
+        self._administrators: dict[str, vista.Ref] = {}
+        self._tended: set[str] = set()
+        self._origin: tuple[str, bytearray] = ("", bytearray())
+        self._user = vista.current_user()
         self._deleted = False
         vista.register_service(pool_service(pool), self)
+        vista.register_service(f"{FIGURES_SERVICE}/{pool}/{self.node_name}", self)
         for folder in self._place.folders():
             text = self._place.read(f"{folder}/{CHARTER_FILE}")
             if text is not None:
@@ -74,7 +107,8 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     def delete(self) -> None:
         """Stop its replicas and proxies; they start again from the folder."""
         self._deleted = True
-        for made in (*self._servers.values(), *self._proxies.values()):
+        parts = (self._servers, self._proxies, self._administrators)
+        for made in [one for part in parts for one in part.values()]:
             made.delete_yourself()
         if self._claim is not None:
             self._claim.release()
@@ -85,7 +119,8 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         """Return who this machine would be in a group, and the charter it has pinned, if any.
 
         Keys: node, creator (its ObjectCreator), client (its name), replica_key, client_key,
-        charter (a text, empty for none).
+        administrator (the name under which it would change the group), administrator_key, charter
+        (a text, empty for none), live (the number of the replica it runs, or None).
         """
         replica_key, client_key = self._identity.keys(group)
         known = pinned(self._place, group)
@@ -95,8 +130,23 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
             "client": self._identity.client_name,
             "replica_key": replica_key,
             "client_key": client_key,
+            "administrator": self._identity.administrator_name,
+            "administrator_key": self._identity.administrator_key(group),
             "charter": "" if known is None else known.text(),
+            "live": None if known is None else self._identity.live_number(known),
         }
+
+    def offer_counter(self, group: str) -> tuple[int, bytes]:
+        """Return the epoch and public key of this machine's trusted counter in a group.
+
+        Raises `vista.StoreError` when it cannot be started.
+        """
+        counter = self._place.counter(folder_of(group))
+        try:
+            told: tuple[int, bytes] = vista.wait(counter.identity())
+        finally:
+            vista.wait(counter.end())
+        return told
 
     def has_class(self, class_name: list[Any]) -> bool:
         """Tell whether a class of replicated objects is loaded here, or can be."""
@@ -108,13 +158,66 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         Raises `PinnedKeyError` when another one is pinned under its name.
         """
         charter = read_charter(text)
-        if len(self._proxies) >= GROUPS_MAX and charter.name not in self._proxies:
-            raise BadValueError(f"this machine is in {GROUPS_MAX} groups already")
-        if self._identity.number(charter) is None and not self._identity.is_client(charter):
+        self._check_groups(charter)
+        stranger = self._identity.number(charter) is None and not joined(self._place, charter)
+        if stranger and not self._identity.is_client(charter):
             raise BadValueError(f"group {charter.name!r} does not know this machine's keys")
+        if charter.origin and self._identity.number(charter) is not None:
+            self._keep_origin(charter)
         pin(self._place, charter)
         self._start(charter)
         return self._servers.get(charter.name)
+
+    def _check_groups(self, charter: Charter) -> None:
+        if len(self._tended) >= GROUPS_MAX and charter.name not in self._tended:
+            raise BadValueError(
+                f"this machine is in {GROUPS_MAX} groups already: remove the folder of one that "
+                f"is gone, and start the node again"
+            )
+
+    def take_origin(self, group: str, at: int, piece: bytes) -> None:
+        """Take a piece of the state that a group is to begin with, before its charter comes.
+
+        Of one group at a time. Raises `PinnedKeyError` for a group that is here, `BackupError` for
+        pieces that do not follow each other, or are too much.
+        """
+        if pinned(self._place, group) is not None:
+            raise PinnedKeyError(f"{self.node_name} has a group {group!r} already")
+        if at == 0:
+            self._origin = (group, bytearray())
+        known, data = self._origin
+        if known != group or at != len(data) or at + len(piece) > BACKUP_BYTES_MAX:
+            raise BackupError(f"a piece at {at}, behind {len(data)} bytes: send all from 0 on")
+        data += piece
+
+    def _keep_origin(self, charter: Charter) -> None:
+        """Keep the state that a group begins with, once it is the one the charter names."""
+        path = f"{folder_of(charter.name)}/{ORIGIN_FILE}"
+        # One that is there without a charter is of a restore that was cut off.
+        if self._place.read(path) is None or pinned(self._place, charter.name) is None:
+            known, data = self._origin
+            origin_pages(charter, bytes(data) if known == charter.name else None)
+            self._place.write(path, bytes(data))
+        self._origin = ("", bytearray())
+
+    def restore(self, group: str, digest: str) -> dict[str, Any]:
+        """Found a group from the backup that was taken by `take_origin`; the operator sends it.
+
+        ``digest`` is that of the backup (`Backup.digest`, hexadecimal): others can send pieces as
+        well. Raises as `RestoreReplicas.restore`, and `AccessDenied` for others.
+        """
+        self._check_user()
+        known, data = self._origin
+        self._origin = ("", bytearray())
+        sent = bytes(data) if known == group else b""
+        if read_backup(sent).digest.hex() != digest:
+            raise BackupError("another backup came than the one that was sent: restore it again")
+        restorer = vista.create(self.restorer_class)
+        try:
+            told: dict[str, Any] = restorer.restore(self.pool, group, sent)
+        finally:
+            restorer.delete_yourself()
+        return told
 
     def note_replica_oids(self, group: str, replicas: list[Any]) -> None:
         """Tell this machine's part in a group where the replicas are, None for unknown."""
@@ -126,14 +229,147 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
 
     def _start(self, charter: Charter) -> None:
         group = charter.name
-        number = self._identity.number(charter)
+        number = self._identity.live_number(charter)
         if number is not None and group not in self._servers:
             self._servers[group] = vista.create(
                 self.server_class, number, charter.faults, group, self._directory
             )
+        self._start_proxy(charter)
+        if group not in self._tended:
+            self._tended.add(group)
+            vista.self_ref(self).tend.post(group)
+
+    def _start_proxy(self, charter: Charter) -> None:
+        group = charter.name
         if self._identity.is_client(charter) and group not in self._proxies:
             self._proxies[group] = vista.create(self.proxy_class, group, self._directory)
             vista.self_ref(self).announce.post(group)
+
+    # --- coming and leaving ----------------------------------------------------------------
+
+    def replica_key(self, text: str, number: int) -> bytes:
+        """Return the key this machine would have as the replica of that number in a group."""
+        return self._identity.replica_key(read_charter(text), number)
+
+    def take_membership(self, text: str, row: list[Any], signature: bytes) -> None:
+        """Pin a group that was founded before this machine came, and take part as its client.
+
+        ``row`` is the group of the day, which its administrator signed. Raises `PinnedKeyError`
+        when another group is pinned under its name, `AccessDenied` for another signature.
+        """
+        charter = read_charter(text)
+        self._check_groups(charter)
+        membership = self._signed(charter, "membership", [row], row, signature)
+        pin(self._place, charter)
+        note_membership(self._place, charter, membership)
+        self._start(charter)
+
+    def join(self, text: str, number: int, row: list[Any], signature: bytes) -> None:
+        """Start a replica that came into a group; ``row`` is what the group was before.
+
+        Its administrator signed that, and the key under which this machine comes: what it signed
+        for one machine starts a replica on no other. Raises as `take_membership`.
+        """
+        charter = read_charter(text)
+        self._check_groups(charter)
+        key = self._identity.replica_key(charter, number)
+        before = self._signed(charter, "join", [number, key, row], row, signature)
+        pin(self._place, charter)
+        if number < len(charter.replicas):
+            raise BadValueError(f"replica {number} was there when the group was founded")
+        if number not in joined(self._place, charter):
+            note_joined(self._place, charter, number, before)
+        if self._identity.live_number(charter) == number:
+            former = self._servers.get(charter.name)
+            if former is not None and former.get_status()["id"] != number:
+                self._servers.pop(charter.name, None)
+                former.delete_yourself()
+        self._start(charter)
+
+    def _signed(
+        self, charter: Charter, tag: str, said: list[Any], row: list[Any], signature: bytes
+    ) -> Membership:
+        """Return the membership in a row that the administrator of a group signed."""
+        known = pinned(self._place, charter.name)
+        if known is not None and known != charter:
+            raise PinnedKeyError(f"another group is pinned under the name {charter.name!r}")
+        keyring = self._identity.keyring(charter, self._identity.client_name)
+        body = pack([tag, *said])
+        if not any(keyring.verify(one, body, signature) for one in charter.administrators):
+            raise AccessDenied(f"no administrator of group {charter.name!r} signed that")
+        try:
+            return read_membership(row)
+        except MalformedMessage as error:
+            raise BadValueError(f"no membership of a group: {error}") from error
+
+    def get_administrator(self, group: str) -> vista.Ref:
+        """Return the object by which a group is changed that was founded here.
+
+        Raises `AccessDenied` on other machines, and for others than the user of this node.
+        """
+        self._check_user()
+        self.get_proxy(group)
+        if group not in self._administrators:
+            self._administrators[group] = vista.create(
+                self.administrator_class, group, self._directory, self.pool
+            )
+        return self._administrators[group]
+
+    def _check_user(self) -> None:
+        user = vista.current_user()
+        if user != self._user:
+            raise AccessDenied(f"a group is changed by {self._user}, and not by {user}")
+
+    def tend(self, group: str) -> None:
+        """See to it that what runs here is what the group knows; the member posts it to itself."""
+        while not self._deleted:
+            vista.sleep(TEND_SECONDS)
+            try:
+                charter = pinned(self._place, group)
+                if charter is not None and not self._deleted:
+                    self._tend(charter)
+            except (vista.VistaError, OSError) as error:
+                _log.warning("group %s is looked after again later: %s", group, error)
+
+    def _tend(self, charter: Charter) -> None:
+        group = charter.name
+        if self._identity.is_client(charter):
+            self._start_proxy(charter)
+        elif group in self._proxies:
+            _log.warning("this machine may no longer ask group %s", group)
+            self._proxies.pop(group).delete_yourself()
+        server = self._servers.get(group)
+        if server is None:
+            return
+        told = server.get_status()
+        succeeded = told.get("retired") and self._is_succeeded(charter)
+        if succeeded and self._servers.get(group) == server:
+            _log.warning("replica %d of %s left the group, and is stopped", told["id"], group)
+            note_retired(self._place, charter, told["id"])
+            del self._servers[group]
+            server.delete_yourself()
+
+    def _is_succeeded(self, charter: Charter) -> bool:
+        """Tell whether all members of the group of the day say that they have its state."""
+        membership = known_membership(self._place, charter)
+        names = {service_name(charter.name, one.number) for one in membership.members}
+        asked = {
+            row.name: vista.future(row.object, "get_status")
+            for row in vista.services()
+            if row.name in names
+        }
+        told = [
+            read_figures(one.result())
+            for one in asked.values()
+            if one.exception(ASK_SECONDS) is None
+        ]
+        there = [
+            row
+            for row in told
+            if row.get("epoch", -1) >= membership.epoch
+            and row.get("executed", -1) >= membership.start
+        ]
+        return len(there) == len(names)
 
     def announce(self, group: str) -> None:
         """Give the state variables of a group their service names here; it posts it to itself."""
@@ -154,6 +390,15 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
             known = ", ".join(sorted(self._proxies)) or "none"
             raise BadValueError(f"no group {group!r} here; there are {known}")
         return self._proxies[group]
+
+    def get_figures(self) -> list[Row]:
+        """Return the figures of this machine's parts for a page of metrics; see `HTTPmetrics`."""
+        rows: list[Row] = []
+        for server in list(self._servers.values()):
+            rows += rows_of_server(server.get_status())
+        for proxy in list(self._proxies.values()):
+            rows += rows_of_proxy(proxy.get_status())
+        return rows
 
     def get_status(self) -> dict[str, Any]:
         """Return how this machine's parts are, as a dict.

@@ -7,14 +7,16 @@ import contextlib
 import logging
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import vista
+from apps.solidstate.errors import RefusedOperationError
 from apps.solidstate.objects.classes import find_class, full_name
 from apps.solidstate.objects.correspondent import TURN_SECONDS, Correspondent
+from apps.solidstate.objects.identity import known_membership, note_membership
 from apps.solidstate.objects.server import BUNDLE_OPERATIONS_MAX
-from apps.solidstate.objects.service import VARIABLES_MAX, read_result
+from apps.solidstate.objects.service import NAMES_AT_ONCE, VARIABLES_MAX, read_result
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.bundles import BUNDLE_BYTES_MAX, Proxy, UserAnswer, UserAsk
 from apps.solidstate.pbft.client import Client
@@ -38,6 +40,9 @@ OUTBOX_SECONDS = 30.0
 DELIVERY_SECONDS = 10.0
 """How long a receiver may take for one of them before the next is tried."""
 
+_CALL = b"\x96\xa4call"
+"""How an encoded call begins: a list of six with this text first (`service`)."""
+
 _log = logging.getLogger("vista.solidstate")
 
 
@@ -60,14 +65,17 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         if not self._identity.is_client(self._charter):
             raise AccessDenied(
                 f"group {group!r} does not know this machine as a client: it was no member of the "
-                f"pool when the group was founded"
+                f"pool when the group was founded, and was not added since"
             )
         self._open_mail(name)
-        self._client = Client(
-            self._charter.config(None), name, self._place.entropy(), self._keyring
-        )
+        known = known_membership(self._place, self._charter)
+        config = self._charter.config(None, known)
+        self._client = Client(config, name, self._place.entropy(), self._keyring)
+        self._epoch = -1
+        self._follow()
         self._asker = Proxy(self._client, BUNDLE_OPERATIONS_MAX, waiting_max=2 * WAITING_MAX)
         self._wishes: deque[UserAsk] = deque()
+        self._rests = False
         self._waiting = 0
         self._next_request_id: int | None = None
         self._variables: dict[str, vista.Ref] = {}
@@ -75,9 +83,17 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         self._ahead = self._read_ceiling()
         self._look_at = self._now()
         self._delivering: set[str] = set()
+        self._looks = False
         self.requests = 0
         vista.register_service(group, self)
         self._await_turn()
+
+    def delete(self) -> None:
+        """Ask no more; what stands for state variables here goes as well."""
+        super().delete()
+        for ref in vars(self).get("_variables", {}).values():
+            with contextlib.suppress(vista.CallError):
+                ref.delete_yourself()
 
     def initialize(
         self, replica_list: Sequence[Any], proxy_obj_name: str = "", id: int | None = None
@@ -133,6 +149,18 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
             vista.self_ref(self).deliver.post(state_variable)
         return value
 
+    # Threads wait here in numbers, and touch nothing of the object when they go on. If they came
+    # back into it in turn, each would be put off twice more.
+    @vista.preemptable
+    def call_encoded(self, operation: bytes) -> bytes:
+        """Have a call as `ReplicatedVariable` encodes it carried out; return the encoded result.
+
+        Raises `BadValueError` for bytes that are no call.
+        """
+        if type(operation) is not bytes or not operation.startswith(_CALL):
+            raise BadValueError("no call of a state variable: issue_request makes one")
+        return self._ask_encoded(operation)
+
     def raise_wait_limit(self, faults_to_initially_tolerate: int) -> int:
         """Wait for one equal answer more than so many faults; return how many that are.
 
@@ -163,8 +191,32 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         may, of a class that the group has; `CreateReplicasOnServers` on the founder's node brings
         classes into it. Raises `RefusedOperationError`, and what ``create`` raises.
         """
-        self._ask(["create", name, full_name(class_name), list(args), kwargs])
+        self.make_state_variable(class_name, name, *args, **kwargs)
         return self.get_state_variable(name)
+
+    def make_state_variable(
+        self, class_name: str | list[Any], name: str, *args: Any, **kwargs: Any
+    ) -> bool:
+        """Do as `create_state_variable`, and make no object here that stands for the variable.
+
+        For those that are called by `issue_request` alone. Return whether there was none before.
+        """
+        made, _ = self._ask(["create", name, full_name(class_name), list(args), kwargs])
+        return bool(made)
+
+    def retire_state_variables(self) -> int:
+        """Have all replicas forget the state variables that nobody uses; return how many.
+
+        Which those are the classes say: ``idle_seconds`` and ``unused_seconds`` of
+        `ReplicatedObject`. Any proxy may, again and again.
+        """
+        after, gone = "", 0
+        for _ in range(VARIABLES_MAX // NAMES_AT_ONCE):
+            (after, count), _ = self._ask(["retire", after])
+            gone += count
+            if not after:
+                break
+        return gone
 
     def drop_state_variable(self, name: str) -> None:
         """Have all replicas forget a state variable that this proxy had made.
@@ -192,8 +244,17 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
 
     def list_state_variables(self) -> dict[str, list[Any]]:
         """Return the state variables of the group: the full name of the class by their names."""
-        value, _ = self._ask(["list"])
-        return dict(value)
+        return dict(self._ask_for_all("list", lambda row: row[0]))
+
+    def _ask_for_all(self, kind: str, name_of: Callable[[Any], str]) -> list[Any]:
+        """Return what is told of all state variables, in portions."""
+        rows: list[Any] = []
+        for _ in range(VARIABLES_MAX // NAMES_AT_ONCE + 1):
+            more, _ = self._ask([kind, name_of(rows[-1]) if rows else ""])
+            rows += more
+            if len(more) < NAMES_AT_ONCE:
+                break
+        return rows
 
     def announce_state_variables(self) -> None:
         """Give the state variables their service names on this node.
@@ -209,7 +270,8 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         """Return how the proxy is, as a dict.
 
         Keys: group, client, founder (whether it may bring classes), wait_limit, waiting requests,
-        requests answered, letters dropped and refused.
+        requests answered, letters dropped and refused, disagreed (how many
+        answers of each replica differed from the proven ones, by its number).
         """
         return {
             "group": self._charter.name,
@@ -219,6 +281,7 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
                 self._charter.config(None).epoch.quorums
             ),
             "waiting": self._waiting,
+            "disagreed": dict(sorted(self._client.disagreed.items())),
             "requests": self.requests,
             "dropped": self.dropped,
             "refused": 0 if self._mail is None else self._mail.refused,
@@ -242,8 +305,13 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
     def _sent(self, state_variable: str, founded: str, row: list[Any]) -> bool:
         number, target, method, args = row
         key = f"{self._charter.nonce}/{state_variable}/{founded}/{number}"
+        error: BaseException | None
         with vista.timeout(DELIVERY_SECONDS):
-            error = vista.future(target, method, *args, key).exception()
+            try:
+                error = vista.future(target, method, *args, key).exception()
+            except (vista.NoSuchService, vista.UsageError) as wrong:
+                # Also what is no target at all: else it would stay first in the outbox for ever.
+                error = wrong
         if isinstance(error, vista.CallError):
             _log.warning("a message of %s is tried again: %s", state_variable, error)
             return False
@@ -254,16 +322,29 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
 
     def look_for_messages(self) -> None:
         """Deliver what others did not; the proxy posts it to itself."""
+        if self._looks:
+            # The group does not answer yet: each look would wait for it, and they would gather.
+            return
+        self._looks = True
+        names: list[str] = []
+        try:
+            with contextlib.suppress(vista.CallError):
+                names = self._ask_for_all("waiting", str)
+        finally:
+            self._looks = False
         with contextlib.suppress(vista.CallError):
-            value, _ = self._ask(["waiting"])
-            for name in value:
-                self.deliver(name)
+            for name in names:
+                # It may be gone meanwhile, and others wait as well.
+                with contextlib.suppress(RefusedOperationError):
+                    self.deliver(name)
 
     # --- turns -----------------------------------------------------------------------------
 
     def _ask(self, operation: list[Any]) -> tuple[Any, int]:
         """Wait for the group's answer to an operation."""
-        data = vista.encode_value(operation)
+        return read_result(self._ask_encoded(vista.encode_value(operation)))
+
+    def _ask_encoded(self, data: bytes) -> bytes:
         if len(data) > BUNDLE_BYTES_MAX:
             raise BadValueError(f"a request of {len(data)} bytes; {BUNDLE_BYTES_MAX} are the most")
         if self._waiting >= WAITING_MAX:
@@ -277,7 +358,7 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         finally:
             self._waiting -= 1
         self.requests += 1
-        return read_result(result)
+        return result
 
     def _now(self) -> float:
         return super()._now() + self._ahead
@@ -295,6 +376,8 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         return max(0.0, ceiling - self._now())
 
     def _deadline(self) -> float:
+        if self._rests:
+            return math.inf
         if self._wishes:
             return self._now()
         return min(self._asker.next_deadline(), self._look_at)
@@ -316,9 +399,38 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
                 effects += self._asker.handle(Received(letter[0], message), now)
         while self._wishes:
             effects += self._asker.handle(self._wishes.popleft(), now)
-        if now >= self._asker.next_deadline():
+        answered = sum(isinstance(one, UserAnswer) for one in effects)
+        if answered and answered + self._asker.waiting > 1 and not self._rests:
+            # Where too many messages wait here it is done without; answers are not lost for that.
+            with contextlib.suppress(Overloaded):
+                vista.self_ref(self).rest.post()
+                self._rests = True
+        if not self._rests and now >= self._asker.next_deadline():
             effects += self._asker.handle(Tick(), now)
+        self._follow()
         self._carry_out(effects)
+
+    def rest(self) -> None:
+        """Let those who were answered ask again, before the next bundle leaves.
+
+        The proxy posts it to itself. Else there would be two bundles by turns, each of half of the
+        users and at the price of a whole one.
+        """
+        try:
+            # They are woken in the next round of the loop, and this thread stands behind them then.
+            vista.sleep(0)
+        finally:
+            self._rests = False
+        self._await_turn()
+
+    def _follow(self) -> None:
+        """Take note of the group of the day, where it is another one than before."""
+        membership = self._client.membership
+        if membership.epoch != self._epoch:
+            self._epoch = membership.epoch
+            assert self._mail is not None
+            self._mail.follow(membership)
+            note_membership(self._place, self._charter, membership)
 
     def _carry_out(self, effects: list[Any]) -> None:
         outbox: dict[Principal, list[bytes]] = {}
@@ -356,6 +468,12 @@ class ReplicatedVariable(vista.Object, namespace="SolidState"):
         kind = None if self._class_name is None else find_class(self._class_name)
         return told if kind is None else {**kind.rows(), **told}
 
+    @vista.preemptable
     def handle_unknown_message(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
         """Have the group answer."""
-        return self.proxy.call_variable(self.name, name, args, kwargs)
+        # Encoded here: what passes from object to object is copied, and one text of bytes is not.
+        operation = vista.encode_value(["call", self.name, name, args, kwargs, None])
+        value, waiting = read_result(self.proxy.call_encoded(operation))
+        if waiting:
+            self.proxy.deliver.post(self.name)
+        return value

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import vista
 
@@ -39,11 +39,13 @@ def is_read_only(method: Callable[..., Any]) -> bool:
 class Execution:
     """What was agreed with the call that is executed, and what it wants sent.
 
-    ``time`` in microseconds since 1970; ``random`` 32 bytes that clients cannot foresee.
+    ``time`` in microseconds since 1970; ``random`` 32 bytes that clients cannot foresee; ``client``
+    the name of the machine that asks, ``""`` where it is not ordered.
     """
 
     time: int
     random: bytes
+    client: str = ""
     posted: list[tuple[Any, str, tuple[Any, ...]]] = field(default_factory=list)
 
     @cached_property
@@ -102,8 +104,17 @@ class ReplicatedObject(vista.Object, namespace="SolidState", abstract=True):
     One that takes more than a million lines ends with `EndlessMethodError`, everywhere at the same
     place; lines of the modules of the class and its bases count, what libraries do does not.
 
+    Where there are many, such as one for each session, ``idle_seconds`` lets a variable go that was
+    not called for so long by a method that may change it, and ``unused_seconds`` one that never was
+    since it was made; 0 is never. ``retire_state_variables`` of a proxy has the group look; what
+    has messages to send stays. ``answers_max`` is how many answers to requests with a key are kept.
+
     ``vista.create`` makes an ordinary object of such a class, for trying it out.
     """
+
+    idle_seconds: ClassVar[float] = 0.0
+    unused_seconds: ClassVar[float] = 0.0
+    answers_max: ClassVar[int] = 1_000
 
     @property
     def agreed_time(self) -> float:
@@ -116,6 +127,17 @@ class ReplicatedObject(vista.Object, namespace="SolidState", abstract=True):
         """Dice that fall the same way at all replicas, and that clients cannot foresee."""
         execution = executing.get()
         return Random() if execution is None else execution.dice
+
+    @property
+    def asking_client(self) -> str:
+        """The name of the machine whose proxy asks; no other machine's proxy can ask under it.
+
+        Every machine of the pool has one, see ``client`` of `ReplicaClientProxy.get_status`. Its
+        proxy asks for all who may send it messages, peers too. It is ``""`` for an object that is
+        not replicated.
+        """
+        execution = executing.get()
+        return "" if execution is None else execution.client
 
     @property
     def outbox(self) -> Outbox:

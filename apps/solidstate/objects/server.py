@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import collections
+import hmac
 import logging
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 import vista
+from apps.solidstate.errors import BackupError
+from apps.solidstate.objects.backup import PIECE_BYTES, may_read, take_backup
 from apps.solidstate.objects.classes import ReplicatedClass, load_class
 from apps.solidstate.objects.correspondent import TURN_SECONDS, Correspondent
+from apps.solidstate.objects.identity import joined, note_membership, replica_folder
 from apps.solidstate.objects.mail import service_name
-from apps.solidstate.objects.places import ReplicaDisk, folder_of
+from apps.solidstate.objects.places import Counter, ReplicaDisk
+from apps.solidstate.objects.restoring import read_origin
 from apps.solidstate.objects.service import MissingClassError, ObjectService
+from apps.solidstate.objects.showing import told_variables, variables_of_server
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.bundles import BundledService
 from apps.solidstate.pbft.configuration import Config
@@ -20,17 +27,23 @@ from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.effects import (
     Append,
     Broadcast,
+    Certify,
     Compact,
     Effect,
     Entered,
+    Executed,
+    Forget,
+    Renew,
     Report,
     Send,
     Store,
 )
 from apps.solidstate.pbft.encoding import encode
-from apps.solidstate.pbft.events import Received, Tick
+from apps.solidstate.pbft.events import Certified, Received, Tick
+from apps.solidstate.pbft.messages import Membership
 from apps.solidstate.pbft.replica import Replica
-from vista import BadValueError
+from apps.solidstate.trusted_counter import DeviceKeys
+from vista import AccessDenied, BadValueError
 
 BUNDLE_OPERATIONS_MAX = 200
 """Operations that one client asks for at once; their results are one reply of it."""
@@ -46,6 +59,10 @@ STARTED_FILE = "started"
 the file is there has lost it, and may have promised what it does not know."""
 
 _log = logging.getLogger("vista.solidstate")
+
+_WRITES = (Append, Store, Compact)
+_QUIET = (*_WRITES, Executed)
+"""Effects of which nobody else hears; asked for first, as they are the most."""
 
 _LEVELS = {"diverged": logging.ERROR, "damaged": logging.ERROR, "faulty": logging.ERROR}
 _WARNINGS = frozenset({"suspect", "rolled-back", "retired"})
@@ -73,12 +90,12 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         """Start the replica."""
         self.set_up(group, directory)
         charter = self._charter
-        if self._identity.number(charter) != id or charter.faults != faults_to_tolerate:
+        if self._identity.live_number(charter) != id or charter.faults != faults_to_tolerate:
             raise BadValueError(
                 f"group {group!r} tolerates {charter.faults}, and replica {id} of it is not here"
             )
         self._number = id
-        self._folder = folder_of(group)
+        self._folder = replica_folder(charter, id)
         self._reports: deque[list[Any]] = deque(maxlen=REPORTS_MAX)
         self._replica: Replica | None = None
         self._disk: ReplicaDisk | None = None
@@ -89,6 +106,11 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         self._starts = 0
         self._started = False
         self._fresh = True
+        self._renewal = False
+        self._backup = b""
+        self._reader = b""
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._counter: Counter | None = None
         self._open_mail(id)
         vista.register_service(service_name(group, id), self)
         self._await_turn()
@@ -97,6 +119,7 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         """Stop the replica; it can start again from its disk."""
         super().delete()
         self._leave()
+        self._end_counter()
 
     def note_replica_oids(self, replicas: Sequence[Any]) -> None:
         """Take note of where the replicas are, in the order of their numbers, None for unknown."""
@@ -112,10 +135,12 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
     def get_status(self) -> dict[str, Any]:
         """Return how the replica is, as a dict.
 
-        Keys: group, id, mode, faults; runs; ails, why it does not; view, primary; executed, stable
+        Keys: group, id, mode, faults; runs; ails, why it does not; epoch, members, tolerates (as
+        many faults), retired (whether it left the group); view, primary; executed, stable
         and checkpoint, numbers of batches; voting; pending requests; starts; letters dropped and
         refused; variables, how many; state_bytes; reports, the last ones, each as [seconds since
-        1970, kind, words, member]; differences, what the last repair found.
+        1970, kind, words, member]; counts, how many of each kind there were;
+        differences, what the last repair found.
         """
         replica, service, charter = self._replica, self._service, self._charter
         told: dict[str, Any] = {
@@ -123,18 +148,60 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
             "faults": charter.faults, "runs": replica is not None, "ails": self._ails,
             "starts": self._starts, "dropped": self.dropped,
             "refused": 0 if self._mail is None else self._mail.refused,
-            "reports": list(self._reports),
+            "reports": list(self._reports), "counts": dict(self._counts),
         }  # fmt: skip
         if replica is not None and service is not None:
             told |= {
                 "view": replica.views.view, "primary": replica.primary, "voting": replica.voting,
+                "epoch": replica.epoch.number, "members": list(replica.epoch.numbers),
+                "tolerates": replica.quorums.faults, "retired": replica.epochs.retired,
                 "executed": replica.state.executed, "stable": replica.checkpoints.proven.sequence,
                 "checkpoint": max(replica.checkpoints.trees, default=0),
                 "pending": len(replica.requests.pending), "variables": len(service.variables),
-                "state_bytes": sum(one.size for one in service.variables.values()),
+                "state_bytes": sum(one.weight for one in service.variables.values()),
                 "differences": service.differences,
             }  # fmt: skip
         return told
+
+    @vista.preemptable
+    def describe_instance_variables(self) -> dict[str, str]:
+        """Return the names and types of what is shown as the variables: how the replica is."""
+        shown = variables_of_server(self.get_status())
+        return {name: type(value).__name__ for name, value in shown.items()}
+
+    @vista.preemptable
+    def extract_instance_variables(
+        self, *names: str, outline_characters_max: int | None = None
+    ) -> dict[str, Any]:
+        """Return how the replica is, as its variables; for those who look at the object."""
+        shown = variables_of_server(self.get_status())
+        return told_variables(shown, names, outline_characters_max)
+
+    def make_backup(self, least: int, signature: bytes) -> int:
+        """Make a backup of the proven state, which holds batch ``least``; return its bytes.
+
+        `read_backup` hands it out; the administrator signed that it may. Raises `BackupError` where
+        there is none, `AccessDenied` for another signature.
+        """
+        if not any(
+            self._keyring.verify(one, may_read(least), signature)
+            for one in self._charter.administrators
+        ):
+            raise AccessDenied(f"no administrator of group {self._charter.name!r} signed that")
+        if self._replica is None:
+            raise BackupError(f"replica {self._number} does not run")
+        self._backup = take_backup(self._charter, self._replica, least).data
+        self._reader = signature
+        return len(self._backup)
+
+    def read_backup(self, at: int, signature: bytes) -> bytes:
+        """Return a piece of the backup that was made last, to whoever shows its signature."""
+        if not self._backup or not hmac.compare_digest(signature, self._reader):
+            raise AccessDenied(f"no backup was made for that: call make_backup of {self._number}")
+        piece = self._backup[at : at + PIECE_BYTES]
+        if at + PIECE_BYTES >= len(self._backup):
+            self._backup = b""
+        return piece
 
     # --- starting and ending ---------------------------------------------------------------
 
@@ -151,12 +218,30 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         self._service = ObjectService(self._find, self._charter.founder)
         config = self._make_config()
         bundled = BundledService(self._service, BUNDLE_OPERATIONS_MAX)
-        self._replica = Replica(config, self._place.entropy(), self._keyring, bundled, found)
-        self._others = self._replica.epoch.others(self._number)
+        if origin := read_origin(self._place, self._charter, self._number):
+            bundled.restore(origin)
+        usigs = self._start_counter()
+        self._replica = Replica(config, self._place.entropy(), self._keyring, bundled, found, usigs)
+        self._follow(config.epoch.membership)
         self._ails = ""
 
+    def _start_counter(self) -> DeviceKeys | None:
+        """Start the trusted counter, in the mode that has them, and return the keys of all."""
+        counters = dict(enumerate(self._charter.counters))
+        if not counters:
+            return None
+        if self._counter is None:
+            self._counter = self._place.counter(self._folder)
+        if tuple(vista.wait(self._counter.identity())) != counters[self._number]:
+            raise vista.StoreError(
+                "its trusted counter lost its count, and is another one to the group: this replica "
+                "is one of those that may be faulty, for good"
+            )
+        return DeviceKeys(counters)
+
     def _make_config(self) -> Config:
-        return self._charter.config(self._number)
+        before = joined(self._place, self._charter).get(self._number)
+        return self._charter.config(self._number, before)
 
     def _find(self, name: list[Any]) -> ReplicatedClass | None:
         return load_class(name)
@@ -181,7 +266,14 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
             )  # fmt: skip
         self._ails = words
         self._leave()
+        self._end_counter()
         self._retry_at = self._now() + RETRY_SECONDS
+
+    def _end_counter(self) -> None:
+        counter, self._counter = self._counter, None
+        if counter is not None:
+            # Whoever starts it again too early is told so, and tries again.
+            counter.close()
 
     # --- turns -----------------------------------------------------------------------------
 
@@ -199,7 +291,12 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
                 self._start()
             self._handle()
             whole = True
-        except (OSError, MissingClassError) as error:
+            if self._renewal:
+                # Half of nothing: what it had said and done is on its disk, and it starts from it.
+                self._renewal = False
+                self._leave()
+                self._retry_at = self._now()
+        except (OSError, MissingClassError, BackupError, vista.StoreError) as error:
             self._fail(error)
             whole = True
         finally:
@@ -213,19 +310,39 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         assert replica is not None and mail is not None
         effects: list[Effect] = []
         until = self._loop_time() + TURN_SECONDS
-        while self._loop_time() < until and (letter := self._next_letter()) is not None:
+        while (letter := self._next_letter()) is not None:
+            now = self._now()
             for message in mail.read(*letter):
-                effects += replica.handle(Received(letter[0], message), self._now())
-        if self._now() >= replica.next_deadline() or self._fresh:
+                effects += replica.handle(Received(letter[0], message), now)
+            if self._loop_time() >= until:
+                break
+        if self._fresh or self._now() >= replica.next_deadline():
             self._fresh = False
             effects += replica.handle(Tick(), self._now())
         self._carry_out(effects)
+        while self._counter is not None and (effects := self._count(effects)):
+            self._carry_out(effects)
+
+    def _count(self, effects: list[Effect]) -> list[Effect]:
+        """Have the trusted counter do its part of effects, and return what comes of it."""
+        found: list[Effect] = []
+        for effect in effects:
+            counter, replica = self._counter, self._replica
+            if counter is None or replica is None:
+                break
+            if isinstance(effect, Forget):
+                vista.wait(counter.forget(effect.counter))
+            elif isinstance(effect, Certify):
+                ui = vista.wait(counter.certify(effect.counter, effect.body))
+                found += replica.handle(Certified(effect.counter, ui), self._now())
+        return found
 
     def _carry_out(self, effects: list[Effect]) -> None:
-        writes = [one for one in effects if isinstance(one, Append | Store | Compact)]
+        writes = [one for one in effects if isinstance(one, _WRITES)]
         disk = self._disk
         if writes and disk is not None:
-            vista.wait(disk.commit(writes))
+            if (waiting := disk.commit(writes)) is not None:
+                vista.wait(waiting)
             if not self._started:
                 self._place.write(f"{self._folder}/{STARTED_FILE}", b"")
                 self._started = True
@@ -235,6 +352,8 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
     def _send(self, effects: list[Effect]) -> None:
         outbox: dict[Principal, list[bytes]] = {}
         for effect in effects:
+            if isinstance(effect, _QUIET):
+                continue
             if isinstance(effect, Send):
                 outbox.setdefault(effect.to, []).append(encode(effect.message))
             elif isinstance(effect, Broadcast):
@@ -242,12 +361,21 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
                 for other in self._others:
                     outbox.setdefault(other, []).append(encoded)
             elif isinstance(effect, Entered):
-                numbers = [member.number for member in effect.membership.members]
-                self._others = tuple(number for number in numbers if number != self._number)
+                self._follow(effect.membership)
+                note_membership(self._place, self._charter, effect.membership)
+            elif isinstance(effect, Renew):
+                self._renewal = True
             elif isinstance(effect, Report):
                 self._report(effect)
         for to, messages in outbox.items():
             self._post(to, messages)
+
+    def _follow(self, membership: Membership) -> None:
+        """Take note of who the others are from here on."""
+        assert self._mail is not None
+        self._mail.follow(membership)
+        numbers = [member.number for member in membership.members]
+        self._others = tuple(number for number in numbers if number != self._number)
 
     def _post(self, to: Principal, messages: list[bytes]) -> None:
         assert self._mail is not None
@@ -255,6 +383,7 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
 
     def _report(self, report: Report) -> None:
         member = -1 if report.member is None else report.member
+        self._counts[report.kind] += 1
         self._reports.append([round(self._place.wall(), 3), report.kind, report.words, member])
         level = _LEVELS.get(report.kind, logging.INFO)
         if report.kind in _WARNINGS:

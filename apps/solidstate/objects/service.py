@@ -4,7 +4,9 @@ Operations and results are encoded values. ``["call", variable, method, args, kw
 method; with a key, the same request asked again is not executed again and has the same answer.
 ``["create", variable, class name, args, kwargs]`` makes a variable; of a class that the group did
 not have before only its founder may. ``["drop", variable]`` forgets one; the founder may, and who
-had it made. ``["list"]`` tells the variables, ``["waiting"]`` those that want something sent,
+had it made. ``["retire", variable]`` forgets those of the next variables after that, in the order
+of their names, that nobody used for as long as their classes say. ``["list", variable]`` tells the
+next variables after that, ``["waiting", variable]`` those of all that want something sent,
 ``["outbox", variable]`` what that is, ``["delivered", variable, founded, numbers]`` what was sent.
 Results: ``["ok", value, messages that wait]`` or ``["raised", exception, words, messages that
 wait]``.
@@ -12,8 +14,9 @@ wait]``.
 
 from __future__ import annotations
 
+import heapq
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import vista
@@ -29,8 +32,13 @@ from apps.solidstate.objects.variables import Variable
 from apps.solidstate.pbft.service import Context
 
 STATE_BYTES_MAX = 64 * 1024 * 1024
-"""Bytes of all variables together: a fetch of the state takes as much of the network, and three
-times as much of memory. Beyond, a call that would make the state larger is refused."""
+"""Bytes of all variables and the answers they keep: a fetch of the state takes as much of the
+network, and three times as much of memory. Beyond, a call that would make a variable larger is
+refused."""
+
+ANSWERS_BEYOND = 4
+"""Beyond those bytes answers may take a quarter more: who makes room is answered as well. Then
+requests with a key, whose answers would be kept, are refused before they are executed."""
 
 VARIABLE_BYTES_MAX = 32 * 1024 * 1024
 """Bytes of one variable: half of what one value may take."""
@@ -40,6 +48,10 @@ RESULT_BYTES_MAX = 256 * 1024
 
 VARIABLES_MAX = 100_000
 """State variables of one group; each has a page of its own."""
+
+NAMES_AT_ONCE = 1_000
+"""State variables that one request goes through: a result is bounded, and others wait for about a
+millisecond."""
 
 NAME_CHARACTERS_MAX = 200
 KEY_CHARACTERS_MAX = 200
@@ -107,7 +119,7 @@ class ObjectService:
                 return _raised(error, None)
         if kind != "call" or variable is None:
             return None
-        method = variable.kind.methods.get(snake_case(rest[0]))
+        method = _method(variable, rest[0])
         if method is None or not is_read_only(method):
             return None
         # Without agreed values: a method that asks for them has to be ordered.
@@ -127,12 +139,10 @@ class ObjectService:
                 return list(found)
             case ["create", str(), [str(), str(), int()], list(), dict()]:
                 return list(found)
-            case ["drop" | "outbox", str()]:
+            case ["drop" | "outbox" | "retire" | "list" | "waiting", str()]:
                 return list(found)
             case ["delivered", str(), str(), list()]:
                 return list(found)
-            case ["list" | "waiting"]:
-                return [found[0], ""]
         raise RefusedOperationError("no operation of replicated objects")
 
     def _carry_out(
@@ -140,6 +150,8 @@ class ObjectService:
     ) -> bytes:
         if kind == "create":
             return self._create(name, rest, context)
+        if kind == "retire":
+            return self._retire(name, context)
         if kind in _TELLING:
             return self._tell(kind, name, variable)
         variable = self._known(name, variable)
@@ -154,9 +166,22 @@ class ObjectService:
                 f"{name} is dropped by {variable.owner}, who had it made, or by {self._founder}, "
                 f"who founded the group, and not by {context.client}"
             )
-        self._total -= variable.size
-        del self.variables[name]
+        self._forget(name)
         return _ok(None, None)
+
+    def _forget(self, name: str) -> None:
+        self._total -= self.variables.pop(name).weight
+
+    def _retire(self, after: str, context: Context) -> bytes:
+        """Forget what is over; return after which name to go on, empty at the end, and how many."""
+        names = self._after(after)
+        over = [name for name in names if self.variables[name].is_over(context.time)]
+        for name in over:
+            self._forget(name)
+        return _ok([names[-1] if len(names) == NAMES_AT_ONCE else "", len(over)], None)
+
+    def _after(self, name: str) -> list[str]:
+        return _portion(self.variables, name)
 
     def _known(self, name: str, variable: Variable | None) -> Variable:
         if variable is None:
@@ -166,7 +191,7 @@ class ObjectService:
         return variable
 
     def _some(self) -> list[str]:
-        names = sorted(self.variables)
+        names = heapq.nsmallest(11, self.variables)
         return [*names[:10], "..."] if len(names) > 10 else names
 
     def _check_class(self, name: list[Any], context: Context) -> None:
@@ -179,9 +204,10 @@ class ObjectService:
 
     def _tell(self, kind: str, name: str, variable: Variable | None) -> bytes:
         if kind == "list":
-            return _ok([[one.name, one.kind.name] for one in self.variables.values()], None)
+            return _ok([[n, self.variables[n].kind.name] for n in self._after(name)], None)
         if kind == "waiting":
-            return _ok([one.name for one in self.variables.values() if one.outbox], None)
+            wanting = (one.name for one in self.variables.values() if one.outbox)
+            return _ok(_portion(wanting, name), None)
         variable = self._known(name, variable)
         return _ok([variable.founded, [list(one) for one in variable.outbox]], variable)
 
@@ -206,12 +232,13 @@ class ObjectService:
             self._classes.append(rest[0])
         self._founded += 1
         made = Variable(name, kind, f"{self._founded}", context.client)
+        made.made = context.time
         result = self._run(made, kind.cls.create, rest[1], rest[2], context)
         wrong = made.measure()
         if result is not None or wrong:
             return result or _raised(vista.NotAValueError(wrong), None)
         self.variables[name] = made
-        self._total += made.size
+        self._total += made.weight
         return _ok(True, made)
 
     def _run(
@@ -223,7 +250,7 @@ class ObjectService:
         context: Context,
     ) -> bytes | None:
         """Run a ``create``; return the result that says what it raised, None when it did not."""
-        execution = Execution(context.time, context.random)
+        execution = Execution(context.time, context.random, context.client)
         try:
             self._bounded(variable, "create", function, args, kwargs, execution)
             variable.post(execution.posted)
@@ -263,19 +290,25 @@ class ObjectService:
     ) -> bytes:
         if key is not None and (known := variable.answer(key)) is not None:
             return known
-        method = variable.kind.methods.get(snake_case(method_name))
+        if key is not None and self._total * ANSWERS_BEYOND > self._state_bytes_max * (
+            ANSWERS_BEYOND + 1
+        ):
+            raise StateTooLargeError("the group has no room for an answer: drop state variables")
+        method = _method(variable, method_name)
         if method is None:
             near = ", ".join(sorted(variable.kind.methods))
             raise vista.NoSuchMethod(
                 f"{variable.kind.name[1]} has no method {method_name!r}; it has {near}"
             )
-        execution = Execution(context.time, context.random)
+        execution = Execution(context.time, context.random, context.client)
         if is_read_only(method):
             result = self._answered(variable, method, args, kwargs, execution)
         else:
             result = self._change(variable, method, args, kwargs, execution)
         if key is not None:
+            self._total -= variable.weight
             variable.keep_answer(key, result)
+            self._total += variable.weight
         return result
 
     def _change(
@@ -288,7 +321,9 @@ class ObjectService:
     ) -> bytes:
         """Call a method that may change the variable."""
         variable.dirty = True
+        variable.used = execution.time
         before = variable.encoded() if self._is_full(variable) else None
+        waiting = len(variable.outbox)
         result = self._answered(variable, method, args, kwargs, execution)
         if variable.is_due() or before is not None:
             wrong = self._measure(variable)
@@ -297,6 +332,7 @@ class ObjectService:
         if before is not None and variable.size > len(before):
             words = f"{variable.name} has {len(before)} bytes, and the call would make it larger"
             variable.set_variables(vista.decode_value(before))
+            del variable.outbox[waiting:]
             self._measure(variable)
             return _raised(StateTooLargeError(words), variable)
         return result
@@ -317,7 +353,8 @@ class ObjectService:
             result = _ok(value, variable, len(execution.posted))
             if len(result) > RESULT_BYTES_MAX:
                 raise StateTooLargeError(f"{name} returned {len(result)} bytes: too many")
-            variable.post(execution.posted)
+            if execution.posted:
+                variable.post(execution.posted)
         except MemoryError:
             # No agreed answer: the others may have had room.
             raise
@@ -353,7 +390,7 @@ class ObjectService:
             head = [variable.name, variable.kind.name, variable.founded, variable.owner]
             rows.append([*head, len(own)])
             pages += own
-        self._total = sum(one.size for one in self.variables.values())
+        self._total = sum(one.weight for one in self.variables.values())
         data = vista.encode_value([_FORMAT, self._founded, self._classes, rows])
         if data != self._head:
             self._head = data
@@ -376,7 +413,12 @@ class ObjectService:
         if self.suspected:
             self.differences = differences(before, made)
         self.variables = made
-        self._total = sum(one.size for one in made.values())
+        self._total = sum(one.weight for one in made.values())
+
+
+def _portion(names: Iterable[str], after: str) -> list[str]:
+    """Return the next of some names after a name, in their order."""
+    return heapq.nsmallest(NAMES_AT_ONCE, (name for name in names if name > after))
 
 
 def differences(ours: dict[str, Variable], theirs: dict[str, Variable]) -> list[str]:
@@ -408,6 +450,13 @@ def _equal(mine: Any, theirs: Any) -> bool:
         return vista.encode_value(mine) == vista.encode_value(theirs)
     except vista.NotAValueError:
         return False
+
+
+def _method(variable: Variable, name: str) -> Callable[..., Any] | None:
+    """Return the method of a message's name, None where there is none."""
+    methods = variable.kind.methods
+    # As Python writes it first: most names are, and making one so takes 2 us.
+    return methods.get(name) or methods.get(snake_case(name))
 
 
 def _ok(value: Any, variable: Variable | None, more: int = 0) -> bytes:

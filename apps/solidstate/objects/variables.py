@@ -40,7 +40,9 @@ class Variable:
     """A state variable and what belongs to it; see the module's rules.
 
     ``founded`` is a text of its own for each variable ever made, also of one name; ``owner`` the
-    client that had it made; ``size`` the bytes it had when it was measured last.
+    client that had it made; ``size`` the bytes it had when it was measured last; ``made`` when it
+    was made and ``used`` when it was called last by what may change it, 0 for never, both in agreed
+    microseconds.
     """
 
     def __init__(self, name: str, kind: ReplicatedClass, founded: str, owner: str) -> None:
@@ -50,6 +52,8 @@ class Variable:
         self.owner = owner
         self.instance = kind.make()
         self.size = 0
+        self.made = 0
+        self.used = 0
         self.outbox: list[Posting] = []
         self.dirty = True
         self.looked = False
@@ -65,12 +69,18 @@ class Variable:
         """Return what a request of this key was answered."""
         return self._answers.get(key)
 
+    @property
+    def weight(self) -> int:
+        """Bytes of the state that are the variable's: its size, and the answers it keeps."""
+        return self.size + self._answers_bytes
+
     def keep_answer(self, key: str, result: bytes) -> None:
         """Keep an answer, and forget the oldest ones beyond the bounds."""
         self.dirty = True
         self._answers[key] = result
         self._answers_bytes += len(result) + len(key)
-        while len(self._answers) > ANSWERS_MAX or self._answers_bytes > ANSWERS_BYTES_MAX:
+        most = min(ANSWERS_MAX, self.kind.cls.answers_max)
+        while len(self._answers) > most or self._answers_bytes > ANSWERS_BYTES_MAX:
             old, forgotten = self._answers.popitem(last=False)
             self._answers_bytes -= len(old) + len(forgotten)
 
@@ -94,6 +104,16 @@ class Variable:
         self.outbox = [one for one in self.outbox if one[0] not in gone]
         self.dirty = True
 
+    # --- its end ---------------------------------------------------------------------------
+
+    def is_over(self, now: int) -> bool:
+        """Tell whether nobody has called it for as long as its class says; ``now`` is agreed."""
+        cls = self.kind.cls
+        since, seconds = self.made, cls.unused_seconds
+        if self.used:
+            since, seconds = self.used, cls.idle_seconds
+        return seconds > 0 and not self.outbox and now - since > seconds * 1_000_000
+
     # --- encoding --------------------------------------------------------------------------
 
     def variables(self) -> dict[str, Any]:
@@ -113,7 +133,8 @@ class Variable:
         self._calls = 0
         wrong = ""
         try:
-            encoded = vista.encode_value(self.variables())
+            # As they are: their order does not change how many bytes they are.
+            encoded = vista.encode_value(vars(self.instance))
         except NotAValueError:
             wrong = self._drop()
             encoded = vista.encode_value(self.variables())
@@ -166,8 +187,8 @@ class Variable:
 
     def _row(self) -> bytes:
         answers = list(self._answers.items())
-        row = [self._calls, self.size, self._posted, self.outbox, answers, self.variables()]
-        return vista.encode_value(row)
+        counts = [self._calls, self.size, self._posted, self.made, self.used]
+        return vista.encode_value([counts, self.outbox, answers, self.variables()])
 
     def _cut(self, data: bytes) -> None:
         places = range(0, len(data), PAGE_BYTES)
@@ -180,7 +201,8 @@ class Variable:
     def restore(self, pages: list[bytes]) -> None:
         """Take over what `pages` of this or another replica returned."""
         row = vista.decode_value(b"".join(pages))
-        self._calls, self.size, self._posted, outbox, answers, variables = row
+        counts, outbox, answers, variables = row
+        self._calls, self.size, self._posted, self.made, self.used = counts
         self.outbox = [tuple(one) for one in outbox]
         self._answers = OrderedDict((key, result) for key, result in answers)
         self._answers_bytes = sum(len(key) + len(result) for key, result in answers)

@@ -75,6 +75,12 @@ class Checkpoints:
             if sequence > self.proven.sequence:
                 self._vote(sequence)
 
+    def check(self) -> None:
+        """Compare the state that was on disk with the proven one: its repair may have ended."""
+        own = self.trees.get(self.proven.sequence)
+        if own is not None and own.root != self.proven.root:
+            self.settle()
+
     def on_checkpoint(self, sender: Principal, vote: Checkpoint) -> None:
         """Take a replica's checkpoint."""
         replica = self._replica

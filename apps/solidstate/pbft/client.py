@@ -28,7 +28,7 @@ class Client:
     """One client of a group.
 
     ``name`` is one of ``config.clients`` and ``keyring`` holds its key; ``entropy`` chooses who
-    answers in full.
+    answers in full. ``disagreed`` counts, by replica, answers that differed from the proven ones.
     """
 
     def __init__(self, config: Config, name: str, entropy: Random, keyring: Keyring) -> None:
@@ -48,6 +48,8 @@ class Client:
         self._replies: dict[int, Reply] = {}
         self._asked: set[int] = set()
         self._patient = True
+        self._proven: tuple[int, bytes] | None = None
+        self.disagreed: dict[int, int] = {}
 
     @property
     def busy(self) -> bool:
@@ -133,7 +135,10 @@ class Client:
         request = self._request
         if isinstance(reply, Handovers) and isinstance(sender, int):
             return self._follow(sender, reply)
-        if request is None or not isinstance(reply, Reply) or not isinstance(sender, int):
+        if not isinstance(reply, Reply) or not isinstance(sender, int):
+            return []
+        self._compare(sender, reply)
+        if request is None:
             return []
         epoch = self._proofs.epoch
         if not epoch.has_view(reply.view):
@@ -194,5 +199,28 @@ class Client:
                 self._view = sorted((other.view for other in same), reverse=True)[weak - 1]
                 self._request = None
                 self._deadline = math.inf
+                self._note_proven(request, digest)
                 return [Answer(request.timestamp, reply.result, self._view)]
         return []
+
+    # --- who answers otherwise -------------------------------------------------------------
+
+    def _note_proven(self, request: Request, digest: bytes) -> None:
+        """Compare the answers there are with the one that was believed, and those that come yet."""
+        self._proven = None
+        if not (self._is_fast(request) or self._config.crash_only):
+            self._proven = (request.timestamp, digest)
+            for sender, reply in self._replies.items():
+                self._compare(sender, reply)
+
+    def _compare(self, sender: int, reply: Reply) -> None:
+        """Count an answer in which a replica disagrees with what was proven.
+
+        Answers to ordered requests that are firm: all others may differ among good replicas.
+        """
+        if self._proven is None or reply.client != self._name or sender not in self._proofs.epoch:
+            return
+        timestamp, digest = self._proven
+        told = reply.timestamp == timestamp and reply.ordered and not reply.tentative
+        if told and reply.result_digest != digest:
+            self.disagreed[sender] = self.disagreed.get(sender, 0) + 1

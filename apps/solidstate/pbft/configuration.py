@@ -49,7 +49,8 @@ class Config:
     """Whether this replica is to be added to the group: it follows until an administrator did."""
 
     administrators: frozenset[str] = frozenset()
-    """Clients whose requests are reconfigurations, and never reach the service."""
+    """Clients who ask for reconfigurations and what else `administering` has; what they ask never
+    reaches the service."""
 
     handovers_max: int = 64
     """Handovers of past epochs that are kept. Who was away for more reconfigurations has to be told
@@ -180,10 +181,9 @@ class Config:
             raise BadValueError(
                 "fast_reads and tentative take 2f + 1 correct replicas; with minbft there are f + 1"
             )
-        if self.administrators or self.joining or self.membership is not None:
+        if self.joining or self.membership is not None:
             raise BadValueError(
-                "a group with minbft is not reconfigured: leave out administrators, joining and "
-                "membership"
+                "a group with minbft is not reconfigured: leave out joining and membership"
             )
         if self.statements_max < 4 * self.window_batches:
             raise BadValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 
+from nacl.bindings import crypto_sign, crypto_sign_open
 from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.public import Box
 from nacl.signing import SigningKey, VerifyKey
@@ -33,6 +34,9 @@ class Ed25519Keyring:
             self._public = {name: VerifyKey(key) for name, key in public.items()}
         except (ValueError, TypeError) as error:
             raise BadValueError(f"a key of 32 bytes is expected: {error}") from error
+        # What `SigningKey.sign` and `VerifyKey.verify` call, without the 10 and 3 us around it.
+        self._signer = bytes(self._secret) + bytes(self._secret.verify_key)
+        self._verifiers = {name: bytes(key) for name, key in self._public.items()}
 
     @property
     def public_key(self) -> bytes:
@@ -41,15 +45,15 @@ class Ed25519Keyring:
 
     def sign(self, body: bytes) -> bytes:
         """Return this member's signature of ``body``, 64 bytes."""
-        return self._secret.sign(self._prefix + body).signature
+        return crypto_sign(self._prefix + body, self._signer)[:SIGNATURE_BYTES]
 
     def verify(self, principal: Principal, body: bytes, signature: bytes) -> bool:
         """Tell whether ``signature`` is the principal's for ``body``."""
-        key = self._public.get(principal)
+        key = self._verifiers.get(principal)
         if key is None or len(signature) != SIGNATURE_BYTES:
             return False
         try:
-            key.verify(self._prefix + body, signature)
+            crypto_sign_open(signature + self._prefix + body, key)
         except BadSignatureError:
             return False
         return True
@@ -61,6 +65,7 @@ class Ed25519Keyring:
     def learn(self, principal: Principal, key: bytes) -> None:
         """Take up the public key of a replica that came into the group."""
         self._public[principal] = VerifyKey(key)
+        self._verifiers[principal] = bytes(key)
 
     def shared_key(self, principal: Principal) -> bytes:
         """Return the 32 bytes that this member and another one know and nobody else, by X25519.

@@ -96,6 +96,11 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
+class Renew:
+    """End this replica and start it again from its disk: an administrator asks for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Something an operator should know: ``kind`` is one word, ``words`` say it.
 
@@ -124,6 +129,7 @@ Effect = (
     | Executed
     | Answer
     | Entered
+    | Renew
     | Report
 )
 """What ``handle`` returns."""

@@ -101,9 +101,12 @@ class Epochs:
         """Believe the members of the next epoch, and forget what counted in this one only."""
         replica = self._replica
         self._before.update(replica.epoch.numbers)
+        known = replica.epoch.membership.clients
         self.handovers = [*self.handovers, handover][-replica.config.handovers_max :]
         replica.proofs.follow(handover)
         self.ends = {}
+        changed = [one.client for one in handover.membership.clients if one not in known]
+        replica.requests.enter_epoch(changed)
         replica.log.restart(replica.epoch.start)
         replica.views.enter_epoch()
         replica.checkpoints.enter_epoch()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from apps.solidstate.pbft.administering import HandOver, Renewal, read_wish
 from apps.solidstate.pbft.canonical import digest_of, pack, unpack
-from apps.solidstate.pbft.effects import Executed
+from apps.solidstate.pbft.effects import Executed, Renew
 from apps.solidstate.pbft.log import Entry
 from apps.solidstate.pbft.membership import read_membership, reconfigured
 from apps.solidstate.pbft.messages import Batch, Membership, Reply, Request
@@ -131,17 +132,32 @@ class State:
             random = digest_of(pack([batch.digest, place]))
             context = Context(request.client, self.executed + 1, self._time, random)
             if request.client in self._replica.config.administrators:
-                result = self._reconfigure(request.operation)
+                result = self._administer(request.operation)
             else:
                 result = self._service.execute(request.operation, context)
             self.sessions.note(request.client, request.timestamp, result)
         if request.timestamp >= last.timestamp:
             self.answer(request)
 
+    def _administer(self, operation: bytes) -> bytes:
+        """Do what an administrator asks for; the group as it is stands in every result."""
+        replica, wish = self._replica, read_wish(operation)
+        match wish:
+            case None:
+                return self._reconfigure(operation)
+            case HandOver():
+                replica.views.hand_over(wish.view, wish.successor)
+            case Renewal(number) if number == replica.me and self.executed >= self.readable_from:
+                # Below that it is executed again after a restart: the wish was granted by then.
+                replica.emit(Renew())
+        return pack(["done", self.executed + 1, self.membership.row])
+
     def _reconfigure(self, operation: bytes) -> bytes:
         """Have the epoch end with this batch; the result has the group that goes on from here."""
         replica = self._replica
         try:
+            if replica.config.minbft:
+                raise BadValueError("a group with trusted counters is not reconfigured")
             self.membership = reconfigured(
                 self.membership,
                 operation,

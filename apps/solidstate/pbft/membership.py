@@ -9,13 +9,13 @@ the new one's. After Lorch and others, "The SMART Way to Migrate Replicated Stat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
-from apps.solidstate.pbft.encoding import decode
-from apps.solidstate.pbft.messages import Member, Membership
+from apps.solidstate.pbft.encoding import NAME_CHARACTERS_MAX, decode
+from apps.solidstate.pbft.messages import Admission, Member, Membership
 from apps.solidstate.pbft.quorums import Quorums
 from vista import BadValueError
 
@@ -28,6 +28,10 @@ HANDOVERS_AT_ONCE = 16
 
 MEMBERS_MAX = 64
 """Members of a group: what they say to each other grows with the square of their number."""
+
+ADMISSIONS_MAX = 1_000
+"""Clients that came or left since a group was founded: as many as it may be founded with. They
+stand in each membership, and so in each handover."""
 
 NUMBERS_END = 2**31
 """Above all numbers of replicas: more than anybody starts in the life of a group."""
@@ -60,6 +64,11 @@ class Epoch:
     def _members(self) -> frozenset[int]:
         return frozenset(self.numbers)
 
+    @cached_property
+    def admissions(self) -> Mapping[str, bytes]:
+        """The clients that came, by their keys, and those that left, with empty ones."""
+        return {one.client: one.key for one in self.membership.clients}
+
     def has_view(self, view: int) -> bool:
         """Tell whether a view is one of this epoch."""
         return epoch_of(view) == self.number
@@ -87,13 +96,17 @@ def read_membership(row: list[Any]) -> Membership:
 
 
 def reconfiguration(
-    membership: Membership, add: Mapping[int, bytes] | None = None, remove: Iterable[int] = ()
+    membership: Membership,
+    add: Mapping[int, bytes] | None = None,
+    remove: Iterable[int] = (),
+    clients: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """Return the operation by which an administrator changes a membership.
 
     ``add`` has the public keys of those who come by their numbers, from ``membership.fresh`` up;
-    ``remove`` the numbers of those who leave. To replace one is to do both. Raises `BadValueError`
-    for a number that is no member's, or was one before.
+    ``remove`` the numbers of those who leave. To replace one is to do both. ``clients`` has the
+    keys of clients that come, and an empty one for each that leaves. Raises `BadValueError` for a
+    number that is no member's, or was one before.
 
     >>> operation = reconfiguration(founders(4), add={4: b"key"}, remove=[2])
     """
@@ -105,7 +118,8 @@ def reconfiguration(
         if number < membership.fresh:
             raise BadValueError(f"{number} was a member; the least free number: {membership.fresh}")
         rows.append([number, key])
-    return pack(["reconfigure", membership.epoch, rows])
+    admissions = [[name, key] for name, key in sorted((clients or {}).items())]
+    return pack(["reconfigure", membership.epoch, rows, *([admissions] if admissions else [])])
 
 
 def reconfigured(
@@ -120,7 +134,7 @@ def reconfigured(
     ``is_key`` tells whether bytes are a public key. It is the same at every replica, and so are the
     words of the `BadValueError` that says what is wrong with the operation.
     """
-    epoch, members = _read(operation)
+    epoch, members, admitted = _read(operation)
     if epoch != before.epoch or sequence <= before.start:
         raise BadValueError(f"epoch {before.epoch} is reached, and the operation is for {epoch}")
     numbers = [member.number for member in members]
@@ -138,14 +152,31 @@ def reconfigured(
     if len(members) > MEMBERS_MAX:
         raise BadValueError(f"{len(members)} members: {MEMBERS_MAX} are the most")
     Quorums(len(members), crash_only)
-    return Membership(epoch + 1, sequence, max(before.fresh, numbers[-1] + 1), members)
+    clients = _admissions(before, admitted, is_key)
+    return Membership(epoch + 1, sequence, max(before.fresh, numbers[-1] + 1), members, clients)
 
 
-def _read(operation: bytes) -> tuple[int, tuple[Member, ...]]:
+def _admissions(
+    before: Membership, admitted: Sequence[Admission], is_key: Callable[[bytes], bool]
+) -> tuple[Admission, ...]:
+    """Return who may ask besides the founding clients when some came and some left."""
+    for one in admitted:
+        if one.key and not is_key(one.key):
+            raise BadValueError(f"the key of {one.client} is no public key")
+    known = {one.client: one for one in (*before.clients, *admitted)}
+    if len(known) > ADMISSIONS_MAX:
+        raise BadValueError(f"{len(known)} clients came or left: {ADMISSIONS_MAX} are the most")
+    return tuple(known[name] for name in sorted(known))
+
+
+def _read(operation: bytes) -> tuple[int, tuple[Member, ...], tuple[Admission, ...]]:
     try:
         match unpack(operation):
             case ["reconfigure", int(epoch), list(rows)]:
-                return epoch, tuple(_member(row) for row in rows)
+                return epoch, tuple(_member(row) for row in rows), ()
+            case ["reconfigure", int(epoch), list(rows), list(clients)]:
+                admitted = tuple(_admission(row) for row in clients)
+                return epoch, tuple(_member(row) for row in rows), admitted
     except MalformedMessage:
         pass
     raise BadValueError("an administrator asks for reconfigurations and nothing else")
@@ -156,3 +187,10 @@ def _member(row: object) -> Member:
         case [int(number), bytes(key)] if type(number) is int and 0 <= number < NUMBERS_END:
             return Member(number, key)
     raise BadValueError(f"a member is a number below {NUMBERS_END} and a key")
+
+
+def _admission(row: object) -> Admission:
+    match row:
+        case [str(client), bytes(key)] if 0 < len(client) <= NAME_CHARACTERS_MAX:
+            return Admission(client, key)
+    raise BadValueError(f"a client is a name of up to {NAME_CHARACTERS_MAX} characters and a key")

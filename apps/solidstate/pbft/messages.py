@@ -9,10 +9,10 @@ certificates stay small.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar
 
 from apps.solidstate.pbft.canonical import digest_of, pack
+from apps.solidstate.pbft.kept import Kept
 from apps.solidstate.pbft.usig import read_ui
 
 UNSIGNED = b""
@@ -28,7 +28,7 @@ class Message:
     def __init_subclass__(cls) -> None:
         cls.FIELDS = tuple(cls.__annotations__)
 
-    @cached_property
+    @Kept
     def row(self) -> list[Any]:
         """The fields as plain values, records in them as rows of their own.
 
@@ -37,12 +37,12 @@ class Message:
         """
         return [_plain(getattr(self, name)) for name in self.FIELDS]
 
-    @cached_property
+    @Kept
     def body(self) -> bytes:
         """The bytes that the signature covers: the tag and every field but the signature."""
         return pack([self.TAG, *self.row[:-1]])
 
-    @cached_property
+    @Kept
     def digest(self) -> bytes:
         """The digest of the whole record, its signature included."""
         return digest_of(pack([self.TAG, *self.row]))
@@ -160,7 +160,7 @@ class Counted(Message):
     replica: int
     signature: bytes = UNSIGNED
 
-    @cached_property
+    @Kept
     def counter(self) -> int:
         """The number under which it says to be counted, 0 where it has no UI."""
         ui = read_ui(self.signature)
@@ -208,7 +208,7 @@ class Stable(Message):
     root: bytes
     proof: tuple[Checkpoint, ...]
 
-    @cached_property
+    @Kept
     def bases(self) -> dict[int, Counted]:
         """For each replica that all signers vouch for the lowest of its heads.
 
@@ -236,10 +236,20 @@ class Member(Message):
 
 
 @dataclass(frozen=True)
+class Admission(Message):
+    """A client that came after the group was founded, or left: then its ``key`` is empty."""
+
+    TAG = "admission"
+    client: str
+    key: bytes
+
+
+@dataclass(frozen=True)
 class Membership(Message):
     """Who the replicas of an epoch are, by number; it begins with the state after ``start``.
 
-    ``fresh`` is the least number that no member ever had.
+    ``fresh`` is the least number that no member ever had. ``clients`` are those who may ask
+    besides the founding ones, and who may no longer.
     """
 
     TAG = "membership"
@@ -247,6 +257,7 @@ class Membership(Message):
     start: int
     fresh: int
     members: tuple[Member, ...]
+    clients: tuple[Admission, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -448,6 +459,7 @@ KINDS: tuple[type[Message], ...] = (
     Checkpoint,
     Stable,
     Member,
+    Admission,
     Membership,
     Handover,
     Handovers,

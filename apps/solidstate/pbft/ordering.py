@@ -56,9 +56,10 @@ class Ordering:
     def propose(self) -> None:
         """Propose what waits, if this replica leads and it is time."""
         replica = self._replica
-        while replica.leads and replica.requests.queue and self._may_propose():
+        # The queue first: it is empty after most events, and asking who leads takes longer.
+        while replica.requests.queue and replica.leads and self._may_propose():
             self._propose_one(self._gather())
-        waits = replica.leads and bool(replica.requests.queue)
+        waits = bool(replica.requests.queue) and replica.leads
         self._gathering_since = min(self._gathering_since, replica.now) if waits else math.inf
         self._set_deadline()
 
@@ -255,8 +256,10 @@ class Ordering:
             self._set_deadline()
 
     def _set_deadline(self) -> None:
-        gathered = self._gathering_since + self._replica.config.batch_delay_seconds
-        self.deadline = min(gathered if self._can_gather() else math.inf, self._fetch_at)
+        self.deadline = self._fetch_at
+        if self._gathering_since < math.inf and self._can_gather():
+            gathered = self._gathering_since + self._replica.config.batch_delay_seconds
+            self.deadline = min(gathered, self._fetch_at)
 
     def _can_gather(self) -> bool:
         """Whether time alone lets the gathered requests go: not while too much is under way."""

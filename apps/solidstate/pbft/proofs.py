@@ -50,6 +50,17 @@ class Proofs:
         for member in self.epoch.membership.members:
             if member.key:
                 self._keyring.learn(member.number, member.key)
+        for client, key in self.epoch.admissions.items():
+            # Who was admitted under an administrator's name would be one from then on.
+            if key and client not in self._config.administrators:
+                self._keyring.learn(client, key)
+
+    def may_ask(self, client: str) -> bool:
+        """Tell whether a client is one in this epoch, or an administrator, who always is."""
+        key = self.epoch.admissions.get(client)
+        if key is None or client in self._config.administrators:
+            return self._config.may_ask(client)
+        return bool(key)
 
     def handover(self, handover: Handover) -> bool:
         """Tell whether a handover begins the next epoch, as 2f + 1 members of this one say."""
@@ -73,7 +84,7 @@ class Proofs:
     def request(self, request: Request) -> bool:
         """Tell whether a request is one of a client that may ask, and signed by it."""
         return (
-            self._config.may_ask(request.client)
+            self.may_ask(request.client)
             and len(request.operation) <= self._config.operation_bytes_max
             and self.signed(request.client, request)
         )

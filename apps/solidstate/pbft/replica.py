@@ -193,6 +193,7 @@ class Replica:
             if self.counting is not None:
                 self.counting.resume()
                 self.ordering.resume()
+            self.checkpoints.check()
             self.views.announce()
             self.checkpoints.announce()
             for entry in self.log.entries():
@@ -213,7 +214,7 @@ class Replica:
         """Whether a message may come from that sender at all."""
         kind = type(message)
         if type(sender) is str:
-            return kind is Request or (kind is FetchHandovers and self.config.may_ask(sender))
+            return kind is Request or (kind is FetchHandovers and self.proofs.may_ask(sender))
         # Members of other epochs may learn how they are proven, and fetch the state; no more.
         if kind is Handovers or sender in self.epoch:
             return True

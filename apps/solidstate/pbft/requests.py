@@ -8,6 +8,7 @@ leaves out one client is found however fast it serves the others.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from apps.solidstate.pbft.authentication import Principal
@@ -102,6 +103,15 @@ class Requests:
         for request in list(self.pending.values()):
             if request.timestamp <= sessions.last(request.client).timestamp:
                 self.executed(request)
+
+    def enter_epoch(self, changed: Iterable[str]) -> None:
+        """Drop what clients asked that came or left: it was verified by what held before."""
+        for client in changed:
+            if self.pending.pop(client, None) is not None:
+                self.queue.pop(client, None)
+                del self._arrived[client]
+            if self._watched is not None and self._watched[0] == client:
+                self._watched = None
 
     def watch(self) -> None:
         """Watch the oldest request, if none is watched and there is one."""

@@ -64,6 +64,8 @@ class Views:
         self._since = 0.0
         self._doublings = 0
         self._turn_ends = math.inf
+        self._handed_over = math.inf
+        self._successor = 0
         self._slowness = 0.0
         self._slow_at = 0.0
 
@@ -109,7 +111,19 @@ class Views:
     @property
     def deadline(self) -> float:
         """When the primary is late, or its turn is over."""
-        return min(self._late, self._turn_ends)
+        return min(self._late, self._turn_ends, self._handed_over)
+
+    def hand_over(self, view: int, successor: int) -> None:
+        """Leave ``view`` for the one a member was named to lead, once this event is handled.
+
+        All do, as it is ordered: so nobody is late, and nobody suspected. A replica that is in
+        another view by then has nothing to do.
+        """
+        numbers = self._replica.epoch.numbers
+        if self.active and view == self.view and successor in numbers:
+            ahead = numbers.index(successor) - numbers.index(self._replica.primary)
+            self._successor = view + ahead % len(numbers)
+            self._handed_over = self._replica.now
 
     def expect(self) -> None:
         """Give the primary its time for a request that is watched from now on."""
@@ -146,7 +160,11 @@ class Views:
 
     def tick(self) -> None:
         """Give up on a primary that is late, or let it have had its turn."""
-        if self.active and self._replica.now >= self._turn_ends:
+        if not math.isinf(self._handed_over):
+            self._handed_over = math.inf
+            if self.active and self._successor > self.view:
+                self._change(self._successor, "turn", "an administrator names another primary")
+        elif self.active and self._replica.now >= self._turn_ends:
             self._change(self.view + 1, "turn", "the primary had its turn")
         elif self._replica.now < self._since + self.patience:
             # This replica has turned out to be slow: so may be the others.

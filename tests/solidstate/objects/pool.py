@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
 
 import vista
+from apps.solidstate.counter_device import GROUP
+from apps.solidstate.objects.administrator import GroupAdministrator
 from apps.solidstate.objects.creating import CreateReplicasOnServers
-from apps.solidstate.objects.member import ReplicaPoolMember, pool_service
+from apps.solidstate.objects.mail import pool_service
+from apps.solidstate.objects.member import ReplicaPoolMember
 from apps.solidstate.objects.places import AnyPlace, Claim, Write
 from apps.solidstate.objects.proxy import ReplicaClientProxy
 from apps.solidstate.objects.replicated import ReplicatedObject, read_only
+from apps.solidstate.objects.restoring import RestoreReplicas
 from apps.solidstate.objects.server import ReplicaServer
+from apps.solidstate.pbft.canonical import digest_of
 from apps.solidstate.pbft.configuration import Config
 from apps.solidstate.pbft.durable import Recovered, frame, frames, read_frames
+from apps.solidstate.pbft.ed25519 import Ed25519Keyring
 from apps.solidstate.pbft.effects import Append, Compact, Store
 from apps.solidstate.pbft.encoding import encode
 from apps.solidstate.pbft.messages import FetchHandovers
+from apps.solidstate.pbft.usig import UI, certify, ui_body, ui_bytes
 from tests.peers.system import PROMPT, add_node
 from vista.testing import SimulatedDisk, SimulatedNode, World
 
@@ -33,6 +41,8 @@ class Tin:
     world: World | None = None
     files: dict[str, dict[str, bytes]]
 
+    counters: dict[tuple[str, str], SimulatedDevice]
+
 
 TIN = Tin()
 
@@ -41,6 +51,7 @@ def use(world: World) -> None:
     """Have members of pools keep their things in this world."""
     TIN.world = world
     TIN.files = {}
+    TIN.counters = {}
 
 
 class SimulatedReplicaDisk:
@@ -101,6 +112,53 @@ class SimulatedReplicaDisk:
         """Nothing is held."""
 
 
+class SimulatedDevice:
+    """A trusted counter that no crash of its machine reaches, with keys that anybody can check."""
+
+    def __init__(self, entropy: Random) -> None:
+        self.epoch = entropy.getrandbits(62)
+        self.counter = 0
+        self._keyring = Ed25519Keyring(GROUP, entropy.randbytes(32), {})
+        self.public_key = self._keyring.public_key
+        self._kept: dict[int, bytes] = {}
+
+    def create_ui(self, message: bytes) -> bytes:
+        self.counter += 1
+        body = ui_body(self.epoch, self.counter, digest_of(message))
+        ui = ui_bytes(UI(self.epoch, self.counter, self._keyring.sign(body)))
+        self._kept[self.counter] = ui
+        return ui
+
+    def kept(self, counter: int) -> bytes | None:
+        return self._kept.get(counter)
+
+    def forget(self, counter: int) -> None:
+        self._kept = {number: ui for number, ui in self._kept.items() if number > counter}
+
+
+class SimulatedCounter:
+    """The way to a simulated device."""
+
+    def __init__(self, device: SimulatedDevice) -> None:
+        self._device = device
+
+    async def identity(self) -> tuple[int, bytes]:
+        return self._device.epoch, self._device.public_key
+
+    async def certify(self, counter: int, body: bytes) -> bytes:
+        await asyncio.sleep(0)
+        return certify(self._device, counter, body)
+
+    async def forget(self, counter: int) -> None:
+        self._device.forget(counter)
+
+    async def end(self) -> None:
+        """Nothing is held."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 class SimulatedPlace:
     """The place of a node of the world."""
 
@@ -130,6 +188,12 @@ class SimulatedPlace:
     def disk(self, folder: str) -> SimulatedReplicaDisk:
         return SimulatedReplicaDisk(self._disk, folder)
 
+    def counter(self, folder: str) -> SimulatedCounter:
+        device = TIN.counters.get((self._node, folder))
+        if device is None:
+            device = TIN.counters[self._node, folder] = SimulatedDevice(self.entropy())
+        return SimulatedCounter(device)
+
 
 class SimulatedReplicaServer(ReplicaServer, namespace="SolidState"):
     """A replica on a simulated disk."""
@@ -138,6 +202,11 @@ class SimulatedReplicaServer(ReplicaServer, namespace="SolidState"):
         """Return what this replica holds of a state variable."""
         assert self._service is not None
         return self._service.variables[name].variables()
+
+    def get_used(self, name: str) -> int:
+        """Return when a state variable was last called by what may change it."""
+        assert self._service is not None
+        return self._service.variables[name].used
 
     def spoil(self, name: str, variables: dict[str, Any]) -> None:
         """Let this replica's memory be wrong."""
@@ -164,11 +233,27 @@ class SimulatedClientProxy(ReplicaClientProxy, namespace="SolidState"):
         return SimulatedPlace(vista.here().get_name())
 
 
+class SimulatedAdministrator(GroupAdministrator, namespace="SolidState"):
+    """Who changes a group, on a simulated machine."""
+
+    def _make_place(self, directory: str) -> AnyPlace:
+        return SimulatedPlace(vista.here().get_name())
+
+
+class SimulatedRestorer(RestoreReplicas, namespace="SolidState"):
+    """Founds groups of simulated machines from backups."""
+
+    def _make_place(self, pool: str) -> AnyPlace:
+        return SimulatedPlace(vista.here().get_name())
+
+
 class SimulatedPoolMember(ReplicaPoolMember, namespace="SolidState"):
     """A simulated machine of a pool."""
 
     server_class = SimulatedReplicaServer
     proxy_class = SimulatedClientProxy
+    administrator_class = SimulatedAdministrator
+    restorer_class = SimulatedRestorer
 
     def _make_claim(self) -> Claim | None:
         return None
@@ -254,6 +339,13 @@ class Pool:
             if other != node.name:
                 vista.create("ConnectToPeer", f"ipc:{other}")
         vista.create(self._members.get(node.name, SimulatedPoolMember), POOL)
+
+    def grow(self, *names: str) -> None:
+        """Have machines join the pool that were not there before."""
+        self.names += names
+        for name in names:
+            add_node(self.world, name, boot=self._boot)
+        self.world.pass_time(3.0)
 
     def node(self, name: str) -> SimulatedNode:
         """The machine of this name as it is at present."""

@@ -282,7 +282,7 @@ def test_an_ordinary_object_of_the_class_has_the_worlds_time_and_dice() -> None:
 
 def test_what_is_to_be_sent_waits_until_it_was_delivered(service: ObjectService) -> None:
     call(service, "send_later", "ding", "dong")
-    assert ask(service, "waiting") == ["shelf"]
+    assert ask(service, "waiting", "") == ["shelf"]
     founded, rows = ask(service, "outbox", "shelf")
     assert [row[1:] for row in rows] == [["Bell", "ring", ("ding",)], ["Bell", "ring", ("dong",)]]
     ask(service, "delivered", "shelf", founded, [rows[0][0]])
@@ -414,7 +414,7 @@ def test_a_create_that_fails_makes_nothing() -> None:
     service = make()
     with pytest.raises(TypeError):
         ask(service, "create", "x", ["Local", "LabShelf", 0], [], {"what": 1})
-    assert ask(service, "list") == []
+    assert ask(service, "list", "") == []
 
 
 def test_a_name_that_is_taken_is_that_variable(service: ObjectService) -> None:

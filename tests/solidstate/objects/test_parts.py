@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from random import Random
+from time import monotonic
 
 import pytest
 
 import vista
+from apps.solidstate.disk import Disk
 from apps.solidstate.errors import PinnedKeyError, PoolError
 from apps.solidstate.objects.charter import Charter, read_charter
+from apps.solidstate.objects.correspondent import TURN_SECONDS
 from apps.solidstate.objects.identity import SECRET_FILE, Identity, pin, pinned
 from apps.solidstate.objects.mail import LETTER_BYTES_MAX, Mail
-from apps.solidstate.objects.places import Claim, Place, folder_of
+from apps.solidstate.objects.places import (
+    QUICK_WRITES,
+    SLOW_SECONDS,
+    SMALL_BYTES,
+    Claim,
+    FolderDisk,
+    Place,
+    Write,
+    folder_of,
+)
 from apps.solidstate.objects.steady import CATCH_UP, SteadyClock
+from apps.solidstate.pbft.canonical import digest_of
 from apps.solidstate.pbft.effects import Append, Compact, Store
 from apps.solidstate.pbft.encoding import encode
 from apps.solidstate.pbft.messages import Decided, FetchStanding
 from vista.testing import World
 
 # --- the clock -----------------------------------------------------------------------------
+
+
+def test_a_file_that_could_not_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
+    place = Place(str(tmp_path))
+    (tmp_path / "group-1" / "started").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"started"):
+        place.write("group-1/started", b"1")
+    assert [path.name for path in (tmp_path / "group-1").iterdir()] == ["started"]
 
 
 def test_the_clock_begins_with_the_wall_clock_and_goes_at_its_pace() -> None:
@@ -157,17 +178,118 @@ def test_a_folder_disk_keeps_what_was_committed(tmp_path: Path) -> None:
     async def scenario() -> None:
         disk = Place(str(tmp_path)).disk(folder_of("carts"))
         assert await disk.recover() is None
-        await disk.commit([Append(b"one"), Append(b"two")])
+        await _safe(disk.commit([Append(b"one"), Append(b"two")]))
         disk.close()
         again = Place(str(tmp_path)).disk(folder_of("carts"))
         found = await again.recover()
         assert found is not None
         assert (found.records, found.damaged) == ((b"one", b"two"), False)
         blobs = {b"d" * 32: b"blob"}
-        await again.commit([Store(blobs), Compact((b"three",), frozenset(blobs))])
+        await _safe(again.commit([Store(blobs), Compact((b"three",), frozenset(blobs))]))
         again.close()
 
     asyncio.run(scenario())
+
+
+async def _safe(waiting: Awaitable[None] | None) -> bool:
+    """Wait until a write is safe; whether it was at once."""
+    if waiting is None:
+        return True
+    await waiting
+    return False
+
+
+def _passed() -> float:
+    """What a node's loop says of a while in which one thread works."""
+    loop = asyncio.get_running_loop()
+    began, stop = loop.time(), monotonic() + 2 * TURN_SECONDS
+    while monotonic() < stop:
+        pass
+    return loop.time() - began
+
+
+def test_the_time_by_which_a_turn_ends_passes_while_it_works() -> None:
+    with vista.Node() as node:
+        assert node.call(_passed) >= TURN_SECONDS
+
+
+class Stopwatch:
+    """A clock that a write takes ``seconds`` by."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.now = 0.0
+
+    def read(self) -> float:
+        self.now += self.seconds
+        return self.now
+
+
+def _writes(folder: Path, *batches: tuple[float, list[Write]]) -> list[bool]:
+    """Write after `QUICK_WRITES` quick writes, each in so many seconds; which were safe at once."""
+    watch, found = Stopwatch(), []
+
+    async def scenario() -> None:
+        disk = FolderDisk(folder, watch.read)
+        await disk.recover()
+        for _ in range(QUICK_WRITES):
+            assert not await _safe(disk.commit([Append(b"before")]))
+        for seconds, effects in batches:
+            watch.seconds = seconds
+            found.append(await _safe(disk.commit(effects)))
+        disk.close()
+
+    asyncio.run(scenario())
+    return found
+
+
+def test_a_disk_that_was_quick_for_a_while_has_small_writes_done_at_once(tmp_path: Path) -> None:
+    record: list[Write] = [Append(b"one")]
+    assert _writes(tmp_path, (0.0, record), (SLOW_SECONDS, record), (0.0, record)) == [True] * 3
+    found = Disk(tmp_path).recover()
+    assert found is not None and found.records == (b"before",) * QUICK_WRITES + (b"one",) * 3
+
+
+def test_after_a_slow_write_a_thread_does_those_that_follow(tmp_path: Path) -> None:
+    record: list[Write] = [Append(b"one")]
+    later = [(0.0, record)] * (2 * QUICK_WRITES + 1)
+    told = _writes(tmp_path, (2 * SLOW_SECONDS, record), *later)
+    assert told == [True, *[False] * 2 * QUICK_WRITES, True]
+
+
+def test_a_disk_that_is_slow_again_and_again_holds_up_its_node_ever_less(tmp_path: Path) -> None:
+    record: list[Write] = [Append(b"one")]
+    slow, rounds = (2 * SLOW_SECONDS, record), (2, 4, 8)
+    batches = [slow]
+    for times in rounds:
+        batches += [(0.0, record)] * times * QUICK_WRITES + [slow]
+    told = _writes(tmp_path, *batches)
+    assert told == [True, *(one for times in rounds
+                            for one in [*[False] * times * QUICK_WRITES, True])]  # fmt: skip
+
+
+def test_a_disk_that_was_slow_once_is_trusted_again_in_the_end(tmp_path: Path) -> None:
+    record: list[Write] = [Append(b"one")]
+    slow, quick = (2 * SLOW_SECONDS, record), (0.0, record)
+    # As many in the thread as it takes after that, and as many that were waited for.
+    batches = [slow] + [quick] * 4 * QUICK_WRITES + [slow] + [quick] * (2 * QUICK_WRITES + 1)
+    assert _writes(tmp_path, *batches)[-2:] == [False, True]
+
+
+def test_a_node_does_not_wait_for_a_hard_disk(tmp_path: Path) -> None:
+    record: list[Write] = [Append(b"one")]
+    told = _writes(tmp_path, *[(0.012, record)] * 20 * QUICK_WRITES)
+    assert sum(told) < 3 * QUICK_WRITES
+
+
+@pytest.mark.parametrize(
+    "effects",
+    [[Append(bytes(SMALL_BYTES + 1))], [Append(b"one"), Store({digest_of(b"blob"): b"blob"})],
+     [Compact((b"three",), frozenset())]],
+    ids=["many bytes", "blobs", "another log"],
+)  # fmt: skip
+def test_large_writes_are_done_by_a_thread(tmp_path: Path, effects: list[Write]) -> None:
+    assert _writes(tmp_path, (0.0, effects)) == [False]
 
 
 # --- letters -------------------------------------------------------------------------------

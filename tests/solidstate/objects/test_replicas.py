@@ -12,8 +12,7 @@ import vista
 from apps.solidstate.errors import PinnedKeyError, PoolError, RefusedOperationError
 from apps.solidstate.objects.correspondent import LETTERS_MAX
 from apps.solidstate.objects.identity import SECRET_FILE
-from apps.solidstate.objects.mail import service_name
-from apps.solidstate.objects.member import pool_service
+from apps.solidstate.objects.mail import pool_service, service_name
 from tests.solidstate.objects.pool import POOL, TIN, Pool, PoolBell, make_world
 from vista.testing import World
 
@@ -109,6 +108,17 @@ def test_the_next_request_has_the_next_number(pool: Pool) -> None:
         "nobody: 1",
         "nobody: 2",
     ]
+
+
+def test_a_proxy_takes_no_bytes_but_those_of_a_call(pool: Pool) -> None:
+    pool.found()
+    proxy = pool.proxy("front")
+    for operation in ([], ["drop", "cart"], ["delivered", "cart", "1", [1]]):
+        data = pool.front.call(lambda told=operation: vista.encode_value(told))
+        with pytest.raises(vista.BadValueError, match=r"^no call of a state variable"):
+            pool.front.call(proxy.call_encoded, data)
+    with pytest.raises(vista.BadValueError, match=r"^no call of a state variable"):
+        pool.front.call(proxy.call_encoded, "call")
 
 
 def test_the_wait_limit_has_its_bounds(pool: Pool) -> None:
@@ -261,6 +271,16 @@ def test_what_nobody_takes_is_sent_again_until_somebody_does(pool: Pool) -> None
     assert len({key for _, key in pool.front.call(bell.list_heard)}) == 1
 
 
+def test_what_nobody_takes_keeps_nothing_else_from_being_sent(pool: Pool) -> None:
+    bell = pool.front.call(lambda: vista.create(PoolBell))
+    pool.front.call(vista.register_service, "Bell", bell)
+    cart = pool.found()
+    pool.call(cart, "announce_to", "Nobody", "lost")
+    pool.call(cart, "announce_to", "Bell", "sold")
+    pool.world.pass_time(2.0)
+    assert [word for word, _ in pool.front.call(bell.list_heard)] == ["sold"]
+
+
 # --- losing servers ------------------------------------------------------------------------
 
 
@@ -316,7 +336,7 @@ def test_a_call_is_answered_soon_after_all_servers_came_back_one_by_one(seed: in
             world.pass_time(at - gone)
             world.restart(name)
             gone = at
-        world.drive(answer.done, 10.0)
+        world.drive(answer.done, 15.0)
         assert answer.result() == 2
 
 

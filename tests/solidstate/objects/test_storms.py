@@ -85,7 +85,7 @@ class Caller:
         return kind, key
 
 
-def faults_of(dice: Random, liar: bool) -> Faults:
+def faults_of(dice: Random, liar: bool, servers: int) -> Faults:
     """What befalls a world; disks that fail only where nobody lies."""
     return Faults(
         losses=dice.choice((0.1, 0.5)),
@@ -95,23 +95,28 @@ def faults_of(dice: Random, liar: bool) -> Faults:
         full_disks=0.0 if liar else dice.choice((0.0, 0.1)),
         lasting_seconds=2.0,
         down_seconds=2.0,
-        down_max=dice.choice((1, 4)),
+        down_max=dice.choice((1, servers)),
         spared=("front",),
     )
 
 
 def storm(world: World) -> None:
     """One run; raises when something was answered that cannot be, or not answered."""
+    storm_at(world, "byzantine", 4)
+
+
+def storm_at(world: World, mode: str, servers: int) -> None:
+    """One run with so many replicas of a mode in which they may lie."""
     dice = Random(world.seed)
-    liar = dice.randrange(4) if dice.random() < 0.5 else None
+    liar = dice.randrange(servers) if dice.random() < 0.5 else None
     members: dict[str, type[ReplicaPoolMember]] = (
         {} if liar is None else {f"server-{liar}": LyingPoolMember}
     )
-    pool = Pool(world, members=members)
-    pool.found(POOL, 1, StormStore.__name__, "store")
+    pool = Pool(world, servers, members)
+    pool.found(POOL, 1, StormStore.__name__, "store", mode=mode)
     callers = [Caller(world, f"c{number}", dice.randrange(2**32)) for number in range(3)]
     homes = ["front", "front", "server-0"]
-    world.storm(STORM_SECONDS, faults_of(dice, liar is not None))
+    world.storm(STORM_SECONDS, faults_of(dice, liar is not None, servers))
     started = [
         pool.node(home).spawn(caller.work, pool.node(home))
         for caller, home in zip(callers, homes, strict=True)
@@ -126,13 +131,13 @@ def storm(world: World) -> None:
     history.append(Operation("last", ("get", "a"), last, now, now))
     assert all(one.end < INFINITE for caller in callers[:2] for one in caller.history)
     assert linearization(history) is not None, history
-    assert_same(pool, liar)
+    assert_same(pool, liar, servers)
 
 
-def assert_same(pool: Pool, liar: int | None) -> None:
+def assert_same(pool: Pool, liar: int | None, servers: int) -> None:
     """All correct servers run and hold the same."""
     held: list[Any] = []
-    for number in range(4):
+    for number in range(servers):
         if number != liar:
             node, name = pool.node(f"server-{number}"), service_name(POOL, number)
             status = node.call(lambda name=name: vista.service(name).get_status())

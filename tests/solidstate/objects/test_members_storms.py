@@ -1,0 +1,111 @@
+"""Groups that are changed in storms: members come and leave while nodes fail and one may lie."""
+
+from __future__ import annotations
+
+import logging
+from random import Random
+
+import pytest
+
+import vista
+from apps.solidstate.errors import SolidStateError
+from apps.solidstate.objects.mail import pool_service, service_name
+from apps.solidstate.simulator.linearizability import Operation, linearization
+from tests.solidstate.objects.liars import LyingPoolMember
+from tests.solidstate.objects.pool import POOL, Pool
+from tests.solidstate.objects.test_storms import (
+    CALM_SECONDS,
+    INFINITE,
+    OPERATIONS,
+    SETTLE_SECONDS,
+    STORM_SECONDS,
+    Caller,
+    StormStore,
+    faults_of,
+)
+from vista.testing import World, run_seed
+
+CHANGES = (("1", "server-4"), ("2", "server-5"))
+TRIES = 60
+
+
+def change(pool: Pool) -> list[str]:
+    """Replace one server after the other; what fails in the storm is asked for again."""
+    done: list[str] = []
+    for who, node in CHANGES:
+        for _ in range(TRIES):
+            try:
+                with vista.timeout(10.0):
+                    administrator = vista.service(pool_service(POOL)).get_administrator(POOL)
+                    done.append(administrator.replace(who, node)["words"])
+                break
+            except (SolidStateError, vista.CallError):
+                vista.sleep(1.0)
+    return done
+
+
+def await_all(pool: Pool) -> None:
+    """Wait until the founder reaches all machines: then the first four are the replicas."""
+    name = pool_service(POOL)
+    for _ in range(TRIES):
+        rows = pool.front.call(vista.services)
+        if sum(row.name == name for row in rows) == len(pool.names):
+            return
+        pool.world.pass_time(1.0)
+    raise AssertionError(rows)
+
+
+def storm(world: World) -> None:
+    """One run; raises when an answer cannot be, or is not given, or a server differs at the end."""
+    dice = Random(world.seed)
+    # The one that lies stays a member, so it is the same f throughout.
+    liar = 0 if dice.random() < 0.5 else None
+    pool = Pool(world, 6, {} if liar is None else {"server-0": LyingPoolMember})
+    await_all(pool)
+    pool.found(POOL, 1, StormStore.__name__, "store")
+    callers = [Caller(world, f"c{number}", dice.randrange(2**32)) for number in range(2)]
+    world.storm(STORM_SECONDS, faults_of(dice, liar is not None, 4))
+    started = [pool.front.spawn(caller.work, pool.front) for caller in callers]
+    changed = pool.front.spawn(change, pool)
+    world.pass_time(STORM_SECONDS)
+    world.calm()
+    world.drive(
+        lambda: changed.done() and all(one.done() for one in started), CALM_SECONDS * OPERATIONS
+    )
+    assert len(changed.result()) == len(CHANGES)
+    world.pass_time(SETTLE_SECONDS)
+    history = [one for caller in callers for one in caller.history]
+    last = pool.front.call(lambda: vista.service(POOL).issue_request("get", ["a"], "store"))
+    now = world.hub.now
+    history.append(Operation("last", ("get", "a"), last, now, now))
+    assert all(one.end < INFINITE for caller in callers for one in caller.history)
+    assert linearization(history) is not None, history
+    assert_same(pool, liar)
+
+
+def assert_same(pool: Pool, liar: int | None) -> None:
+    """The members of the group of the day, whoever they came as, hold the same."""
+    held = []
+    for number in (0, 3, 4, 5):
+        if number != liar:
+            name = service_name(POOL, number)
+            told = pool.front.call(lambda name=name: vista.service(name).get_status())
+            assert (told["runs"], told["epoch"], told["members"]) == (True, 2, [0, 3, 4, 5])
+            held.append(
+                pool.front.call(lambda name=name: vista.service(name).get_variables("store"))
+            )
+    assert held.count(held[0]) == len(held), held
+
+
+SEEDS = 2
+REPLAY = "pytest tests/solidstate/objects/test_members_storms.py --seeds-from {seed} --seeds 1"
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_members_come_and_leave_in_storms(
+    seeds: range, part: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, "vista")
+    count = max(1, len(seeds) * SEEDS // 200)
+    for seed in seeds[:count][part::2]:
+        run_seed(storm, seed, REPLAY)
