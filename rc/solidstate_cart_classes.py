@@ -1,11 +1,22 @@
-"""The class of rc/solidstate-cart.rc: a shopping cart that survives the loss of any one server.
+"""The classes of rc/solidstate-cart.rc: a cart for the prompt, and machines that can be broken.
 
-Nothing in it says that it is replicated but the class it inherits from.
+Nothing in Cart says that it is replicated but the class it inherits from.
 """
 
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import replace
+from typing import Any
+
+from apps.solidstate.objects.member import ReplicaPoolMember
 from apps.solidstate.objects.replicated import ReplicatedObject, read_only
+from apps.solidstate.objects.server import ReplicaServer
+from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.canonical import digest_of
+from apps.solidstate.pbft.encoding import decode, encode
+from apps.solidstate.pbft.messages import Reply
 
 ITEMS_MAX = 100
 COUNT_MAX = 1_000
@@ -55,3 +66,55 @@ class Cart(ReplicatedObject):
     def list_orders(self) -> list[dict[str, object]]:
         """Return the orders, the first one first."""
         return self.orders
+
+
+class ReplicaServerThatMayLie(ReplicaServer):
+    """A replica with a switch: while it is on, every answer to a client is made up."""
+
+    lies = False
+
+    def lie(self, on: bool) -> None:
+        """Begin to lie, or be honest again."""
+        self.lies = on
+
+    def _post(self, to: Principal, messages: list[bytes]) -> None:
+        super()._post(to, [self._bend(one) for one in messages] if self.lies else messages)
+
+    def _bend(self, message: bytes) -> bytes:
+        read = decode(message)
+        if not isinstance(read, Reply):
+            return message
+        result = b"made up"
+        return encode(replace(read, result_digest=digest_of(result), result=result))
+
+
+class PoolMemberThatMayFail(ReplicaPoolMember):
+    """A machine of the demonstration, which fails when it is told to.
+
+    ``create(pool, directory="solidstate-data")`` as of ReplicaPoolMember.
+    """
+
+    server_class = ReplicaServerThatMayLie
+    lies = False
+
+    def fail(self, how: str) -> None:
+        """``kill`` or ``stop`` this process, make its replicas ``lie``, or be ``well`` again."""
+        if how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif how == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        elif how in ("lie", "well"):
+            self.lies = how == "lie"
+            for server in self._servers.values():
+                server.lie(self.lies)
+        else:
+            raise ValueError(f"a machine can kill, stop, lie or be well, and not {how}")
+
+    def wake(self, pid: int) -> None:
+        """Have a process of this machine that was stopped go on."""
+        if pid > 1:
+            os.kill(pid, signal.SIGCONT)
+
+    def get_status(self) -> dict[str, Any]:
+        """Tell besides which process this is, and whether it was told to lie."""
+        return {**super().get_status(), "pid": os.getpid(), "lies": self.lies}

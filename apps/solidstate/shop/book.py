@@ -1,0 +1,62 @@
+"""The orders of all customers, for those who pack the parcels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import vista
+from apps.solidstate.objects.replicated import ReplicatedObject, read_only
+
+BOOK_ORDERS_MAX = 10_000
+"""Orders in the book, about 600 bytes each. When it is full carts keep theirs and send them again,
+until some were taken out."""
+
+LISTED_MAX = 100
+"""Orders that are listed at once: a result has room for four times as many."""
+
+
+class OrderBook(ReplicatedObject, namespace="SolidState"):
+    """The orders that were made in the shop and not sent yet.
+
+    rc line: ``CreateReplicasOnServers carts 1 OrderBook orders``
+
+    ``create()`` makes an empty one. The carts of the group send their orders to the service
+    ``orders``, at least once; each is there once.
+    """
+
+    def create(self) -> None:
+        """Begin with no order."""
+        self.waiting: dict[str, dict[str, Any]] = {}
+        self.gone: dict[str, None] = {}
+
+    def place(self, order: dict[str, Any], key: str = "") -> bool:
+        """Take an order; return whether it is a further one. ``key`` is the outbox's.
+
+        Raises `vista.Overloaded` when the book is full: then it is sent again.
+        """
+        number = str(order["number"])
+        if number in self.waiting or number in self.gone:
+            return False
+        if len(self.waiting) >= BOOK_ORDERS_MAX:
+            raise vista.Overloaded(f"{BOOK_ORDERS_MAX} orders wait: take out those that were sent")
+        self.waiting[number] = order
+        return True
+
+    def take_out(self, number: str) -> dict[str, Any]:
+        """Take an order out of the book, since it was sent, and return it. Raises KeyError."""
+        order = self.waiting.pop(number)
+        self.gone[number] = None
+        if len(self.gone) > BOOK_ORDERS_MAX:
+            del self.gone[next(iter(self.gone))]
+        return order
+
+    @read_only
+    def list_orders(self, first: int = 0, count: int = LISTED_MAX) -> list[dict[str, Any]]:
+        """Return orders that wait, the oldest first, at most a hundred from place ``first`` on."""
+        first = max(0, first)
+        return list(self.waiting.values())[first : first + max(0, min(count, LISTED_MAX))]
+
+    @read_only
+    def count_orders(self) -> int:
+        """Return how many orders wait."""
+        return len(self.waiting)

@@ -1,0 +1,1 @@
+"""Tests of state variables as web applications."""
