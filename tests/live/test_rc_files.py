@@ -20,10 +20,11 @@ READY = {
 
 ELSEWHERE = [
     "browser.rc", "http.rc", "solidstate-cart.rc", "starship-secondary.rc", "starship.rc",
-    "starship-tty.rc",
+    "starship-solidstate.rc", "starship-tty.rc",
 ]  # fmt: skip
 """Run by tests of their own, since they have ports of their own or need several processes:
-test_rc.py in tests/http, and test_starship_servers.py and test_solidstate.py here."""
+test_rc.py in tests/http, and test_starship_servers.py, test_starship_solidstate.py and
+test_solidstate.py here."""
 
 RC_FILES = sorted(path.name for path in (ROOT / "rc").glob("*.rc"))
 

@@ -8,7 +8,7 @@ import shutil
 import signal
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,11 @@ StarshipTestHooks localhost
 HOME = """\
 PeerRegistry
 AnnounceServices StarshipPrimary
+PersistenceService
 HTTPdaemon - tcp:127.0.0.1:0 localhost
 StarshipHTTPsetup localhost
-StarshipPrimary 1 42
-AcceptPeerConnections ipc
+StarshipPrimary 1 42 ai_per_race=2
+AcceptPeerConnections ipc:starship
 """
 OUTPOST = """\
 PeerRegistry
@@ -172,8 +173,9 @@ def stranger(
 ) -> Iterator[Stranger]:
     """Somebody with a browser of his own; what went wrong on his pages fails the test."""
     context = chromium.new_context(
-        viewport={"width": size[0], "height": size[1]}, java_script_enabled=script
-    )
+        viewport={"width": size[0], "height": size[1]}, java_script_enabled=script,
+        reduced_motion="reduce",  # to draw each step on its way takes longer than all the rest
+    )  # fmt: skip
     page = context.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -203,22 +205,24 @@ def make_ship(who: Stranger, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size", "script"),
+    ("name", "size", "script", "to_the_end"),
     [
-        pytest.param("Bounty", WIDE, True, id="wide"),
-        pytest.param("Pandora", NARROW, True, id="phone"),
-        pytest.param("Beagle", WIDE, False, id="no-script"),
+        pytest.param("Bounty", WIDE, True, True, id="wide"),
+        pytest.param("Pandora", NARROW, True, False, id="phone"),
+        pytest.param("Beagle", WIDE, False, False, id="no-script"),
     ],
 )
 def test_a_stranger_plays(
-    chromium: Browser, running: Running, name: str, size: tuple[int, int], script: bool
-) -> None:
+    chromium: Browser, running: Running, name: str, size: tuple[int, int], script: bool,
+    to_the_end: bool,
+) -> None:  # fmt: skip
     running.hook("scenario", SCENARIO)
     with stranger(chromium, running, size, script) as who:
         make_ship(who, name)
         first_mission(who)
         fight(who)
-        dock_and_upgrade(who)
+        if to_the_end:
+            dock_and_upgrade(who)
         leave_and_come_back(who)
         assert who.page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
@@ -315,28 +319,49 @@ def test_the_rc_file_boots_and_tells_the_address(tmp_path: Path) -> None:
         assert process.end() == 0
 
 
-def test_a_player_whose_server_is_killed_goes_on_at_another(
+def board(page: Page, root: str, name: str) -> None:
+    """Make a ship, and be on its live bridge."""
+    page.goto(f"{root}/starshipLogin.html")
+    page.locator('[data-testid="create-name"]').fill(name)
+    page.locator('[data-testid="create"]').click()
+    expect(page.locator("body")).to_have_attribute("data-mode", "captain")
+    expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+
+
+def see_a_step(page: Page) -> None:
+    """See the game go on."""
+    body = page.locator("body")
+    expect(body).not_to_have_attribute("data-step", body.get_attribute("data-step") or "")
+
+
+def test_players_go_on_when_their_primary_is_killed_and_when_their_server_is(
     chromium: Browser, tmp_path: Path
 ) -> None:
-    (tmp_path / "home.rc").write_text(HOME)
+    rc = tmp_path / "home.rc"
+    rc.write_text(HOME)
     (tmp_path / "outpost.rc").write_text(OUTPOST)
-    with own_directories(), command(str(tmp_path / "home.rc")) as home:
-        root = root_of(home)
-        url = url_of(home)
-        context = chromium.new_context()
-        page = context.new_page()
-        with command(str(tmp_path / "outpost.rc"), url) as outpost:
-            there = root_of(outpost)
-            assert there != root
-            page.goto(f"{there}/starshipLogin.html")
-            page.locator('[data-testid="create-name"]').fill("Bounty")
-            page.locator('[data-testid="create"]').click()
-            # The page comes by itself as soon as the ship is there.
-            expect(page.locator("body")).to_have_attribute("data-mode", "captain")
-            expect(page.locator("#connection")).to_have_attribute("data-state", "live")
-            page.wait_for_function("Number(document.body.dataset.step) > 0")
+    near, far = (chromium.new_context(reduced_motion="reduce").new_page() for _ in range(2))
+    with own_directories(), ExitStack() as stack:
+        with command(str(rc)) as home:
+            root, url = root_of(home), url_of(home)
+            outpost = stack.enter_context(command(str(tmp_path / "outpost.rc"), url))
+            board(near, root, "Bounty")
+            board(far, root_of(outpost), "Pandora")
+            home.signal(signal.SIGKILL)
+            home.end()
+        expect(near.locator("#banner")).to_contain_text("Connection lost. Trying again")
+        expect(far.locator("body")).to_contain_text("Link to the primary lost")
+        rc.write_text(HOME.replace("127.0.0.1:0", f"127.0.0.1:{root.rpartition(':')[2]}"))
+        with command(str(rc)) as home:
+            home.expect("the saved game goes on at step")
+            for page in (near, far):
+                expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+                expect(page.locator("body")).not_to_contain_text("Link to the primary lost")
+                expect(page.locator("body")).to_have_attribute("data-mode", "captain")
+                see_a_step(page)
             outpost.signal(signal.SIGKILL)
-        page.wait_for_url(f"{root}/starship/bridge*", timeout=60_000)
-        expect(page.locator("body")).to_have_attribute("data-mode", "captain")
-        expect(page.locator("#connection")).to_have_attribute("data-state", "live")
+            far.wait_for_url(f"{root}/starship/bridge*", timeout=60_000)
+            expect(far.locator("body")).to_have_attribute("data-mode", "captain")
+            expect(far.locator("#connection")).to_have_attribute("data-state", "live")
+    for context in chromium.contexts:
         context.close()

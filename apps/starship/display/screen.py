@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from apps.starship.display.condition import distress_of, shields_of, status_of, weapons_of
@@ -93,8 +94,16 @@ class Showing:
     def __init__(self, state: State) -> None:
         self.state = state
         self.view = state.view()
-        self._contacts = Contacts(self.view)
-        self._fields = Fields(self.view)
+
+    # When somebody looks: most servers have no players, and steps that nobody saw need none.
+
+    @cached_property
+    def _contacts(self) -> Contacts:
+        return Contacts(self.view)
+
+    @cached_property
+    def _fields(self) -> Fields:
+        return Fields(self.view)
 
     def screen(self, ship: str, look: Look) -> dict[str, Any] | None:
         """Return what a screen shows of an object, None if there is none of that name.

@@ -8,11 +8,12 @@ it) takes effect when the step is committed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from apps.starship.rules.commands import COMMANDS, Command, Refusal, admit
-from apps.starship.rules.creating import automatic_name, check_name
+from apps.starship.game.promised import Keys, Promised, late_orders
+from apps.starship.rules.commands import Command, Refusal, admit
+from apps.starship.rules.creating import automatic_name, check_name, is_record
 from apps.starship.rules.state import View
 from apps.starship.rules.step import Enlistment, Structure
 from apps.starship.rules.theme import RACES
@@ -20,6 +21,8 @@ from apps.starship.rules.theme import RACES
 KEYS_MAX = 1_000
 """Keys of commands that are remembered for a ship: those of the last hundreds of steps."""
 KEY_LENGTH_MAX = 100
+KEYS_SAVED_STEPS = 60
+"""Steps whose keys are saved with a state: who sends an order again does so within minutes."""
 
 
 class Answer(NamedTuple):
@@ -39,7 +42,9 @@ class Admission:
         self.view = view
         self._orders: dict[str, list[Command]] = {}
         self._carried: dict[str, list[Command]] = {}
+        self._late: dict[str, tuple[Command, ...]] = {}
         self._answers: dict[str, dict[str, Answer]] = {}
+        self._keys: dict[int, Keys] = {}
         self._enlisted: dict[str, Enlistment] = {}
         self._captains: dict[str, int | None] = {}
         # Of the step that is computed: its ships are not in the view yet.
@@ -72,6 +77,8 @@ class Admission:
             answers[key] = answer
             if len(answers) > KEYS_MAX:
                 del answers[next(iter(answers))]
+            if answer.ok:
+                self._keys.setdefault(answer.step, {}).setdefault(ship, {})[key] = answer.left
         return answer
 
     def _admit(self, ship: str, captain: int | None, name: object, words: Sequence[Any]) -> Answer:
@@ -106,25 +113,36 @@ class Admission:
         Without ``name`` it gets one of its race, and none of ``avoid`` (in lower case). ``record``
         is what it earned in another game. Refused: bad or taken names, no race, no room.
         """
+        refusal = self.refuse_ship(name, race)
+        if refusal is not None:
+            return refusal
+        if not name:
+            name = automatic_name(self.view.state, race, avoid={*self._coming, *avoid})
+        if record and not is_record(record):
+            return Refusal("E_ARG", f"What {name} has earned cannot be read.")
+        self._enlisted[name.lower()] = Enlistment(name, race, captain, record)
+        return name
+
+    @property
+    def _coming(self) -> frozenset[str]:
+        """The names, in lower case, of ships that are made with this commit or the next."""
+        return self._closing | frozenset(self._enlisted)
+
+    def refuse_ship(self, name: str, race: str) -> Refusal | None:
+        """Return why no ship of a name, ``""`` for any, and of a race can be made, or None."""
         state = self.view.state
         if race not in RACES:
             return Refusal("E_ARG", f"Races are {', '.join(RACES)}.")
         ships = sum(thing.kind == "starship" for thing in state.objects.values())
-        coming = self._closing | set(self._enlisted)
-        if ships + len(coming) >= state.settings.starships_max:
+        if ships + len(self._coming) >= state.settings.starships_max:
             most = state.settings.starships_max
             return Refusal("E_FULL", f"The galaxy is full ({most} starships).")
         if not any(self.view.of.get((race, kind)) for kind in ("starbase", "planet")):
             return Refusal("E_FULL", "That race has no place left to build a ship.")
-        if not name:
-            name = automatic_name(state, race, avoid={*coming, *avoid})
-        refusal = check_name(state, name)
-        if refusal is None and name.lower() in coming:
+        refusal = check_name(state, name) if name else None
+        if refusal is None and name.lower() in self._coming:
             refusal = Refusal("E_TAKEN", "Name in use.")
-        if refusal is not None:
-            return refusal
-        self._enlisted[name.lower()] = Enlistment(name, race, captain, record)
-        return name
+        return refusal
 
     def is_coming(self, name: str) -> bool:
         """Tell whether a ship of a name is made with the next commit."""
@@ -184,12 +202,47 @@ class Admission:
         """
         self.view = view
         self._closing = frozenset()
-        for ship, group in deferred:
-            if view.living(ship) is not None:
-                late = [o for o in orders.get(ship, ()) if COMMANDS[o.name].group == group]
-                if late:
-                    self._carried.setdefault(ship, []).extend(late)
+        self._carry(late_orders(orders, deferred))
         for ship in [name for name in self._orders if view.living(name) is None]:
             del self._orders[ship]
         for ship in [name for name in self._answers if name not in view.objects]:
             del self._answers[ship]
+            for ships in self._keys.values():
+                ships.pop(ship, None)
+        self._forget_old_keys()
+
+    def _forget_old_keys(self) -> None:
+        for step in [step for step in self._keys if step < self.view.step - KEYS_SAVED_STEPS]:
+            del self._keys[step]
+
+    # --- restarts --------------------------------------------------------------------------
+
+    def promised_in(self, step: int) -> Promised:
+        """Return what is to be saved with a step that is made: the keys of its orders."""
+        return Promised({step: self._keys[step]} if step in self._keys else {})
+
+    def promised(self) -> Promised:
+        """Return what is to be saved with the state: what its last steps and the next one owe.
+
+        What is collected for the next step is not in it: it is admitted anew after a restart.
+        """
+        state = self.view.state
+        made = {step: ships for step, ships in self._keys.items() if step <= state.step}
+        return Promised(made, self._late).of(state)
+
+    def restore(self, promised: Promised) -> None:
+        """Go on from what was saved with the state and the steps after it."""
+        for step, ships in sorted(promised.of(self.view.state).keys.items()):
+            self._keys[step] = ships
+        self._forget_old_keys()
+        for step, ships in self._keys.items():
+            for ship, keys in ships.items():
+                answers = self._answers.setdefault(ship, {})
+                answers.update(
+                    {key: Answer(True, "", "", left, step) for key, left in keys.items()}
+                )
+        self._carry(promised.late)
+
+    def _carry(self, late: Mapping[str, tuple[Command, ...]]) -> None:
+        self._late = {s: orders for s, orders in late.items() if self.view.living(s) is not None}
+        self._carried = {ship: list(orders) for ship, orders in self._late.items()}

@@ -12,7 +12,7 @@ results are right.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -31,6 +31,7 @@ from apps.starship.game.pool import BARRED, FOLLOWING, JOINING, READY, Pool
 from apps.starship.rules.arithmetic import rng
 from apps.starship.rules.commands import Command
 from apps.starship.rules.encoding import Encoder
+from apps.starship.rules.objects import Thing
 from apps.starship.rules.state import State
 from apps.starship.rules.step import Delta, Structure, Worker, commit, units_of
 
@@ -139,7 +140,9 @@ class Conductor:
 
     ``state`` is the committed state,
     ``admission`` takes the orders for the next one, ``authors`` are the servers that computed the
-    units of the last step, ``""`` for the primary itself.
+    units of the last step, ``""`` for the primary itself. ``own`` is the primary's own server, if
+    it has one (`own.OwnServer`): it has the primary's state, so it is sent no results and asked for
+    no proof.
     """
 
     def __init__(
@@ -159,6 +162,7 @@ class Conductor:
         self._soft, self._hard = soft_percent, hard_percent
         self.interval = interval
         self.epoch = epoch
+        self.own = ""
         self.phase = Phase.COLLECTING
         self.pool = Pool()
         self.view = state.view()
@@ -214,6 +218,21 @@ class Conductor:
                 self._reassign_late()
             if passed >= self._span() * self._hard:
                 self._commit()
+
+    def compute(self, units: Sequence[Unit], times: int = 1) -> tuple[Delta, ...]:
+        """Return results of the step that is computed; its own server asks for them.
+
+        ``times`` computes each as many times, for demonstrations of load.
+        """
+        for _again in range(times - 1):
+            worker = Worker(self.view, self._orders)
+            for unit in units:
+                worker.compute(*unit)
+        return tuple(self._worker.compute(*unit) for unit in units)
+
+    def text_of(self, thing: Thing) -> str:
+        """Return an object as canonical JSON; one of the present state was written for its hash."""
+        return self._encoder.thing(thing)
 
     # --- servers ---------------------------------------------------------------------------
 
@@ -300,7 +319,7 @@ class Conductor:
         if deltas:
             update = StepUpdate(self.epoch, self.state.step + 1, deltas)
             for id in sorted(self.pool.hands):
-                if id != author and self.pool.hands[id].state != BARRED:
+                if id not in (author, self.own) and self.pool.hands[id].state != BARRED:
                     self._effects.append(Send(id, update))
 
     def _settle_dispute(self, unit: Unit, server: str, delta: Delta) -> None:
@@ -409,11 +428,11 @@ class Conductor:
         self.state = commit(before, deltas, structure)
         self.hash = self._encoder.digest(self.state)
         self.view = self.state.view()
+        self._report_unbuilt(structure)
         self._missing = set()
         self.phase = Phase.COLLECTING
         self._due = max(self._due + self.interval, self._now)
         self.admission.begin(self.view, orders, deferred)
-        self.pool.forget(name for name in before.objects if name not in self.state.objects)
         gone = {name for name, _group in self._deferrals if name not in self.state.objects}
         for unit in [unit for unit in self._deferrals if unit[0] in gone]:
             del self._deferrals[unit]
@@ -427,6 +446,13 @@ class Conductor:
             elif hand.state == JOINING:
                 self._send_snapshot(id)
 
+    def _report_unbuilt(self, structure: Structure) -> None:
+        for made in structure.enlisted:
+            found = self.state.objects.get(made.name)
+            if found is None or found.meta.captain != made.captain:
+                why = "its race has lost its last berth, or another ship has its name"
+                self._report("unbuilt", f"{made.name} was not built: {why}")
+
     def _commit_if_done(self) -> None:
         if self.phase is Phase.COMPUTING and not self._missing:
             self._commit()
@@ -435,7 +461,7 @@ class Conductor:
         """Compute some results of each server again, chosen so that no server can know which."""
         by_author: dict[str, list[Unit]] = {}
         for unit, author in self._authors.items():
-            if author:
+            if author not in ("", self.own):
                 by_author.setdefault(author, []).append(unit)
         for author in sorted(by_author):
             units = sorted(by_author[author])

@@ -24,6 +24,7 @@ from apps.starship.game.messages import (
     Unit,
 )
 from apps.starship.rules.encoding import Encoder
+from apps.starship.rules.objects import Thing
 from apps.starship.rules.state import State
 from apps.starship.rules.step import Delta, Worker, commit, units_of
 
@@ -71,6 +72,10 @@ class Follower:
         if isinstance(message, StepBegin):
             return self._begin(message)
         return self._commit(message)
+
+    def text_of(self, thing: Thing) -> str:
+        """Return an object as canonical JSON; one of the present state was written for its hash."""
+        return self._encoder.thing(thing)
 
     def _take_over(self, snapshot: Snapshot) -> list[Answer]:
         self._forget()

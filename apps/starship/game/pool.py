@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from apps.starship.rules.partition import Server, first_speed, next_cost, next_speed, share
+from apps.starship.rules.partition import COSTS, Server, first_speed, next_speed, share
 
 JOINING, FOLLOWING, READY, BARRED = "joining", "following", "ready", "barred"
 
@@ -57,7 +57,6 @@ class Pool:
 
     def __init__(self) -> None:
         self.hands: dict[str, Hand] = {}
-        self._costs: dict[Unit, float] = {}
         self._faults: dict[str, int] = {}
 
     def add(self, id: str) -> Hand:
@@ -120,32 +119,21 @@ class Pool:
             return {}
         if len(objects) < _SPLIT_BELOW * len(hands):
             objects = {f"{unit[0]} {unit[1]}": [unit] for own in objects.values() for unit in own}
-        costs = {name: sum(map(self.cost, own)) for name, own in objects.items()}
+        costs = {name: sum(map(_cost, own)) for name, own in objects.items()}
         found = share(costs, [Server(hand.id, hand.speed) for hand in hands])
         shares = {id: [u for name in names for u in objects[name]] for id, names in found.items()}
         for id, own in shares.items():
             self.hands[id].missing |= set(own)
         return shares
 
-    def cost(self, unit: Unit) -> float:
-        """Return the cost of a unit, in microseconds on a server of speed 1 million."""
-        return self._costs.get(unit, 2.0 if unit[1] == "tac" else 1.0)
-
-    def note_costs(self, costs: dict[Unit, float]) -> None:
-        """Take note of what units cost of late; objects that are gone are forgotten by `forget`."""
-        for unit, measured in costs.items():
-            self._costs[unit] = next_cost(self.cost(unit), measured)
-
-    def forget(self, names: Iterable[str]) -> None:
-        """Forget the costs of objects that are gone."""
-        gone = set(names)
-        for unit in [unit for unit in self._costs if unit[0] in gone]:
-            del self._costs[unit]
-
     def note_done(self, id: str, units: Iterable[Unit], busy_us: int) -> None:
         """Take note of how long a server was busy with its units of a step."""
         hand = self.hands.get(id)
         if hand is not None:
-            cost = sum(map(self.cost, units))
+            cost = sum(map(_cost, units))
             hand.busy_us = busy_us
             hand.speed = next_speed(hand.speed, cost, busy_us / 1_000_000)
+
+
+def _cost(unit: Unit) -> float:
+    return COSTS[unit[1]]

@@ -13,31 +13,69 @@ from typing import Any
 from apps.starship.errors import ScenarioError
 from apps.starship.game.messages import StepBegin, StepCommit, Unit
 from apps.starship.rules.encoding import changes_to_plain
-from apps.starship.rules.objects import UNITS
+from apps.starship.rules.objects import LOG_LENGTH, UNITS, Record
 from apps.starship.rules.reading import read_changes
 from apps.starship.rules.replay import Played, read_step, write_step
+from apps.starship.rules.state import State
 from apps.starship.rules.step import NO_STRUCTURE, Delta
 
 DELTAS_MAX = 1_000_000
 """Deltas in one message."""
 
 
-def write_deltas(deltas: Iterable[Delta]) -> str:
-    """Return deltas as a text."""
-    rows = [[delta.name, delta.group, changes_to_plain(delta.changes)] for delta in deltas]
-    return json.dumps(rows, separators=(",", ":"))
+_MORE = "log+"
+"""Where the lines of a log stand that a step added; in the place of ``log``, the whole of it."""
 
 
-def read_deltas(text: str) -> tuple[Delta, ...]:
-    """Return the deltas of a text. Raises `ScenarioError` for anything else."""
+def write_deltas(deltas: Iterable[Delta], t: int | None = None) -> str:
+    """Return deltas as a text; with ``t`` those of step ``t``, of whose logs the new lines stand.
+
+    A log has 30 lines, and a unit adds one or two.
+    """
+    rows = [[delta.name, delta.group, _plain_changes(delta.changes, t)] for delta in deltas]
+    return _dumps(rows)
+
+
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _plain_changes(changes: dict[str, Any], t: int | None) -> dict[str, Any]:
+    log = changes.get("log")
+    if t is None or log is None:
+        return changes_to_plain(changes)
+    found = {name: value for name, value in changes.items() if name != "log"}
+    found[_MORE] = tuple(record for record in log if record.step == t)
+    return changes_to_plain(found)
+
+
+def read_deltas(text: str, before: State | None = None) -> tuple[Delta, ...]:
+    """Return the deltas of a text, those of the step after the state ``before``.
+
+    Without it they can only be counted: new lines are their whole logs. Raises `ScenarioError` for
+    anything else.
+    """
     found = []
     for row in _rows(text):
         if not isinstance(row, list) or len(row) != 3 or not isinstance(row[2], dict):
             raise ScenarioError("a delta is the name of an object, a group and its changes")
         name, group, changes = row
         _check_unit(name, group)
-        found.append(Delta(name, group, read_changes(group, changes)))
+        more = changes.pop(_MORE, None)
+        read = read_changes(group, changes)
+        if more is not None:
+            read["log"] = _longer_log(before, name, group, more)
+        found.append(Delta(name, group, read))
     return tuple(found)
+
+
+def _longer_log(before: State | None, name: str, group: str, more: Any) -> tuple[Record, ...]:
+    fresh: tuple[Record, ...] = read_changes(group, {"log": more})["log"]
+    if before is None:
+        return fresh
+    thing = before.objects.get(name)
+    if thing is None:
+        raise ScenarioError(f"there is no {name} to whose log lines could be added")
+    return (*getattr(thing, group).log, *fresh)[-LOG_LENGTH:]
 
 
 def write_units(units: Iterable[Unit]) -> str:

@@ -26,31 +26,41 @@ until one can."""
 class StarshipSavedState(vista.PersistentObject, namespace="StarShip"):
     """The state of a saved game after some step; `StarshipArchive` makes it."""
 
-    def create(self, game: str, step: int, hash: str, text: str) -> None:  # type: ignore[override]
+    # Of those that were stored without.
+    promised = ""
+
+    def create(  # type: ignore[override]
+        self, game: str, step: int, hash: str, text: str, promised: str
+    ) -> None:
         """Be stored."""
         self.game, self.step, self.hash, self.text = game, step, hash, text
+        self.promised = promised
         self.initialize(durable=True)
 
-    def set_state(self, step: int, hash: str, text: str) -> None:
+    def set_state(self, step: int, hash: str, text: str, promised: str) -> None:
         """Keep another state in the place of this one."""
-        self.step, self.hash, self.text = step, hash, text
+        self.step, self.hash, self.text, self.promised = step, hash, text, promised
 
-    def get_state_saved(self) -> tuple[str, int, str, str]:
-        """Return game, step, hash and text."""
-        return self.game, self.step, self.hash, self.text
+    def get_state_saved(self) -> tuple[str, int, str, str, str]:
+        """Return game, step, hash, text, and what an admission needs beside it."""
+        return self.game, self.step, self.hash, self.text, self.promised
 
 
 class StarshipSavedStep(vista.PersistentObject, namespace="StarShip"):
     """A step of a saved game as a recording has it; `StarshipArchive` makes one for each."""
 
-    def create(self, game: str, step: int, line: str) -> None:  # type: ignore[override]
+    promised = ""
+
+    def create(  # type: ignore[override]
+        self, game: str, step: int, line: str, promised: str
+    ) -> None:
         """Be stored."""
-        self.game, self.step, self.line = game, step, line
+        self.game, self.step, self.line, self.promised = game, step, line, promised
         self.initialize(durable=True)
 
-    def get_step_saved(self) -> tuple[str, int, str]:
-        """Return game, step and line."""
-        return self.game, self.step, self.line
+    def get_step_saved(self) -> tuple[str, int, str, str]:
+        """Return game, step, line, and what an admission needs beside it."""
+        return self.game, self.step, self.line, self.promised
 
 
 class StarshipArchive(vista.PersistentObject, namespace="StarShip"):
@@ -77,23 +87,24 @@ class StarshipArchive(vista.PersistentObject, namespace="StarShip"):
     def open(self) -> dict[str, Any]:
         """Begin another life of the game; return what there is to go on from.
 
-        ``epoch`` counts the lives, ``start`` is (step, hash, text of the state) or None, and
-        ``lines`` are those of the steps that follow without a gap.
+        ``epoch`` counts the lives, ``start`` is (step, hash, text of the state, what was promised)
+        or None, and ``lines`` are those of the steps that follow without a gap, each with what was
+        promised; see `write_state`.
         """
         self.epoch += 1
         self._saved: vista.Ref | None = None
         self._steps: dict[int, vista.Ref] = {}
-        start: tuple[int, str, str] | None = None
-        lines: dict[int, str] = {}
+        start: tuple[int, str, str, str] | None = None
+        lines: dict[int, tuple[str, str]] = {}
         for ref in found("StarshipSavedState"):
             game, *rest = ref.get_state_saved()
             if game == self.game:
-                self._saved, start = ref, (rest[0], rest[1], rest[2])
+                self._saved, start = ref, (rest[0], rest[1], rest[2], rest[3])
         for ref in found("StarshipSavedStep"):
-            game, step, line = ref.get_step_saved()
+            game, step, *line = ref.get_step_saved()
             if game == self.game:
-                self._steps[step], lines[step] = ref, line
-        following: list[str] = []
+                self._steps[step], lines[step] = ref, (line[0], line[1])
+        following: list[tuple[str, str]] = []
         while start is not None and start[0] + len(following) + 1 in lines:
             following.append(lines[start[0] + len(following) + 1])
         first = 0 if start is None else start[0] + 1
@@ -102,28 +113,32 @@ class StarshipArchive(vista.PersistentObject, namespace="StarShip"):
             vista.post(self._steps.pop(step), "delete_yourself")
         return {"epoch": self.epoch, "start": start, "lines": following}
 
-    def write_step(self, step: int, line: str, primary: vista.Ref) -> None:
+    def write_step(self, step: int, line: str, primary: vista.Ref, promised: str = "") -> None:
         """Keep a step, and post ``step_saved(step, error)`` to the primary when it is safe.
 
-        ``error`` is what was against it, or ``""``.
+        ``promised`` are the keys of its orders, see `promised.write_promised`. ``error`` is what
+        was against it, or ``""``.
         """
         error = ""
         try:
             if len(self._steps) >= LINES_MAX:
                 raise vista.StoreError(f"{LINES_MAX} steps wait for a state that can be written")
-            self._steps[step] = vista.create(StarshipSavedStep, self.game, step, line)
+            self._steps[step] = vista.create(StarshipSavedStep, self.game, step, line, promised)
         except vista.StoreError as failure:
             error = str(failure) or "the store fails"
         vista.post(primary, "step_saved", step, error)
 
-    def write_state(self, step: int, hash: str, text: str) -> str:
-        """Keep a state and forget the steps up to it; return what was against it, or ``""``."""
+    def write_state(self, step: int, hash: str, text: str, promised: str = "") -> str:
+        """Keep a state and forget the steps up to it; return what was against it, or ``""``.
+
+        ``promised`` is what an admission needs after a restart, see `promised.write_promised`.
+        """
         try:
             if self._saved is None:
-                made = vista.create(StarshipSavedState, self.game, step, hash, text)
+                made = vista.create(StarshipSavedState, self.game, step, hash, text, promised)
                 self._saved = made
             else:
-                vista.send(self._saved, "set_state", step, hash, text)
+                vista.send(self._saved, "set_state", step, hash, text, promised)
         except (vista.StoreError, vista.NotAValueError) as failure:
             return str(failure) or "the store fails"
         for old in [known for known in self._steps if known <= step]:

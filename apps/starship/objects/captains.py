@@ -120,6 +120,10 @@ class CaptainsDesk:
         owned = self._names.list_names()
         if name and name.lower() in owned:
             return False, "E_TAKEN", "Name in use."
+        refusal = self._conductor.admission.refuse_ship(name, race)
+        if refusal is not None:
+            # Before a pass-phrase is worked on for it.
+            return False, refusal.code, refusal.text
         seal = ""
         if phrase:
             # First of all, since others come in while it is worked out.

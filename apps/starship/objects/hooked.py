@@ -10,6 +10,7 @@ from apps.starship.game.conductor import Committed, Conductor
 from apps.starship.game.messages import StepBegin
 from apps.starship.objects.configuration import Configuration
 from apps.starship.objects.sending import Outbox
+from apps.starship.objects.things import Exhibits
 from apps.starship.rules.objects import Thing
 from apps.starship.rules.scenario import read_scenario
 from apps.starship.rules.state import State
@@ -26,7 +27,7 @@ class HookedPrimary:
     _config: Configuration
     _conductor: Conductor
     _outboxes: dict[str, Outbox]
-    _things: dict[int, vista.Ref]
+    _things: Exhibits
     _tickets: dict[int, str]
     _archive: vista.Ref | None
 
@@ -49,12 +50,11 @@ class HookedPrimary:
             state = read_scenario(text, self._conductor.state.theme)
         except ScenarioError as error:
             raise vista.BadValueError(str(error)) from error
-        for made in self._things.values():
+        for made in self._things.clear():
             vista.post(made, "delete_yourself")
-        self._things.clear()
+        self._begin_conductor(state, self._conductor.epoch + 1, self._config)
         for thing in state.objects.values():
             self._make(state, thing)
-        self._begin_conductor(state, self._conductor.epoch + 1, self._config)
         if self._archive is not None:
             self._archive.forget_steps()
             self.save_state()
@@ -128,6 +128,8 @@ class HookedPrimary:
         self._forget(id)
         for ticket in tickets:
             vista.post(outbox.server, "primary_ended", ticket)
+        if outbox.own:
+            vista.post(self._me, "take_own_server")
 
     # --- what the primary has ----------------------------------------------------------------
 

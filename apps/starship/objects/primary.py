@@ -8,47 +8,39 @@ import logging
 import math
 import secrets
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 import vista
 from apps.starship.display.galaxy import fallen
-from apps.starship.errors import ScenarioError
 from apps.starship.game.conductor import (
     Committed,
     Conductor,
     Effect,
     Event,
     Joined,
-    Lost,
     Received,
     Report,
     Send,
     Tick,
 )
 from apps.starship.game.differences import differences
-from apps.starship.game.messages import (
-    Ready,
-    Refresh,
-    Snapshot,
-    StepBegin,
-    StepCommit,
-    StepDone,
-    StepUpdate,
-)
-from apps.starship.game.texts import read_deltas, read_units
+from apps.starship.game.messages import Snapshot, StepBegin, StepCommit, StepUpdate
+from apps.starship.game.own import OwnServer
 from apps.starship.objects.captains import Activity, CaptainsDesk
+from apps.starship.objects.clock import microseconds
 from apps.starship.objects.configuration import Configuration, read_configuration
 from apps.starship.objects.counts import count_step
 from apps.starship.objects.hooked import HookedPrimary
+from apps.starship.objects.own import OwnScreens, StarshipOwnSecondary
 from apps.starship.objects.recorder import StarshipRecorder
 from apps.starship.objects.saving import GameKeeping
-from apps.starship.objects.secondary import StarshipSecondary
-from apps.starship.objects.sending import Made, Outbox, encoded
-from apps.starship.objects.tables import Ledger, Place, servers_table
-from apps.starship.objects.things import CLASSES, changes_to_show, groups_of
+from apps.starship.objects.sending import Made, encoded
+from apps.starship.objects.servers import ServersDesk
+from apps.starship.objects.tables import Ledger, computed_in_short, servers_table
+from apps.starship.objects.things import CLASSES, Exhibits
 from apps.starship.objects.version import rules_version
 from apps.starship.rules.objects import Thing
-from apps.starship.rules.reading import check_delta
 from apps.starship.rules.replay import Played, write_start, write_step
 from apps.starship.rules.state import State
 from apps.starship.rules.theme import theme_text
@@ -59,17 +51,15 @@ _log = logging.getLogger("vista.starship")
 SERVICE = "StarshipPrimary"
 """The service by which secondaries find the game."""
 SEED_BITS = 32
-SERVERS_MAX = 256
-"""Servers of one game: the primary sends each of them every result."""
 WAITING_MAX = 10_000
 """Messages of servers that wait while a step is saved; what comes then counts as lost."""
-WORDS_MAX = 200
-"""Characters of what a server says of itself."""
 KEPT_SHOWN_MAX = 500
 """Ships left over from earlier games that a login page offers."""
 
 
-class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, namespace="StarShip"):
+class StarshipPrimary(
+    CaptainsDesk, ServersDesk, GameKeeping, HookedPrimary, vista.Object, namespace="StarShip"
+):
     """The primary of a game: makes the galaxy and takes it from step to step.
 
     rc line: ``StarshipPrimary``, or ``StarshipPrimary 5 42 commands_per_step=4``
@@ -107,11 +97,15 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
         seed = secrets.randbits(SEED_BITS) if config.seed is None else config.seed
         state, epoch = self._open_game(config, theme, seed)
         self._begin_desk()
-        self._begin_conductor(state, epoch, config)
         self._begin_servers()
+        self._things = Exhibits()
+        self._ledger = Ledger()
+        self._begin_conductor(state, epoch, config)
+        self._conductor.admission.restore(self._promised)
         self._begin_hooks()
         self.look_for_left_over()
         self._news = self._look_around()
+        self._made: tuple[tuple[bytes, ...], str] = (), "{}"
         self._alarm = math.inf
         self._alarms = 0
         self._count = vista.counters()
@@ -120,7 +114,10 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
         for thing in sorted(state.objects.values(), key=lambda thing: thing.meta.id):
             self._make(state, thing)
         self._subscribe()
-        self.own_secondary = vista.create(StarshipSecondary, vista.self_ref(self), True)
+        self.own_secondary = vista.create(StarshipOwnSecondary, self._me)
+        self._screens = OwnScreens(self._own_id(), self._now)
+        self._show_anew()
+        self.take_own_server()
         self._set_alarm()
         _log.info(
             "a galaxy from seed %d at step %d: %d objects", state.seed, state.step,
@@ -144,6 +141,8 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
             config.soft_deadline,
             config.hard_deadline,
         )
+        self._conductor.own = self._own_id()
+        self._own_server = OwnServer(self._conductor, microseconds, max(1, config.work_factor))
         self._told = state, self._conductor.hash
         self._effects: deque[Effect] = deque()
         self._events: deque[Event] = deque()
@@ -153,22 +152,13 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
                 # Whoever had a ship before a restart may come back to it.
                 self._activity.hear(thing.meta.captain, self._now())
 
-    def _begin_servers(self) -> None:
-        self._outboxes: dict[str, Outbox] = {}
-        self._places: dict[str, Place] = {}
-        self._nodes: dict[str, vista.Ref] = {}
-        self._tickets: dict[int, str] = {}
-        self._things: dict[int, vista.Ref] = {}
-        self._made: tuple[Thing, ...] = ()
-        self._ledger = Ledger()
-
     def _subscribe(self) -> None:
         me = vista.self_ref(self)
         try:
             # Not before: whoever finds the game may join it, and gets all objects.
             vista.register_service(SERVICE, me)
         except vista.ServiceTaken:
-            for thing in self._things.values():
+            for thing in self._things.clear():
                 vista.post(thing, "delete_yourself")
             raise
         for name, method in (
@@ -183,7 +173,7 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
     def delete(self) -> None:
         """End the game on this node; a saved one can be gone on with."""
         self._end_game()
-        for ref in (self._recorder, self.own_secondary, *self._things.values()):
+        for ref in (self._recorder, self.own_secondary, *self._things.clear()):
             if ref is not None:
                 vista.post(ref, "delete_yourself")
 
@@ -196,102 +186,6 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
     def _end_game(self) -> None:
         for ticket, id in self._tickets.items():
             vista.post(self._outboxes[id].server, "primary_ended", ticket)
-
-    # --- servers ---------------------------------------------------------------------------
-
-    def register_server(
-        self, server: vista.Ref, node: vista.Ref, offer: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Take a server into the game; a `StarshipSecondary` sends it, ``node`` is its creator.
-
-        ``offer`` has the ``version`` of its rules, the ``url`` of its site and the ``name`` of its
-        node. Returns ``{"ticket": number}``: whoever has it speaks for the server, and nobody else
-        does. Or ``{"refused": sentence}`` for one that has other rules.
-        """
-        offer = offer or {}
-        version, own = str(offer.get("version", "none"))[:WORDS_MAX], rules_version()
-        name = str(offer.get("name", ""))[:WORDS_MAX]
-        if version != own:
-            why = f"it has the rules {version}, the game is played by {own}"
-            self._ledger.refuse(name or str(vista.id_of(node)), why, self._told[0].step)
-            _log.error("server on %s is not taken: %s", name or node, why)
-            return {"refused": f"this server has the rules {version}, the game is played by {own}"}
-        id = str(vista.id_of(server))
-        if len(self._outboxes) >= SERVERS_MAX and id not in self._outboxes:
-            return {"refused": f"the game has {SERVERS_MAX} servers already"}
-        self._tickets = {ticket: known for ticket, known in self._tickets.items() if known != id}
-        ticket = secrets.randbits(62)
-        self._tickets[ticket] = id
-        is_own = bool(offer.get("own")) and node == vista.here()
-        self._outboxes[id], self._nodes[id] = Outbox(server, is_own), node
-        self._places[id] = Place(name, str(offer.get("url", ""))[:WORDS_MAX], is_own)
-        self._tell(Joined(id))
-        return {"ticket": ticket}
-
-    def unregister_server(self, ticket: int) -> None:
-        """Let a server go; what it still had to do others do."""
-        id = self._tickets.get(ticket)
-        if id is not None:
-            self._forget(id)
-
-    def knows_server(self, ticket: int) -> bool:
-        """Tell a server whether it is in the game; one that was let go may not have heard of it."""
-        return ticket in self._tickets
-
-    def server_url(self, ticket: int, url: str) -> None:
-        """Take note of where a server's site is; it posts it."""
-        id = self._tickets.get(ticket)
-        if id is not None:
-            self._places[id].url = str(url)[:WORDS_MAX]
-
-    def _forget(self, id: str) -> None:
-        del self._outboxes[id], self._nodes[id], self._places[id]
-        self._tickets = {ticket: known for ticket, known in self._tickets.items() if known != id}
-        self._tell(Lost(id))
-
-    def peer_registered(self, creator: vista.Ref | None) -> None:
-        """Nodes that come are no news; `PeerRegistry` sends it."""
-
-    def peer_unregistered(self, creator: vista.Ref) -> None:
-        """Lose the servers of a node that is gone; `PeerRegistry` sends it."""
-        for id in [id for id, node in self._nodes.items() if node == creator]:
-            self._forget(id)
-
-    def server_sent(self, ticket: int, epoch: int, t: int, deltas: str) -> None:
-        """Take results; a server posts it."""
-        try:
-            found = read_deltas(deltas)
-            # Late ones only count: what they are of may be gone, which is no fault of a server.
-            for delta in found if t > self._conductor.state.step else ():
-                check_delta(self._conductor.state, delta)
-        except ScenarioError as error:
-            self._from_server(ticket, Refresh(epoch, f"it sent what is no result: {error}"))
-            return
-        self._from_server(ticket, StepUpdate(epoch, t, found))
-
-    def server_done(self, ticket: int, epoch: int, t: int, units: str, busy_us: int) -> None:
-        """Take note that a server has sent everything; it posts it."""
-        try:
-            done = StepDone(epoch, t, read_units(units), int(max(0, busy_us)))
-        except ScenarioError as error:
-            self._from_server(ticket, Refresh(epoch, f"it sent what are no units: {error}"))
-            return
-        self._from_server(ticket, done)
-
-    def server_ready(self, ticket: int, epoch: int, t: int, hash: str) -> None:
-        """Take the hash of a server's state; it posts it."""
-        self._from_server(ticket, Ready(epoch, t, hash))
-
-    def server_refresh(self, ticket: int, epoch: int, why: str) -> None:
-        """A server cannot go on; it posts it."""
-        self._from_server(ticket, Refresh(epoch, why[:WORDS_MAX]))
-
-    def _from_server(self, ticket: int, message: StepUpdate | StepDone | Ready | Refresh) -> None:
-        id = self._tickets.get(ticket)
-        if id is not None:
-            self._tell(Received(id, message))
-            if isinstance(message, StepUpdate):
-                self._note_results(id, len(message.deltas))
 
     # --- looking ---------------------------------------------------------------------------
 
@@ -314,7 +208,7 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
     def get_things(self) -> dict[str, vista.Ref]:
         """Return the objects of the galaxy by short name."""
         objects = self._told[0].objects
-        return {name: self._things[objects[name].meta.id] for name in sorted(objects)}
+        return {name: self._things.refs[objects[name].meta.id] for name in sorted(objects)}
 
     def get_servers(self) -> list[dict[str, Any]]:
         """Return what is known of each server: state, speed, work done, late and lost, faults."""
@@ -329,7 +223,18 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
         """Return the server on this node, which the primary made."""
         return self.own_secondary
 
+    def ask_screens(self, name: str, words: Sequence[Any]) -> Any:
+        """Return what is shown on this node; `StarshipOwnSecondary` passes on what it is asked."""
+        return self._screens.answer(name, words)
+
+    def _show_anew(self) -> None:
+        """Show a state that is not the step after the last one."""
+        state = self._told[0]
+        self._screens.begin(state, self._config.terms(), self._names.get_lost_rows(), self._news)
+
     def _rejoin_all(self) -> None:
+        self._news = self._look_around()
+        self._show_anew()
         for id in sorted(self._outboxes):
             self._tell(Joined(id))
         self._set_alarm()
@@ -407,13 +312,13 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
         outbox = self._outboxes.get(id)
         if outbox is None:
             return
-        put: Any = message
-        if isinstance(message, StepCommit):
-            made = () if outbox.own else encoded(list(self._made), self._things)
-            put = Made(message, made, json.dumps(self._news))
+        if isinstance(message, StepBegin):
+            self._note_begin(id, message)
+        if outbox.own:
+            self._tell_own(id, message)
+            return
+        put: Any = Made(message, *self._made) if isinstance(message, StepCommit) else message
         try:
-            if isinstance(message, StepBegin):
-                self._note_begin(id, message)
             if outbox.put(put):
                 vista.post(vista.self_ref(self), "send_state", id)
         except vista.Overloaded as error:
@@ -426,7 +331,7 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
         if outbox is None:
             return
         try:
-            for call in outbox.send_state(self._more, self._things):
+            for call in outbox.send_state(self._more, self._things.refs):
                 call.result()
                 if self._outboxes.get(id) is not outbox:
                     return
@@ -468,8 +373,9 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
 
     def _make(self, state: State, thing: Thing) -> vista.Ref:
         full_name = state.theme.full_name(thing.race, thing.kind, thing.name)
-        made = vista.create(CLASSES[thing.kind], full_name, groups_of(thing))
-        self._things[thing.meta.id] = made
+        text = self._conductor.text_of(thing)
+        made = vista.create(CLASSES[thing.kind], thing.meta.id, full_name, text)
+        self._things.put(thing.meta.id, made)
         return made
 
     def _show(self, done: Committed) -> None:
@@ -478,16 +384,18 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
         self._told = after, done.hash
         self._news = self._look_around()
         found = differences(before, after)
-        things = {thing.meta.id: thing for thing in after.objects.values()}
-        self._made = tuple(things[number] for number in found.made)
         for number in found.gone:
-            vista.post(self._things.pop(number), "delete_yourself")
-        for thing in self._made:
+            gone = self._things.take(number)
+            if gone is not None:
+                vista.post(gone, "delete_yourself")
+        made = [thing for thing in after.objects.values() if thing.meta.id in found.made]
+        for thing in made:
             self._make(after, thing)
         computed = self._news["table"]["computed"]
-        for number, groups in found.changed.items():
-            changes = changes_to_show(groups, computed.get(things[number].name))
-            vista.post(self._things[number], "update", changes)
+        self._things.show(after, self._conductor.text_of, computed)
+        if any(not outbox.own for outbox in self._outboxes.values()):
+            # Once for all servers, which are told it with the commit.
+            self._made = encoded(made, self._things.refs), json.dumps(self._in_short(before))
         self._note_commit(done)
         rows = fallen(before, after)
         if rows:
@@ -497,3 +405,10 @@ class StarshipPrimary(CaptainsDesk, GameKeeping, HookedPrimary, vista.Object, na
             vista.post(self._recorder, "write", write_step(played))
         count_step(self._count, done, self._conductor, self._now())
         self._dismiss_silent()
+        self._screens.go_on(before, after, self._news)
+
+    def _in_short(self, before: State) -> dict[str, Any]:
+        """Return the news as servers get them, who computed what in a letter for each unit."""
+        table = {**self._news["table"], "computed": {}}
+        computed = computed_in_short(self._conductor.authors, before)
+        return {**self._news, "table": table, "computed": computed}

@@ -16,6 +16,7 @@ import vista
 from apps.starship.display.galaxy import fallen
 from apps.starship.errors import ScenarioError
 from apps.starship.game.conductor import Committed, Conductor, Report
+from apps.starship.game.promised import Promised, late_orders, read_promised, write_promised
 from apps.starship.objects.archive import archive_of, found
 from apps.starship.objects.configuration import Configuration
 from apps.starship.objects.names import ShipNames
@@ -66,9 +67,11 @@ class GameKeeping:
         self._base_step = 0
         self._is_writing = False
         self._is_encoding = False
+        self._hangs = False
         self._gap = -1
         self._write_again = 0.0
         self._to_write: tuple[State, str] | None = None
+        self._promised = Promised()
         self.trouble = ""
 
     def _save_records(self) -> None:
@@ -102,11 +105,16 @@ class GameKeeping:
         return state, epoch
 
     def _resume(
-        self, start: tuple[int, str, str], lines: list[str], config: Configuration, theme: Theme
+        self,
+        start: tuple[int, str, str, str],
+        lines: list[tuple[str, str]],
+        config: Configuration,
+        theme: Theme,
     ) -> State | None:
         """Return the state to go on with, None if another game is wanted."""
         try:
             state = read_state(start[2], theme)
+            promised = read_promised(start[3])
         except ScenarioError as error:
             raise vista.BadValueError(
                 f"the saved game cannot be gone on with: {error}; write new_game=yes for another"
@@ -115,6 +123,7 @@ class GameKeeping:
         if config.seed is not None and config.seed != state.seed:
             _log.warning("the saved game has seed %d: another game begins", state.seed)
             return None
+        self._promised = promised
         state = self._play(state, start[1], lines)
         if "galaxy" in config.given and config.settings().across != state.settings.across:
             raise vista.BadValueError(
@@ -128,13 +137,15 @@ class GameKeeping:
         _log.info("the saved game goes on at step %d", state.step)
         return state
 
-    def _play(self, state: State, hash: str, lines: list[str]) -> State:
+    def _play(self, state: State, hash: str, lines: list[tuple[str, str]]) -> State:
         """Compute the steps since the state that was saved; tell where they are others."""
         encoder = Encoder()
         differs = encoder.digest(state) != hash
-        for line in lines:
+        for line, text in lines:
             played = read_step(line, state.step + 1)
             before, state = state, play(state, played)
+            keys = {**self._promised.keys, **read_promised(text).keys}
+            self._promised = Promised(keys, late_orders(played.orders, played.deferred)).of(state)
             rows = fallen(before, state)
             if rows:
                 self._names.lose(rows)
@@ -154,9 +165,15 @@ class GameKeeping:
         """Have a step kept; return whether it is waited for, until `step_saved`."""
         if self._archive is None:
             return False
+        if self._hangs:
+            # It has been waited for once: the game is not to crawl until the store is back.
+            self._gap = done.state.step
+            self._write_if_due(done.state)
+            return False
         self._held = done
         line = write_step(Played(done.orders, done.deferred, done.structure, done.hash))
-        vista.post(self._archive, "write_step", done.state.step, line, self._me)
+        promised = write_promised(self._conductor.admission.promised_in(done.state.step))
+        vista.post(self._archive, "write_step", done.state.step, line, self._me, promised)
         vista.create("TimerEvent", self._me, LATE_SECONDS, f"late {done.state.step}")
         return True
 
@@ -164,14 +181,19 @@ class GameKeeping:
         """Go on with a step that is kept, or cannot be; the archive posts it."""
         done = self._held
         if done is None or done.state.step != step:
+            # That of a step which was not waited for any longer.
+            self._hangs = self._hangs and bool(error)
             return
         self._held = None
         if error:
             self._gap = step
             self._note_trouble(error)
         self._go_on(done)
-        steps = max(STEPS_BETWEEN_MIN, OBJECTS_AT_ONCE // max(1, len(done.state.objects)))
-        due = step >= self._base_step + min(STEPS_BETWEEN, steps) or bool(self.trouble)
+        self._write_if_due(done.state)
+
+    def _write_if_due(self, state: State) -> None:
+        steps = max(STEPS_BETWEEN_MIN, OBJECTS_AT_ONCE // max(1, len(state.objects)))
+        due = state.step >= self._base_step + min(STEPS_BETWEEN, steps) or bool(self.trouble)
         if due and not self._is_writing and self._clock() >= self._write_again:
             self._is_writing = True
             vista.post(self._me, "save_state")
@@ -179,6 +201,7 @@ class GameKeeping:
 
     def _step_is_late(self, step: int) -> None:
         if self._held is not None and self._held.state.step == step:
+            self._hangs = True
             self.step_saved(step, f"the store has not answered for {LATE_SECONDS:.0f} seconds")
 
     def _note_trouble(self, error: str) -> None:
@@ -201,9 +224,10 @@ class GameKeeping:
         self._is_writing = self._is_encoding = True
         state, hash = self._conductor.state, self._conductor.hash
         self._to_write = state, hash
+        promised = write_promised(self._conductor.admission.promised())
         try:
             text: str = vista.send(self._me, "encode_state_to_write")
-            error = vista.send(self._archive, "write_state", state.step, hash, text)
+            error = vista.send(self._archive, "write_state", state.step, hash, text, promised)
         except vista.CallTimeout as failure:
             error = str(failure)
         finally:
@@ -212,6 +236,7 @@ class GameKeeping:
             self._note_trouble(error)
             return
         self._base_step = state.step
+        self._hangs = False
         if self._gap > state.step:
             # A line failed meanwhile: whoever goes on from this state ends before it.
             return

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from time import monotonic
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import vista
@@ -21,9 +21,11 @@ from apps.starship.game.texts import (
     write_deltas,
     write_units,
 )
+from apps.starship.objects.clock import microseconds
 from apps.starship.objects.configuration import WORK_FACTOR_MAX, read_terms
 from apps.starship.objects.showing import ScreenSource
-from apps.starship.objects.things import changes_to_show
+from apps.starship.objects.tables import computed_in_full
+from apps.starship.objects.things import Exhibits
 from apps.starship.objects.version import rules_version
 from apps.starship.rules.encoding import digest
 from apps.starship.rules.objects import Thing
@@ -47,12 +49,12 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
 
     rc line: ``StarshipSecondary``
 
-    ``create(primary=None, own=False, work_factor=0)``: ``primary`` is a Ref; by default the service
+    ``create(primary=None, work_factor=0)``: ``primary`` is a Ref; by default the service
     ``StarshipPrimary`` is looked for, among peers as well, for as long as it takes. The primary
-    makes one on its own node with ``own``. ``work_factor`` computes everything as many times, for
-    demonstrations, 0 as often as the primary says. While the primary cannot be reached the server
-    shows its last state, and joins again by itself. A server with other rules than the primary's is
-    refused.
+    has one on its own node, see `StarshipOwnSecondary`. ``work_factor`` computes everything as many
+    times, for demonstrations, 0 as often as the primary says. While the primary cannot be reached
+    the server shows its last state, and joins again by itself. A server with other rules than the
+    primary's is refused.
 
     Whoever shows the game reads everything from the server of its own node: see `get_screens`,
     `get_map` and `add_watcher`.
@@ -60,20 +62,17 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
     The original's StarshipSecondary.
     """
 
-    def create(
-        self, primary: vista.Ref | None = None, own: bool = False, work_factor: int = 0
-    ) -> None:
+    def create(self, primary: vista.Ref | None = None, work_factor: int = 0) -> None:
         """Begin to look for the primary."""
         if not 0 <= work_factor <= WORK_FACTOR_MAX:
             raise vista.BadValueError(f"work_factor is 0 to {WORK_FACTOR_MAX}, not {work_factor}")
         self._begin_showing()
         self._work_factor = work_factor
-        self._follower = Follower(self._microseconds, work_factor)
-        self._own = own
+        self._follower = Follower(microseconds, work_factor)
         self._primary = primary
         self._ticket = 0
         self._node: vista.Ref | None = None
-        self._things: dict[int, vista.Ref] = {}
+        self._things = Exhibits()
         self._copies: dict[vista.Id, vista.Ref] = {}
         self._doomed: dict[vista.Id, vista.Ref] = {}
         self._pieces: _Pieces | None = None
@@ -82,14 +81,13 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         self.refusal = ""
         self.frozen = True
         me = vista.self_ref(self)
-        if not own:
-            with contextlib.suppress(vista.NoSuchService):
-                vista.send("ShutdownService", "register", me)
-            try:
-                vista.send("PeerRegistry", "add_notify_when_peer_registered", me)
-            except vista.NoSuchService:
-                _log.info("no PeerRegistry here: only a game on this node can be joined")
-            vista.create("TimerEvent", me, CHECK_SECONDS, "check")
+        with contextlib.suppress(vista.NoSuchService):
+            vista.send("ShutdownService", "register", me)
+        try:
+            vista.send("PeerRegistry", "add_notify_when_peer_registered", me)
+        except vista.NoSuchService:
+            _log.info("no PeerRegistry here: only a game on this node can be joined")
+        vista.create("TimerEvent", me, CHECK_SECONDS, "check")
         me.join.post()
 
     def delete(self) -> None:
@@ -106,7 +104,7 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         self._leave()
 
     def _leave(self) -> None:
-        if self._primary is not None and not self._own:
+        if self._primary is not None:
             vista.future(self._primary, "unregister_server", self._ticket)
         # The link that ends now is no loss.
         self._node = None
@@ -133,7 +131,7 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
     def _offer(self) -> dict[str, Any]:
         """What the primary is told of this server."""
         name = vista.here().get_name()
-        return {"version": rules_version(), "url": self.url, "own": self._own, "name": name}
+        return {"version": rules_version(), "url": self.url, "name": name}
 
     def _note_refusal(self, why: str) -> None:
         if why != self.refusal:
@@ -190,8 +188,7 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
     def _freeze(self) -> None:
         self.frozen = True
         self._node = None
-        if not self._own:
-            self._primary = None
+        self._primary = None
         self._tell_watchers()
         self._look_again(LOOK_AGAIN_SECONDS)
 
@@ -216,8 +213,7 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         """
         self._node = node
         self._pieces = _Pieces(epoch, head, json.loads(more), hash, count)
-        if not self._own:
-            self._forget_things()
+        self._forget_things()
 
     def take_piece(
         self, epoch: int, hash: str, number: int, text: str, objects: tuple[bytes, ...]
@@ -253,7 +249,15 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
 
     def stage_results(self, epoch: int, t: int, deltas: str) -> None:
         """Keep what others computed."""
-        self._handle(StepUpdate(epoch, t, read_deltas(deltas)))
+        state = self._follower.state
+        if state is None or t != state.step + 1:
+            return
+        try:
+            found = read_deltas(deltas, state)
+        except ScenarioError as error:
+            self._send([Refresh(epoch, str(error))])
+            return
+        self._handle(StepUpdate(epoch, t, found))
 
     def commit_step(
         self, epoch: int, t: int, line: str, objects: tuple[bytes, ...], news: str = "{}"
@@ -265,10 +269,12 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         if before is None or after is None or after is before:
             return
         told = json.loads(news)
-        if not self._own:
-            for data in objects:
-                self._import(data)
-            self._show(before, after, told.get("table", {}).get("computed", {}))
+        computed = computed_in_full(told.get("computed", {}), before)
+        if "table" in told:
+            told["table"]["computed"] = computed
+        for data in objects:
+            self._import(data)
+        self._show(before, after, computed)
         self._note_commit(before, after)
         self._note_news(told)
         self._tell_watchers()
@@ -296,7 +302,7 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         for answer in answers:
             if isinstance(answer, StepUpdate):
                 primary.server_sent.post(
-                    ticket, answer.epoch, answer.t, write_deltas(answer.deltas)
+                    ticket, answer.epoch, answer.t, write_deltas(answer.deltas, answer.t)
                 )
             elif isinstance(answer, StepDone):
                 units = write_units(answer.units)
@@ -305,12 +311,6 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
                 primary.server_ready.post(ticket, answer.epoch, answer.t, answer.hash)
             else:
                 primary.server_refresh.post(ticket, answer.epoch, answer.why)
-
-    def _microseconds(self) -> int:
-        loop = asyncio.get_running_loop()
-        # That of uvloop stands still while a turn works; a simulated one must be asked itself.
-        stands_still = type(loop).__module__.startswith("uvloop")
-        return round((monotonic() if stands_still else loop.time()) * 1_000_000)
 
     def _time(self) -> float:
         return asyncio.get_running_loop().time()
@@ -321,32 +321,29 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         made = vista.import_object(data)
         # At once: who sent it may be lost while the copy is asked for its number.
         self._copies[vista.id_of(made)] = made
-        self._things[made.get_number()] = made
+        self._things.put(made.get_number(), made)
 
     def _forget_things(self) -> None:
         # Taken out first: while one is waited for that is deleted, others may come; and whoever
         # is cut off in the midst leaves the rest to the next.
         self._doomed.update(self._copies)
-        self._copies, self._things = {}, {}
+        self._copies = {}
+        self._things.clear()
         while self._doomed:
             _id, made = self._doomed.popitem()
             with contextlib.suppress(vista.NoSuchObject):
                 vista.send(made, "delete_yourself")
 
-    def _show(self, before: State, after: State, computed: dict[str, list[str | None]]) -> None:
+    def _show(
+        self, before: State, after: State, computed: Mapping[str, Sequence[str | None]]
+    ) -> None:
         """Let the copies show what a step changed, and who computed it."""
-        found = differences(before, after)
-        names = {thing.meta.id: thing.name for thing in after.objects.values()}
-        for number in found.gone:
-            gone = self._things.pop(number, None)
+        for number in differences(before, after).gone:
+            gone = self._things.take(number)
             if gone is not None:
                 self._copies.pop(vista.id_of(gone), None)
                 vista.post(gone, "delete_yourself")
-        for number, groups in found.changed.items():
-            thing = self._things.get(number)
-            if thing is not None:
-                changes = changes_to_show(groups, computed.get(names[number]))
-                vista.post(thing, "update", changes)
+        self._things.show(after, self._follower.text_of, computed)
 
     # --- looking ---------------------------------------------------------------------------
 
@@ -361,9 +358,9 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         if state is None:
             return {}
         return {
-            name: self._things[thing.meta.id]
+            name: self._things.refs[thing.meta.id]
             for name, thing in sorted(state.objects.items())
-            if thing.meta.id in self._things
+            if thing.meta.id in self._things.refs
         }
 
 

@@ -32,9 +32,12 @@ class Made(NamedTuple):
 
 
 class Outbox:
-    """What waits to be sent to one server, and whether a state is being sent to it."""
+    """What waits to be sent to one server, and whether a state is being sent to it.
 
-    def __init__(self, server: vista.Ref, own: bool) -> None:
+    The primary's ``own`` server is told everything by the primary itself.
+    """
+
+    def __init__(self, server: vista.Ref, own: bool = False) -> None:
         self.server = server
         self.own = own
         self.is_busy = False
@@ -59,7 +62,7 @@ class Outbox:
         if isinstance(message, StepBegin):
             vista.post(server, "begin_step", message.epoch, message.t, *write_begin(message))
         elif isinstance(message, StepUpdate):
-            deltas = write_deltas(message.deltas)
+            deltas = write_deltas(message.deltas, message.t)
             vista.post(server, "stage_results", message.epoch, message.t, deltas)
         elif isinstance(message, Made):
             done = message.message
@@ -96,7 +99,7 @@ class Outbox:
             server, "begin_snapshot", epoch, text, more, message.hash, node, len(pieces)
         )
         for number, piece in enumerate(pieces):
-            made = () if self.own else encoded(piece, objects)
+            made = encoded(piece, objects)
             text = encode_things(piece)
             yield vista.future(server, "take_piece", epoch, message.hash, number, text, made)
 

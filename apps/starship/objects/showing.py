@@ -40,7 +40,8 @@ class ScreenSource:
     """The part of a `StarshipSecondary` that those who show the game send messages to.
 
     A *look* is a dict with the fields of `apps.starship.display.screen.Look` that are not as usual;
-    in mode ``scan`` it sees the galaxy ``scan_delay`` steps late.
+    in mode ``scan`` it sees the galaxy ``scan_delay`` steps late, and nothing as long as the server
+    has no state that old: see `get_scan_wait`.
     """
 
     frozen: bool
@@ -98,11 +99,14 @@ class ScreenSource:
         """Return the time of the node's clock in seconds."""
         raise NotImplementedError
 
+    def _own_id(self) -> str:
+        """Return the Id of the server as a text."""
+        return str(vista.id_of(self))
+
     def _note_leaving(self) -> None:
         """Tell the players where they can go on."""
-        other = self.get_other_url()
-        if other:
-            self._go_to = f"{other.rstrip('/')}/starshipLogin.html"
+        self._go_to = self.get_other_url().rstrip("/")
+        if self._go_to:
             self._tell_watchers()
 
     def _tell_watchers(self) -> None:
@@ -167,8 +171,8 @@ class ScreenSource:
     def _screen(self, ship: str, look: Mapping[str, Any]) -> dict[str, Any] | None:
         made = look_of(look)
         showing = self._showing
-        if made.mode == "scan" and self._past:
-            showing = self._past[0]
+        if made.mode == "scan":
+            showing = self._delayed()
         screen = None if showing is None else showing.screen(ship, made)
         if screen is not None:
             screen["frozen"] = self.frozen
@@ -176,6 +180,19 @@ class ScreenSource:
             screen["next_in"] = self.get_next_in()
             screen["warning"] = self.get_warning()
         return screen
+
+    def _delayed(self) -> Showing | None:
+        """What spectators see, None as long as no state is old enough."""
+        if not self._terms.scan_delay:
+            return self._showing
+        return None if self.get_scan_wait() else self._past[0]
+
+    def get_scan_wait(self) -> int:
+        """Return after how many steps spectators see something; 0 when they do.
+
+        A server that has just joined has no state yet that is ``scan_delay`` steps old.
+        """
+        return max(0, self._terms.scan_delay - len(self._past))
 
     def get_captain(self, ship: str) -> int | None:
         """Return the number of the captain of a ship, None without one or without such a ship."""
@@ -199,11 +216,11 @@ class ScreenSource:
 
     def get_map(self) -> str:
         """Return the whole galaxy as JSON, as late as spectators are; ``""`` without a state."""
-        state = self._past[0].state if self._past else self._shown
-        if state is None:
+        showing = self._delayed()
+        if showing is None:
             return ""
         if not self._map_text:
-            self._map_text = _dumps(map_of(state))
+            self._map_text = _dumps(map_of(showing.state))
         return self._map_text
 
     def get_table(self) -> str:
@@ -244,7 +261,7 @@ class ScreenSource:
     def get_warning(self) -> str:
         """Return a sentence that captains should read, such as that the game is not saved."""
         if self._go_to:
-            return f"This server leaves the game. Go on at {self._go_to}"
+            return f"This server leaves the game. Go on at {self._go_to}/starshipLogin.html"
         if self.refusal:
             return f"This server is not in the game: {self.refusal}."
         trouble = self._table.get("saving", "")
@@ -255,7 +272,7 @@ class ScreenSource:
 
         It is the site of another server that is ready, the primary's own first.
         """
-        me = str(vista.id_of(self))
+        me = self._own_id()
         rows = [
             row
             for row in self._table["servers"]
@@ -263,6 +280,10 @@ class ScreenSource:
         ]
         rows.sort(key=lambda row: (not row["own"], row["id"]))
         return str(rows[0]["url"]) if rows else ""
+
+    def is_leaving(self) -> bool:
+        """Tell whether this server leaves the game, and its players may go on at another."""
+        return bool(self._go_to)
 
     def get_interval(self) -> float:
         """Return the seconds between two steps, 0 where they are made by hand."""

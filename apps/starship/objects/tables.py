@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.starship.game.conductor import Conductor, Report
+from apps.starship.game.messages import Unit
 from apps.starship.game.pool import Hand
 from apps.starship.rules.objects import UNITS
+from apps.starship.rules.state import State
+from apps.starship.rules.step import units_of
 
 REPORTS_MAX = 30
 """Reports that are remembered."""
@@ -110,3 +113,32 @@ def _computed(conductor: Conductor) -> dict[str, list[str | None]]:
         return {}
     authors = conductor.authors
     return {name: [authors.get((name, group)) for group in UNITS] for name in sorted(names)}
+
+
+_DEFERRED = "."
+_PLACES = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def computed_in_short(authors: Mapping[Unit, str], before: State) -> dict[str, Any]:
+    """Return who computed the units of the step after a state, in a letter for each.
+
+    ``{}`` for galaxies and games so large that it is not told.
+    """
+    ids = sorted(set(authors.values()))
+    if len(ids) > len(_PLACES) or len(before.objects) > COMPUTED_OBJECTS_MAX:
+        return {}
+    letters = dict(zip(ids, _PLACES, strict=False))
+    units = units_of(before.view())
+    found = (letters[authors[unit]] if unit in authors else _DEFERRED for unit in units)
+    return {"ids": ids, "units": "".join(found)}
+
+
+def computed_in_full(short: Mapping[str, Any], before: State) -> dict[str, list[str | None]]:
+    """Return who computed the three units of each object, as `computed_in_short` told it."""
+    ids: dict[str, str | None] = dict(zip(_PLACES, short.get("ids", ()), strict=False))
+    authors = [ids.get(letter) for letter in short.get("units", "")]
+    names = [name for name in before.view().names if before.objects[name].alive]
+    if len(authors) != len(names) * len(UNITS):
+        return {}
+    own = len(UNITS)
+    return {name: authors[n * own : (n + 1) * own] for n, name in enumerate(names)}

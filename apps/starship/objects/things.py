@@ -6,35 +6,35 @@ object its changes. Reading them needs no server: the object browser and other p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import vista
-from apps.starship.rules.encoding import changes_to_plain, plain
-from apps.starship.rules.objects import GROUPS, UNITS, Group, Thing
+from apps.starship.rules.objects import GROUPS, UNITS, Thing
+from apps.starship.rules.state import State
 
 
 class SimulationObject(vista.Object, namespace="StarShip"):
     """An object of the simulation; `Starship`, `Starbase` and `Planet` are made by the primary.
 
-    ``create(full_name, groups)``: ``groups`` are the attributes by group and name, as the rules'
-    canonical form has them: ``meta``, ``nav``, ``tac``, ``com``. ``computed_by`` says which servers
-    computed the units nav, tac and com of the last step, as Ids; ``""`` is the primary itself.
+    ``create(number, full_name, text)``: ``number`` is that in its game, ``text`` has its attributes
+    by group and name as canonical JSON: ``meta``, ``nav``, ``tac``, ``com``. It is read when
+    somebody asks: a step changes most objects, and few are looked at. ``computed_by`` says which
+    servers computed the units nav, tac and com of the last step, as Ids; ``""`` is the primary
+    itself.
     """
 
-    def create(self, full_name: str, groups: dict[str, dict[str, Any]]) -> None:
+    def create(self, number: int, full_name: str, text: str) -> None:
         """Begin with attributes."""
+        self.number = number
         self.full_name = full_name
-        self.meta = groups["meta"]
-        self.nav = groups["nav"]
-        self.tac = groups["tac"]
-        self.com = groups["com"]
-        self.computed_by: dict[str, str | None] = {}
+        self._text = text
+        self.computed_by: tuple[str | None, ...] = ()
 
     def get_number(self) -> int:
         """Return the number of the object in its game."""
-        number: int = self.meta["id"]
-        return number
+        return self.number
 
     def get_full_name(self) -> str:
         """Return race, kind and short name."""
@@ -42,16 +42,32 @@ class SimulationObject(vista.Object, namespace="StarShip"):
 
     def get_state(self) -> dict[str, dict[str, Any]]:
         """Return all attributes by group and name."""
-        return {"meta": self.meta, "nav": self.nav, "tac": self.tac, "com": self.com}
+        groups: dict[str, dict[str, Any]] = json.loads(self._text)
+        return {name: groups[name] for name in GROUPS}
 
     def get_computed_by(self) -> dict[str, str | None]:
         """Return which servers computed the units of the last step; {} before the first."""
-        return self.computed_by
+        return dict(zip(UNITS, self.computed_by, strict=False))
 
-    def update(self, changes: dict[str, dict[str, Any]]) -> None:
-        """Take over attributes that a step changed, by group; the server posts it."""
-        for group, attributes in changes.items():
-            setattr(self, group, {**getattr(self, group), **attributes})
+    def show(self, text: str, computed_by: tuple[str | None, ...] = ()) -> None:
+        """Take over what a step left; the server posts it."""
+        self._text = text
+        self.computed_by = computed_by or self.computed_by
+
+    def extract_instance_variables(
+        self, *names: str, outline_characters_max: int | None = None
+    ) -> dict[str, Any]:
+        """Return instance variables by name, the attributes by group in the place of their text."""
+        most = outline_characters_max
+        plain = [name for name in names if name not in GROUPS]
+        found: dict[str, Any] = {}
+        if plain or not names:
+            found = super().extract_instance_variables(*plain, outline_characters_max=most)
+            found.pop("_text", None)
+        for name, group in self.get_state().items():
+            if not names or name in names:
+                found[name] = group if most is None else vista.outline(group, most)
+        return found
 
 
 class Starship(SimulationObject, namespace="StarShip"):
@@ -66,27 +82,50 @@ class Planet(SimulationObject, namespace="StarShip"):
     """A planet."""
 
 
-def groups_of(thing: Thing) -> dict[str, dict[str, Any]]:
-    """Return the attributes of an object by group and name, in their canonical form."""
-    found = {}
-    for name in GROUPS:
-        group: Group = getattr(thing, name)
-        found[name] = {member: plain(getattr(group, member)) for member in group.names}
-    return found
-
-
 CLASSES = {"starship": Starship, "starbase": Starbase, "planet": Planet}
 """The class of each kind of object."""
 
 
-def changes_to_show(
-    groups: Mapping[str, Mapping[str, Any]], authors: Sequence[str | None] | None
-) -> dict[str, dict[str, Any]]:
-    """Return what `SimulationObject.update` takes: changed attributes by group, and who did them.
+class Exhibits:
+    """The objects of a game on one node, and what each was told last."""
 
-    ``authors`` are the servers of the units nav, tac and com, None where that is not told.
-    """
-    changes = {group: changes_to_plain(made) for group, made in groups.items()}
-    if authors is not None:
-        changes["computed_by"] = dict(zip(UNITS, authors, strict=True))
-    return changes
+    def __init__(self) -> None:
+        self.refs: dict[int, vista.Ref] = {}
+        self._told: dict[int, tuple[str, tuple[str | None, ...]]] = {}
+
+    def put(self, number: int, ref: vista.Ref) -> None:
+        """Take in the object of a number."""
+        self.refs[number] = ref
+        self._told.pop(number, None)
+
+    def take(self, number: int) -> vista.Ref | None:
+        """Give up the object of a number, None if there is none."""
+        self._told.pop(number, None)
+        return self.refs.pop(number, None)
+
+    def clear(self) -> list[vista.Ref]:
+        """Give up all objects."""
+        refs = list(self.refs.values())
+        self.refs, self._told = {}, {}
+        return refs
+
+    def show(
+        self,
+        state: State,
+        text_of: Callable[[Thing], str],
+        computed: Mapping[str, Sequence[str | None]],
+    ) -> None:
+        """Have the objects show a state, those that are not as they were told last.
+
+        ``text_of`` writes one as canonical JSON, ``computed`` are the servers of its units by name.
+        """
+        refs, known = self.refs, self._told
+        for name, thing in state.objects.items():
+            number = thing.meta.id
+            ref = refs.get(number)
+            if ref is None:
+                continue
+            told = text_of(thing), tuple(computed.get(name, ()))
+            if known.get(number) != told:
+                known[number] = told
+                vista.post(ref, "show", *told)

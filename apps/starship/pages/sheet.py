@@ -20,6 +20,12 @@ PAGES = (
 )
 """The pages for spectators by their place below the game's."""
 
+MARK = Html(
+    '<svg viewBox="0 0 32 32" aria-hidden="true"><path d="M16 2 27 29 16 22 5 29z" fill="none"'
+    ' stroke="currentColor" stroke-width="2.5" stroke-linejoin="round"/></svg>'
+)
+"""The game's logo, as the bridge has it."""
+
 REFRESH_SECONDS = 30
 """How often a page without script asks for itself anew."""
 
@@ -86,7 +92,7 @@ class Sheet(NamedTuple):
         play = tag("a", "Play", href="/starshipLogin.html", class_="play")
         return tag(
             "header",
-            tag("p", "StarShip", class_="brand"),
+            tag("a", MARK, "StarShip", href="/starshipLogin.html", class_="brand"),
             tag("nav", links, play, aria_label="Pages"),
             class_="top",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from apps.starship.errors import ScenarioError
@@ -121,6 +121,16 @@ def add_ship(
 
 RECORD_LENGTH = 10
 """Points, score, kills, missions done, and the level of each of the six tracks."""
+
+
+def is_record(numbers: Sequence[object]) -> bool:
+    """Tell whether a ship may bring numbers along: what a unit's result could not have it may not.
+
+    >>> is_record((0,) * 10), is_record((0,) * 9), is_record((0, 0, 0, 0, 9, 0, 0, 0, 0, 0))
+    (True, False, False)
+    """
+    good = [number for number in numbers if type(number) is int and 0 <= number < 2**63]
+    return len(good) == len(numbers) == RECORD_LENGTH and max(good[4:]) <= tables.LEVEL_MAX
 
 
 def record_of(ship: Thing) -> tuple[int, ...]:

@@ -10,9 +10,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-NAV_COST, COM_COST, TAC_COST, COMPUTER_COST = 1, 1, 2, 2
-"""What units cost before they were measured; the last is added for a computer captain."""
-START_COST = NAV_COST + COM_COST + TAC_COST
+COSTS = {"nav": 1.0, "tac": 2.0, "com": 1.0}
+"""What units cost, by group; only ratios count."""
 
 FIRST_SPEED = 100.0
 """Speed of the first server of a game, in units of cost for a busy second; only ratios count."""
@@ -65,8 +64,3 @@ def next_speed(old: float, cost: float, busy_seconds: float) -> float:
 def first_speed(others: Sequence[float]) -> float:
     """Return the speed a server starts with: half the median of those there are."""
     return statistics.median(others) / 2 if others else FIRST_SPEED
-
-
-def next_cost(old: float, measured: float) -> float:
-    """Return the cost of a unit after it took ``measured`` microseconds: a moving average."""
-    return (7 * old + 3 * measured) / 10

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from apps.starship.errors import ScenarioError
 from apps.starship.rules.commands import COMMANDS, Command
-from apps.starship.rules.creating import RECORD_LENGTH
+from apps.starship.rules.creating import is_record
 from apps.starship.rules.encoding import Encoder, encode_state
 from apps.starship.rules.reading import read_state
 from apps.starship.rules.state import State
@@ -26,7 +26,6 @@ from apps.starship.rules.step import (
     commit,
     units_of,
 )
-from apps.starship.rules.tables import LEVEL_MAX
 from apps.starship.rules.theme import NAME, RACES, Theme
 
 FORMAT = "starship 1"
@@ -90,7 +89,10 @@ def read_step(line: str, number: int) -> Played:
     row = _row(line, number, ("orders", "deferred", "enlisted", "captains", "hash"))
     try:
         return Played(
-            {str(name): [_order(words) for words in rows] for name, rows in row["orders"].items()},
+            {
+                str(name): [read_order(words) for words in rows]
+                for name, rows in row["orders"].items()
+            },
             tuple((str(name), str(group)) for name, group in row["deferred"]),
             Structure(
                 tuple(map(_enlistment, row["enlisted"])),
@@ -102,7 +104,8 @@ def read_step(line: str, number: int) -> Played:
         raise ScenarioError(f"line {number}: this is no step: {error}") from None
 
 
-def _order(words: Sequence[Any]) -> Command:
+def read_order(words: Sequence[Any]) -> Command:
+    """Return the order of a name and its words. Raises `ValueError` for what is none."""
     name, *args = words
     if name not in COMMANDS or tuple(map(type, args)) != COMMANDS[name].types:
         raise ValueError(f"{words} is no order")
@@ -117,9 +120,7 @@ def _enlistment(words: Sequence[Any]) -> Enlistment:
 
 
 def _record(numbers: Sequence[Any]) -> tuple[int, ...]:
-    # What a unit's result could not have, no ship may bring along.
-    good = all(type(number) is int and 0 <= number < 2**63 for number in numbers)
-    if len(numbers) != RECORD_LENGTH or not good or max(numbers[4:]) > LEVEL_MAX:
+    if not is_record(numbers):
         raise ValueError(f"{numbers} is no record of a ship")
     return tuple(numbers)
 

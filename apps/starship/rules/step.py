@@ -20,6 +20,7 @@ from apps.starship.rules.creating import (
     add_ship,
     automatic_name,
     berth,
+    is_free,
     new_thing,
     restore_ship,
 )
@@ -100,19 +101,26 @@ def merge(state: State, deltas: Iterable[Delta]) -> dict[str, Thing]:
 
     Raises `MergeError` for two deltas of one unit and for one of no unit.
     """
-    objects = dict(state.objects)
+    before = state.objects
     seen: set[tuple[str, str]] = set()
-    for delta in deltas:
-        thing = objects.get(delta.name)
-        if thing is None or delta.group not in UNITS or not state.objects[delta.name].alive:
-            raise MergeError(f"step {state.step + 1} has no unit {delta.name} {delta.group}")
-        if (delta.name, delta.group) in seen:
-            raise MergeError(f"step {state.step + 1}: {delta.name} {delta.group} twice")
-        seen.add((delta.name, delta.group))
-        if delta.changes:
-            group: Group = getattr(thing, delta.group)
-            objects[delta.name] = thing.with_group(delta.group, group.changed(delta.changes))
-    return objects
+    # Written out: a step of the large galaxy has 3,000 deltas.
+    changed: dict[str, list[Any]] = {}
+    for name, group, changes in deltas:
+        thing, place = before.get(name), _PLACES.get(group)
+        if thing is None or place is None or thing.tac.dead_at is not None:
+            raise MergeError(f"step {state.step + 1} has no unit {name} {group}")
+        if (name, group) in seen:
+            raise MergeError(f"step {state.step + 1}: {name} {group} twice")
+        seen.add((name, group))
+        if changes:
+            groups = changed.get(name)
+            if groups is None:
+                groups = changed[name] = list(thing)
+            groups[place] = groups[place].changed(changes)
+    return {**before, **{name: Thing(*groups) for name, groups in changed.items()}}
+
+
+_PLACES = {name: Thing._fields.index(name) for name in UNITS}
 
 
 # --- what only the primary decides ---------------------------------------------------------
@@ -153,9 +161,7 @@ def commit(state: State, deltas: Iterable[Delta], structure: Structure = NO_STRU
     after = _change_captains(after, structure)
     after = _rebuild(after)
     for enlistment in structure.enlisted:
-        after = add_ship(after, enlistment.race, enlistment.name, enlistment.captain, human=True)
-        if enlistment.record:
-            after = restore_ship(after, enlistment.name, enlistment.record)
+        after = _enlist(after, enlistment)
     if t % REINFORCE_STEPS == 0:
         after = _reinforce(after)
     return _declare_emergencies(after)
@@ -208,6 +214,18 @@ def _change_captains(state: State, structure: Structure) -> State:
                 com = com.changed({"log": appended(com.log, state.step, "captain_left")})
             objects[name] = thing._replace(meta=meta, com=com)
     return replace(state, objects=objects)
+
+
+def _enlist(state: State, made: Enlistment) -> State:
+    """Make a captain's ship, unless what was so when he was promised it is so no longer.
+
+    The last berth of its race may be destroyed in the step in which it is made, and a ship that
+    the computer got may have its name.
+    """
+    if berth(state, made.race, made.name) is None or not is_free(state, made.name):
+        return state
+    after = add_ship(state, made.race, made.name, made.captain, human=True)
+    return restore_ship(after, made.name, made.record) if made.record else after
 
 
 def _rebuild(state: State) -> State:

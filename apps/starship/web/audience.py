@@ -63,19 +63,24 @@ class Audience:
         return not self.clients and not self.new
 
 
+_LEAVING = ',"leaving":true'
+
+
 def updates(
-    step: int, next_in: float, parts: dict[str, str], bytes_max: int, other: str = ""
-) -> list[str]:
+    step: int, next_in: float, parts: dict[str, str], bytes_max: int, other: str = "",
+    leaving: bool = False,
+) -> list[str]:  # fmt: skip
     """Return the texts of an update: JSON in one line each, of ``bytes_max`` bytes at most.
 
-    ``other`` is the root of another server's site, for those who cannot reach this one any longer.
+    ``other`` is the root of another server's site, for those who cannot reach this one any longer;
+    with ``leaving`` they are to go there, since this server leaves the game.
 
     There is one, unless the parts are too large together. A part that is too large alone is not in
     them but named as ``stale``: whoever shows it fetches the page.
     """
     head = f'{{"step":{step},"next_in":{round(next_in, 2)}'
     if other:
-        head += f',"other":{_json(other)}'
+        head += f',"other":{_json(other)}{_LEAVING if leaving else ""}'
     room = bytes_max - len(head) - _STALE_BYTES
     found: list[list[str]] = [[]]
     stale, used = [], 0

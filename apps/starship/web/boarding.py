@@ -59,6 +59,7 @@ class Boarding:
     """The part of a `StarshipSite` that takes forms."""
 
     server: vista.Ref | None
+    introduces: bool
     streams: vista.Ref
     limits: SiteLimits
 
@@ -101,9 +102,15 @@ class Boarding:
             return ELSEWHERE
         captain = captain_of(request)
         if posted.trusted:
-            return captain or new_captain()
+            return self._introduced(captain or new_captain())
         if captain is None or not captain.owns(posted.get("token")):
             return FORGED
+        return self._introduced(captain)
+
+    def _introduced(self, captain: Captain) -> Captain:
+        """Show a server that has to prove it what its captains show; see `set_server`."""
+        if self.introduces and self.server is not None:
+            vista.post(self.server, "introduce", captain.number, captain.badge_secret)
         return captain
 
     # --- ships -----------------------------------------------------------------------------

@@ -43,6 +43,11 @@ class Captain:
         """Tell whether a form is his: pages of others cannot know his token."""
         return hmac.compare_digest(self.token.encode(), token.encode("utf-8", "replace"))
 
+    @property
+    def badge_secret(self) -> str:
+        """What servers without a primary know him by; it opens no form and no cookie."""
+        return hashlib.sha256(b"badge of " + self.secret.encode()).hexdigest()
+
     def cookie(self, secure: bool) -> tuple[str, str]:
         """Return the field that has a browser keep the secret."""
         line = set_cookie(COOKIE, self.secret, path="/", max_age=COOKIE_SECONDS, secure=secure)

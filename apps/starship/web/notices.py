@@ -7,16 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from apps.http.browser.markup import Child, Html, tag
-from apps.starship.pages.sheet import scan
+from apps.starship.pages.sheet import MARK, scan
 from apps.starship.web.answers import LOGIN
 
 BASE = "/starship"
 
-
-_MARK = Html(
-    '<svg viewBox="0 0 32 32" aria-hidden="true"><path d="M16 2 27 29 16 22 5 29z" fill="none"'
-    ' stroke="currentColor" stroke-width="2.5" stroke-linejoin="round"/></svg>'
-)
 _PAGES = (("map", "Map"), ("leaderboard", "Leaderboard"), ("replay", "Replay"))
 
 
@@ -37,7 +32,7 @@ def _document(title: str, *body: Child) -> str:
         "body",
         tag(
             "header",
-            tag("a", _MARK, "StarShip", href=LOGIN, class_="brand"),
+            tag("a", MARK, "StarShip", href=LOGIN, class_="brand"),
             tag("nav", links, aria_label="Game"),
             class_="top",
         ),
@@ -53,12 +48,32 @@ def _links(*links: tuple[str, str]) -> Html:
     )
 
 
-def starting_page() -> str:
-    """Return the page for the time before this server has a state of the game."""
+def starting_page(refusal: str = "") -> str:
+    """Return the page for the time before this server has a state of the game.
+
+    ``refusal`` says why the primary does not take the server, if it does not.
+    """
+    if refusal:
+        return _document(
+            "This server is not in the game",
+            tag("p", f"The game does not take this server: {refusal}.", role="alert"),
+            tag("p", "It asks again by itself, and so does this page."),
+            _links(("Ask again", LOGIN)),
+        )
     return _document(
         "The game is starting",
         tag("p", "This server has not joined the game yet. The page asks again by itself."),
         _links(("Ask again", LOGIN)),
+    )
+
+
+def too_early_page(steps: int) -> str:
+    """Return the page for spectators while no state is as old as what they may see."""
+    count = "a step" if steps == 1 else f"{steps} steps"
+    return _document(
+        "Spectators see this game later",
+        tag("p", f"There is something to see in {count}.", role="status"),
+        _links(("All ships", LOGIN)),
     )
 
 

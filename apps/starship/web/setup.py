@@ -17,8 +17,10 @@ LOOK_SECONDS = 0.25
 """How often it is looked for what is not there yet."""
 LOOKS_SILENT = 40
 """Looks after which the log says what is missing."""
-SERVER = "StarshipSecondary"
-"""The class of the objects that have a game's state; a primary makes one on its node."""
+PROVING = "StarshipServer"
+"""The class of those servers that have to prove who their captains are."""
+SERVERS = frozenset({"StarshipOwnSecondary", "StarshipSecondary", PROVING})
+"""The classes of the objects that have a game's state; a primary makes one on its node."""
 
 
 class StarshipHTTPsetup(vista.Object, namespace="StarShip"):
@@ -27,10 +29,11 @@ class StarshipHTTPsetup(vista.Object, namespace="StarShip"):
     rc line: ``StarshipHTTPsetup www.domain.com``
 
     ``create(site, *words)``: ``site`` is the logical name of the site. The game is shown as the
-    `StarshipPrimary` or `StarshipSecondary` of this node has it; the order of the rc lines does not
-    matter. The login page is ``/starshipLogin.html``, everything else stands below ``/starship/``.
-    The original's second argument, whether Flash draws, is taken, and answered in the log: SVG
-    draws. Further words are bounds such as ``requests_per_second=100``, of `SiteLimits`.
+    `StarshipPrimary`, `StarshipSecondary` or `StarshipServer` of this node has it; the order of the
+    rc lines does not matter. The login page is ``/starshipLogin.html``, everything else stands
+    below ``/starship/``. The original's second argument, whether Flash draws, is taken, and
+    answered in the log: SVG draws. Further words are bounds such as ``requests_per_second=100``, of
+    `SiteLimits`.
 
     The original's StarshipHTTPsetup.
     """
@@ -44,6 +47,7 @@ class StarshipHTTPsetup(vista.Object, namespace="StarShip"):
         self.site: vista.Ref | None = None
         self.files: vista.Ref | None = None
         self.server: vista.Ref | None = None
+        self.introduces = False
         self.looks = 0
         vista.self_ref(self).look.post()
 
@@ -70,7 +74,7 @@ class StarshipHTTPsetup(vista.Object, namespace="StarShip"):
         self.server = self.server if found is not None else None
         if self.site is not None and found is not None and found != self.server:
             self.server = found
-            self.site.set_server(found)
+            self.site.set_server(found, self.introduces)
             root = self._root()
             found.set_url(root)
             _log.info("the game is played at %s%s", root or f"site {self.site_name}: ", LOGIN)
@@ -87,7 +91,7 @@ class StarshipHTTPsetup(vista.Object, namespace="StarShip"):
             what = (
                 f"an HTTPdaemon of site {self.site_name}"
                 if self.site is None
-                else ("a StarshipPrimary or a StarshipSecondary")
+                else "a StarshipPrimary, a StarshipSecondary or a StarshipServer"
             )
             _log.warning("StarshipHTTPsetup waits for %s on this node", what)
         vista.create("TimerEvent", vista.self_ref(self), LOOK_SECONDS)
@@ -123,6 +127,8 @@ class StarshipHTTPsetup(vista.Object, namespace="StarShip"):
 
     def _find_server(self) -> vista.Ref | None:
         for row in vista.objects():
-            if row.class_name.rpartition(".")[2] == SERVER:
+            name = row.class_name.rpartition(".")[2]
+            if name in SERVERS:
+                self.introduces = name == PROVING
                 return vista.ref_of(row.id)
         return None

@@ -31,7 +31,13 @@ from apps.starship.web.captaincy import Captain, captain_of, new_captain, new_no
 from apps.starship.web.drawing import commands, look_and_page
 from apps.starship.web.limits import SiteLimits
 from apps.starship.web.login import Visit, create_fragment, draw_login, list_fragment
-from apps.starship.web.notices import building_page, lost_page, not_yours_page, starting_page
+from apps.starship.web.notices import (
+    building_page,
+    lost_page,
+    not_yours_page,
+    starting_page,
+    too_early_page,
+)
 from apps.starship.web.reading import Look, look_of, settings_of, wants_json
 from apps.starship.web.streams import StarshipStreams
 
@@ -41,6 +47,7 @@ ROOT: Final = "/starship"
 GONE: Final = (vista.NoSuchObject, vista.ObjectDeleted)
 """How a server answers that was deleted, such as one that left the game."""
 STARTING = Outcome(False, "E_LINK", "This server has not joined the game yet.")
+TOO_EARLY = Outcome(False, "E_LINK", "Spectators see this game some steps later.")
 
 
 class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
@@ -56,6 +63,7 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
         self.limits = limits
         self.setup = setup
         self.server: vista.Ref | None = None
+        self.introduces = False
         self.url_directory = url_directory
         self._requests = Buckets(
             limits.requests_per_second, limits.requests_burst, limits.addresses_max
@@ -77,9 +85,13 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
         for path in (LOGIN, ROOT, *_GETS, *_POSTS):
             vista.future(self.url_directory, "unregister_object", path, me)
 
-    def set_server(self, server: vista.Ref) -> None:
-        """Show the state of a server from here on."""
-        self.server = server
+    def set_server(self, server: vista.Ref, introduces: bool = False) -> None:
+        """Show the state of a server from here on.
+
+        With ``introduces`` it is told of its captains what others do not know, by which it proves
+        that they are here: see `StarshipServer`.
+        """
+        self.server, self.introduces = server, introduces
         self.streams.set_server(server)
 
     def get_streams(self) -> vista.Ref:
@@ -143,7 +155,18 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
             return told(STARTING)
         # What was posted is not asked for again: its address takes no GET.
         where = f"; url={LOGIN}" if request.method == "POST" else ""
-        return page(starting_page(), 503, (("Retry-After", "2"), ("Refresh", f"2{where}")))
+        again = (("Retry-After", "2"), ("Refresh", f"2{where}"))
+        return page(starting_page(self._refusal()), 503, again)
+
+    def _refusal(self) -> str:
+        """Return why the primary does not take the server of this site, if it said so."""
+        server = self.server
+        if server is None:
+            return ""
+        try:
+            return str(server.get_refusal())
+        except (*GONE, vista.NoSuchMethod):
+            return ""
 
     @property
     def _shown(self) -> vista.Ref:
@@ -203,6 +226,8 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
         view = self._view(request, scan=True)
         if not view.look.ship:
             return see_other(LOGIN)
+        if self._shown.get_scan_wait():
+            return self._too_early()
         captain = captain_of(request)
         shown = (
             None
@@ -260,6 +285,8 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
             return json_answer(
                 {"coming": look.ship, "next_in": server.get_next_in()}, 202, (("Retry-After", "1"),)
             )
+        if not text and how["mode"] == "scan" and server.get_scan_wait():
+            return told(TOO_EARLY)
         if not text:
             return told(Outcome(False, "E_SHIP", "There is no such ship."))
         return json_answer(text)
@@ -326,11 +353,21 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
     def _spectators_page(self, request: Request) -> Response:
         server = self._shown
         name = request.path.removeprefix(f"{ROOT}/")
+        if name == "map" and server.get_scan_wait():
+            return self._too_early()
         return page(spectating.PAGES[name](server, request.parameters()))
+
+    def _too_early(self) -> Response:
+        """Answer a spectator while there is no state that is as old as what he may see."""
+        seconds = max(2, math.ceil(self._shown.get_next_in()))
+        again = (("Retry-After", str(seconds)), ("Refresh", str(seconds)))
+        return page(too_early_page(self._shown.get_scan_wait()), 503, again)
 
     def _spectators_data(self, request: Request) -> Response:
         server = self._shown
         name = request.path.removeprefix(f"{ROOT}/").removesuffix(".json")
+        if name == "map" and server.get_scan_wait():
+            return told(TOO_EARLY)
         return json_answer(spectating.data(server, name, request.parameters()))
 
 

@@ -41,11 +41,15 @@ Client = tuple[Any, ...]
 
 
 class Head(NamedTuple):
-    """What every update of a step says: its number, the seconds to the next, another server."""
+    """What every update of a step says: its number, the seconds to the next, another server.
+
+    ``leaving`` says that those who look are to go there.
+    """
 
     step: int
     next_in: float
     other: str
+    leaving: bool
 
 
 def _http(url: str) -> str:
@@ -250,7 +254,8 @@ class StarshipStreams(vista.Object, namespace="StarShip"):
                 vista.self_ref(self).work.post()
 
     def _show(self, server: vista.Ref, views: list[View]) -> None:
-        head = Head(server.get_step(), server.get_next_in(), _http(server.get_other_url()))
+        other = _http(server.get_other_url())
+        head = Head(server.get_step(), server.get_next_in(), other, server.is_leaving())
         ships = [view for view in views if view.look.ship]
         drawn: list[dict[str, str]] = []
         if ships:
@@ -268,14 +273,14 @@ class StarshipStreams(vista.Object, namespace="StarShip"):
 
     def _tell(self, audience: Audience, head: Head, parts: dict[str, str] | None) -> None:
         bytes_max = self.limits.frame_bytes_max
-        step, next_in, other = head
+        step, next_in, other, leaving = head
         if parts is None:  # who watches the steps alone
             texts = whole = updates(step, next_in, {}, bytes_max)
         elif not parts:  # the ship is gone: its page says what became of it
             texts = whole = [json.dumps({"step": step, "next_in": next_in, "reload": True})]
         else:
-            texts = updates(step, next_in, audience.changed(parts), bytes_max, other)
-            whole = updates(step, next_in, parts, bytes_max, other) if audience.new else []
+            texts = updates(step, next_in, audience.changed(parts), bytes_max, other, leaving)
+            whole = updates(step, next_in, parts, bytes_max, other, leaving) if audience.new else []
         for client in list(audience.clients):
             self._send(client, texts)
         for client in audience.admit():

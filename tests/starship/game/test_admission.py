@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from apps.starship.game.admission import Admission
+import pytest
+
+from apps.starship.errors import ScenarioError
+from apps.starship.game.admission import KEYS_SAVED_STEPS, Admission
+from apps.starship.game.promised import Promised, read_promised, write_promised
 from apps.starship.rules.commands import Command, Refusal
 from apps.starship.rules.objects import Thing
 from apps.starship.rules.step import Enlistment, Structure
@@ -167,3 +171,65 @@ def test_leaving_a_ship() -> None:
     assert made.leave("lexington", CAPTAIN)
     assert made.take("Lexington", 7) == "Lexington"
     assert made.close()[1].captains == (("Lexington", 7),)
+
+
+# --- restarts ------------------------------------------------------------------------------
+
+
+def test_after_a_restart_a_key_is_answered_as_before() -> None:
+    made = admission()
+    first = made.order("Lexington", CAPTAIN, "k", "speed", ["3"])
+    orders, _structure = made.close()
+    made.begin(admission(step=10).view, orders, ())
+    after = admission(step=10)
+    after.restore(read_promised(write_promised(made.promised())))
+    assert first.ok
+    assert after.order("Lexington", CAPTAIN, "k", "speed", ["3"]) == first
+    assert after.given("Lexington") == []
+
+
+def test_what_is_collected_is_not_promised_for_after_a_restart() -> None:
+    made = admission()
+    made.order("Lexington", CAPTAIN, "k", "speed", ["3"])
+    assert made.promised() == Promised()
+    made.close()
+    assert made.promised() == Promised()
+
+
+def test_orders_of_a_deferred_unit_wait_over_a_restart_while_the_next_step_is_computed() -> None:
+    made = admission()
+    made.order("Lexington", CAPTAIN, "", "speed", ["3"])
+    orders, _structure = made.close()
+    made.begin(admission(step=10).view, orders, [("Lexington", "nav")])
+    made.close()
+    after = admission(step=10)
+    after.restore(read_promised(write_promised(made.promised())))
+    assert after.close()[0] == {"Lexington": (Command("speed", (30,)),)}
+
+
+def test_keys_are_saved_for_some_steps_only() -> None:
+    made = admission()
+    made.order("Lexington", CAPTAIN, "k", "speed", ["3"])
+    for step in range(10, 10 + KEYS_SAVED_STEPS):
+        made.begin(admission(step=step).view, made.close()[0], ())
+        assert set(made.promised().keys) == {10}
+    made.begin(admission(step=10 + KEYS_SAVED_STEPS).view, {}, ())
+    assert made.promised() == Promised()
+
+
+def test_the_keys_of_a_ship_that_is_gone_are_no_others() -> None:
+    made = admission(thing("Gone"))
+    made.order("Gone", CAPTAIN, "k", "speed", ["3"])
+    made.begin(admission(step=10).view, made.close()[0], ())
+    made.begin(admission(thing("Gone"), step=11).view, made.close()[0], ())
+    after = admission(thing("Gone"), step=11)
+    after.restore(made.promised())
+    assert after.order("Gone", CAPTAIN, "k", "speed", ["3"]).step == 12
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "[]", "{}", '{"keys":[[1]],"late":{}}', '{"keys":[],"late":{"A":[["fly"]]}}']
+)
+def test_what_was_not_written_as_promised_is_named(text: str) -> None:
+    with pytest.raises(ScenarioError, match=r"keys of admitted orders cannot be read"):
+        read_promised(text)

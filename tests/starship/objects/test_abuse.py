@@ -96,7 +96,7 @@ class ArchiveInTheMidst(vista.Object, namespace="StarShip"):
         self.keeper, self.happens = keeper, happens
         self.written: list[tuple[int, int]] = []
 
-    def write_state(self, step: int, hash: str, text: str) -> str:
+    def write_state(self, step: int, hash: str, text: str, promised: str) -> str:
         """Have it happen."""
         if self.happens:
             vista.send(self.keeper, self.happens)

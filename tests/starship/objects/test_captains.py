@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import vista
+from apps.starship.objects import captains
 from apps.starship.objects.captains import SILENT_SECONDS, Activity
 from apps.starship.rules.creating import new_game
 from apps.starship.rules.tables import design_of
@@ -42,6 +43,15 @@ def test_a_ship_with_a_phrase_is_given_back_to_who_knows_it(game: SavedGame) -> 
     assert game.call("take", "bounty", OTHER, PHRASE) == (True, "Bounty", "")
     game.steps(1)
     assert captain(game, "Bounty") == OTHER
+
+
+def test_a_name_that_cannot_be_costs_no_work_on_a_pass_phrase(
+    game: SavedGame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(captains, "SEALS_MAX", 0)
+    assert game.call("enlist", "Bounty", "F", ME, PHRASE)[1] == "E_BUSY"
+    assert game.call("enlist", "Lexington", "F", ME, PHRASE)[1] == "E_TAKEN"
+    assert game.call("enlist", "a b", "F", ME, PHRASE)[1] == "E_NAME"
 
 
 def test_its_captain_comes_back_without_the_phrase(game: SavedGame) -> None:

@@ -8,6 +8,10 @@ import pytest
 
 import vista
 from apps.starship.objects.primary import StarshipPrimary
+from apps.starship.rules.commands import Command
+from apps.starship.rules.replay import Played, write_step
+from apps.starship.rules.step import Structure
+from tests.persistence.simulated import Shelf, settings_of
 from tests.starship.objects.games import INTERVAL, SEED, SavedGame, alone, digest, secondary
 from vista.testing import World
 
@@ -101,6 +105,59 @@ def test_captains_keep_their_ships_and_servers_come_back(world: World) -> None:
     assert node.call(server.get_hash) == game.hash()
 
 
+@pytest.mark.parametrize("as_state", [False, True], ids=["in a line", "in a state"])
+def test_an_order_that_is_sent_again_after_a_fall_is_answered_alike_and_admitted_once(
+    world: World, as_state: bool
+) -> None:
+    game = SavedGame(world)
+    assert game.call("enlist", "Bounty", "F", 7)[0]
+    game.steps(1)
+    first = game.call("order", "Bounty", 7, "k", "speed", ["3"])
+    game.steps(1)
+    if as_state:
+        game.call("save_state")
+    game.fall()
+    assert first[0]
+    assert game.call("order", "Bounty", 7, "k", "speed", ["3"]) == first
+    assert game.call("get_orders", "Bounty")[1] == []
+
+
+def test_an_order_whose_step_was_not_made_before_a_fall_is_admitted_for_another(
+    world: World,
+) -> None:
+    game = SavedGame(world)
+    assert game.call("enlist", "Bounty", "F", 7)[0]
+    game.steps(1)
+    assert game.call("order", "Bounty", 7, "k", "course", ["90"])[0]
+    game.call("save_state")
+    game.fall()
+    game.call("order", "Bounty", 7, "k", "course", ["90"])
+    assert len(game.call("get_orders", "Bounty")[1]) == 1
+
+
+@pytest.mark.parametrize("as_state", [False, True], ids=["in a line", "in a state"])
+def test_the_orders_of_a_deferred_unit_are_not_lost_in_a_fall(world: World, as_state: bool) -> None:
+    game = SavedGame(world)
+    assert game.call("enlist", "Bounty", "F", 7)[0]
+    game.steps(1)
+    orders = {"Bounty": (Command("course", (900,)),)}
+    line = write_step(Played(orders, (("Bounty", "nav"),), Structure(), "another"))
+    game.node.call(_archive(game).write_step, game.step() + 1, line, game.primary)
+    game.fall()
+    if as_state:
+        game.call("save_state")
+        game.fall()
+    game.steps(1)
+    assert game.things()["Bounty"]["nav"]["want_heading"] == 900
+
+
+def _archive(game: SavedGame) -> vista.Ref:
+    rows = game.node.call(vista.objects)
+    id = next(row.id for row in rows if row.class_name.endswith("StarshipArchive"))
+    found: vista.Ref = game.node.call(vista.ref_of, id)
+    return found
+
+
 def test_the_epoch_counts_the_lives(world: World) -> None:
     game = SavedGame(world)
     for life in range(3):
@@ -161,6 +218,45 @@ def test_a_fall_while_the_disk_is_full_loses_what_could_not_be_saved(world: Worl
     game.fall()
     assert game.step() >= safe
     assert game.hash() == digest(alone(game.step()))
+
+
+class MuteArchive(vista.Object):
+    """A store that has hung."""
+
+    def write_step(self, step: int, line: str, primary: vista.Ref, promised: str) -> None:
+        """Never answer."""
+
+    def write_state(self, step: int, hash: str, text: str, promised: str) -> str:
+        """Answer when nobody waits any longer."""
+        vista.sleep(1_000.0)
+        return "too late"
+
+
+class HangingPrimary(StarshipPrimary, namespace="StarShip"):
+    """A primary whose store may be taken away."""
+
+    def hang(self) -> None:
+        """Have a store that hangs."""
+        self._kept, self._archive = self._archive, vista.create(MuteArchive)
+
+    def go_on(self) -> None:
+        """Have the store back."""
+        self._archive = self._kept
+
+
+def test_a_store_that_hangs_is_waited_for_once_and_used_when_it_is_back(world: World) -> None:
+    node = world.node("home", settings=settings_of(Shelf(), "home"))
+    node.call(vista.create, "PersistenceService")
+    primary = node.call(vista.create, HangingPrimary, INTERVAL, SEED)
+    world.pass_time(2 * INTERVAL)
+    node.call(primary.hang)
+    before = node.call(primary.get_step)
+    world.pass_time(12 * INTERVAL)
+    assert node.call(primary.get_step) >= before + 10
+    assert "not answered for 10 seconds" in node.call(primary.get_servers_table)["saving"]
+    node.call(primary.go_on)
+    world.pass_time(12 * INTERVAL)
+    assert node.call(primary.get_servers_table)["saving"] == ""
 
 
 def test_another_seed_begins_another_game(world: World) -> None:

@@ -154,6 +154,24 @@ def test_spectators_are_as_late_as_was_configured(world: World) -> None:
     assert max(frame["t"] for frame in frames) == step - 2
 
 
+def test_spectators_see_nothing_until_a_server_that_joined_has_a_state_that_is_late_enough(
+    world: World,
+) -> None:
+    shown = Shown(world, scan_delay=4)
+    waits = []
+    for _ in range(12):
+        seen = shown.screen("Lexington", mode="scan"), shown.ask("get_map")
+        step, wait = shown.step(), shown.ask("get_scan_wait")
+        waits.append(wait)
+        if wait:
+            assert seen == (None, "")
+        else:
+            assert seen[0]["step"] == json.loads(seen[1])["step"] == step - 4
+        world.pass_time(INTERVAL)
+    assert 0 < waits[0] <= 4 and waits[-1] == 0
+    assert shown.screen("Lexington", mode="captain")["step"] == shown.step()
+
+
 def test_frames_of_the_steps_since_a_server_joined(shown: Shown) -> None:
     shown.world.pass_time(3 * INTERVAL)
     frames = json.loads(shown.ask("get_frames", 0, -1))["frames"]
@@ -186,6 +204,7 @@ def test_players_of_a_server_that_goes_are_sent_to_another(shown: Shown) -> None
     assert shown.far.call(hearer.get_steps) == [shown.step()]
     words = "This server leaves the game. Go on at http://home:4321/starshipLogin.html"
     assert shown.screen("Lexington")["warning"] == words
+    assert shown.ask("is_leaving")
 
 
 def test_panels_and_pages_are_drawn_for_ships_that_are_there(shown: Shown) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import vista
 from apps.starship.game.messages import Snapshot, StepUpdate
-from apps.starship.objects import primary, sending
+from apps.starship.objects import sending, servers
 from apps.starship.objects.primary import StarshipPrimary
 from apps.starship.objects.recorder import ASIDE_MAX, put_aside
 from apps.starship.objects.secondary import StarshipSecondary
@@ -251,7 +251,7 @@ def test_a_second_primary_on_a_node_leaves_nothing_behind(world: World) -> None:
 
 
 def test_a_game_has_so_many_servers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(primary, "SERVERS_MAX", 1)
+    monkeypatch.setattr(servers, "SERVERS_MAX", 1)
     home, far = add(world, "home"), add(world, "far")
     join(far, home)
     begin(home, interval=INTERVAL)

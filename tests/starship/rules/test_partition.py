@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.starship.rules.partition import Server, first_speed, next_cost, next_speed, share
+from apps.starship.rules.partition import Server, first_speed, next_speed, share
 
 TWO = (Server("A", 100), Server("B", 50))
 
@@ -47,4 +47,3 @@ def test_speeds_follow_what_is_measured() -> None:
     assert next_speed(100, cost=0, busy_seconds=0) == 100
     assert first_speed([100, 40, 60]) == 30
     assert first_speed([]) > 0
-    assert next_cost(4, measured=14) == 7

@@ -43,11 +43,17 @@ def shown() -> Iterator[Site]:
 
 @contextmanager
 def visit(
-    chromium: Browser, address: str, size: tuple[int, int] = WIDE, script: bool = True
+    chromium: Browser,
+    address: str,
+    size: tuple[int, int] = WIDE,
+    script: bool = True,
+    motion: Any = "reduce",
 ) -> Iterator[Page]:
-    """A page on which nothing goes wrong."""
+    """A page on which nothing goes wrong; motion is dear, so it is asked for where it matters."""
     context = chromium.new_context(
-        viewport={"width": size[0], "height": size[1]}, java_script_enabled=script
+        viewport={"width": size[0], "height": size[1]},
+        java_script_enabled=script,
+        reduced_motion=motion,
     )
     page = context.new_page()
     wrong: list[str] = []
@@ -71,8 +77,8 @@ def part_seen(page: Page) -> list[float]:
 
 EVERYTHING = {"rules": {"target-size": {"enabled": True}}}
 """All rules of axe-core, that of WCAG 2.2 among them which it leaves out unless told."""
-LOOKS = {"runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
-"""Those that tell a narrow window from a wide one."""
+LOOKS = {"runOnly": ["target-size", "scrollable-region-focusable"]}
+"""Those that tell a narrow window from a wide one; to look at colours takes most of the time."""
 
 
 @pytest.mark.parametrize(
@@ -105,7 +111,7 @@ def test_a_page_follows_the_steps(chromium: Browser, shown: Site, name: str) -> 
 def test_objects_of_the_map_glide_to_where_the_step_took_them(
     chromium: Browser, shown: Site
 ) -> None:
-    with visit(chromium, f"{shown.root}/map") as page:
+    with visit(chromium, f"{shown.root}/map", motion="no-preference") as page:
         shown.step()
         row = max(shown.show.map()["things"], key=lambda row: row["speed"])
         place = f"translate({row['x']:g} {round(4000 - row['y'], 1):g})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -84,6 +85,21 @@ def test_every_page_leads_to_the_others_and_says_where_one_is(name: str) -> None
     assert "/starshipLogin.html" in found.links()
     here = [a["href"] for a in found.of("a") if a.get("aria-current") == "page"]
     assert here == [f"/starship/{name}"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_page_has_the_logo_of_the_bridge(name: str) -> None:
+    [brand] = [a for a in outline(name).of("a") if a.get("class") == "brand"]
+    assert brand["href"] == "/starshipLogin.html"
+    assert bridge_logo() in played().page(name, {})
+
+
+def bridge_logo() -> str:
+    """The drawing in the header of a bridge."""
+    template = resources.files("apps.starship.pages") / "templates" / "starshipGUI.html"
+    found = re.search(r'class="brand"[^>]*>(<svg.*?</svg>)', template.read_text("utf-8"))
+    assert found is not None
+    return found[1]
 
 
 def test_the_map_leads_to_the_scan_of_every_ship() -> None:

@@ -70,6 +70,13 @@ def test_an_update_may_name_another_server() -> None:
     }
 
 
+def test_an_update_may_send_everybody_to_the_other_server() -> None:
+    (text,) = updates(7, 1.0, {}, 10_000, "http://far:4321", True)
+    assert json.loads(text)["leaving"] is True
+    (text,) = updates(7, 1.0, {}, 10_000, "", True)
+    assert "leaving" not in json.loads(text)
+
+
 def test_nothing_is_an_update_too() -> None:
     assert [json.loads(text) for text in updates(7, 1.0, {}, 10_000)] == [
         {"step": 7, "next_in": 1.0, "panels": {}}

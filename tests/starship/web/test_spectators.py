@@ -55,6 +55,19 @@ def test_frames_are_there_for_a_replay(game: Game) -> None:
     assert found["kept"][1] == step
 
 
+def test_spectators_see_nothing_before_there_is_a_state_that_is_late_enough() -> None:
+    with played(scan_delay=50) as late:
+        watcher = late.player()
+        for path in ("map", "scan?ship=Lexington"):
+            answer = watcher.get(f"/starship/{path}")
+            assert answer.status == 503 and b"Spectators see this game later" in answer.body
+            assert "refresh" in answer.fields
+        for path in ("map.json", "state.json?ship=Lexington"):
+            answer = watcher.get(f"/starship/{path}")
+            assert (answer.status, json.loads(answer.body)["code"]) == (503, "E_LINK")
+        assert watcher.get("/starship/replay").status == 200
+
+
 def test_spectators_of_a_serious_match_are_late() -> None:
     with played(scan_delay=2) as late:
         captain = late.captain("Bounty")

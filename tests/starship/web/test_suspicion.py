@@ -10,6 +10,7 @@ import pytest
 from wsproto.events import TextMessage
 
 import vista
+from apps.starship.objects.secondary import StarshipSecondary
 from tests.http.objects.served import Site, wait_until
 from tests.starship.web.played import GENEROUS, HOME, Game, Player, played
 from tests.starship.web.test_streams import socket_of
@@ -104,6 +105,20 @@ def test_a_form_is_led_back_from_a_server_that_starts(waiting: Game) -> None:
     answer = Player(waiting).post("/starship/create", name="Early")
     assert answer.status == 503
     assert answer.fields["refresh"] == "2; url=/starshipLogin.html"
+
+
+class RefusedSecondary(StarshipSecondary, namespace="StarShip"):
+    """A server that the primary does not take."""
+
+    def get_refusal(self) -> str:
+        return "this server has the rules 0-old, the game is played by 1-new"
+
+
+def test_a_server_that_is_not_taken_says_why(waiting: Game) -> None:
+    waiting.setup.get_site().set_server(vista.create(RefusedSecondary))
+    answer = Player(waiting).get("/starshipLogin.html", "Connection: close")
+    assert answer.status == 503
+    assert "this server has the rules 0-old, the game is played by 1-new" in answer.body.decode()
 
 
 # --- WebSocket --------------------------------------------------------------------------------

@@ -62,8 +62,11 @@ class Book:
     reports: list[Report] = field(default_factory=list)
     agreed: Counter[str] = field(default_factory=Counter)
     begun: int = 0
+    told: int = 0
+    lives: int = 0
     orders: dict[str, Order] = field(default_factory=dict)
     enlisted: Counter[str] = field(default_factory=Counter)
+    doubtful: dict[str, list[Order]] = field(default_factory=dict)
     _encoder: Encoder = field(default_factory=Encoder)
     _again: Encoder = field(default_factory=Encoder)
 
@@ -72,7 +75,11 @@ class Book:
     def watch(self, conductor: Conductor) -> None:
         """Hear what a primary is told and what it wants from here on."""
         self.conductor = conductor
-        self.states.append(conductor.state)
+        self.lives += 1
+        if self.states:
+            self._go_back(conductor)
+        else:
+            self.states.append(conductor.state)
         handle = conductor.handle
 
         def heard(event: Event, now: float) -> list[Effect]:
@@ -83,6 +90,28 @@ class Book:
             return effects
 
         conductor.handle = heard  # type: ignore[method-assign]
+
+    def _go_back(self, conductor: Conductor) -> None:
+        """The primary fell: it goes on at the last step that anybody was told, or a later one.
+
+        The orders for steps that were not made are lost with it, and so are ships that were
+        promised for them. What it was asked and nobody answered is asked again, and done once.
+        """
+        step = conductor.state.step
+        if not self.told <= step <= self.state.step:
+            self.complain(f"step {self.told} was told, the primary goes on at step {step}")
+        while self.state.step > step:
+            lost = self.commits.pop()
+            self.states.pop()
+            self.enlisted.subtract(made.name for made in lost.structure.enlisted)
+        if self._encoder.digest(self.state) != conductor.hash:
+            self.complain(f"the primary goes on from another state of step {step}")
+        self.begun = min(self.begun, step)
+        for key, order in list(self.orders.items()):
+            if order.answer is None:
+                self.doubtful.setdefault(order.ship, []).append(order)
+            elif order.answer.ok and order.answer.step > step:
+                del self.orders[key]
 
     @property
     def state(self) -> State:
@@ -176,14 +205,25 @@ class Book:
                 asked = [made for _left, made in sorted(expected.get((done.state.step, ship), []))]
                 due = carried.get(ship, Counter()) + Counter(asked)
                 thing = before.objects.get(ship)
+                doubtful = self._in_doubt(ship)
+                given -= (given - due) & Counter(map(command_of, doubtful))
                 if given != due and (thing is not None and thing.alive):
                     self.complain(
                         f"step {done.state.step}: {ship} was to get {dict(due)}, got {dict(given)}"
                     )
                 own = list(done.orders.get(ship, ()))[-len(asked) :] if asked else []
-                if own and own != asked:
+                if own and not doubtful and own != asked:
                     self.complain(f"step {done.state.step}: {ship} got {own} for {asked}")
             carried = self._carried(done)
+
+    def _in_doubt(self, ship: str) -> list[Order]:
+        """Orders that were not answered when the primary fell, and whose ship then was gone.
+
+        They may be done or not: with a ship goes what its captain was told.
+        """
+        asked = self.doubtful.get(ship, ())
+        gone = [order for order in asked if order.answer and order.answer.code == "E_ARG"]
+        return [order for order in gone if order.words != ["360.0"]]
 
     @staticmethod
     def _carried(done: Committed) -> dict[str, Counter[Command]]:

@@ -1,8 +1,8 @@
 """A game on five nodes with thirty captains, through a storm into a calm; all of it from one seed.
 
-The primary's node is spared by crashes: what a primary that is killed resumes from is tested in
-`tests.starship.objects`. Everybody else joins late, crashes at any point of a step, loses links or
-crawls along them. Captains send each order until it was answered, through whatever node is there.
+Servers join late, crash at any point of a step, lose links or crawl along them. The primary crashes
+at any point of a step too, and goes on with what its disk held. Captains send each order until it
+was answered, through whatever node is there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from itertools import permutations
 from typing import Any
 
 import vista
+from apps.starship.game.conductor import Committed
 from apps.starship.game.pool import READY
 from apps.starship.objects.primary import StarshipPrimary
 from apps.starship.objects.secondary import StarshipSecondary
+from tests.persistence.simulated import Shelf, settings_of
 from tests.starship.world.book import Answer, Book, Order
 from vista.kernel.current import kernel
 from vista.kernel.futures import Future
@@ -51,6 +53,14 @@ class CampaignPrimary(StarshipPrimary, namespace="StarShip"):
         """Begin a game as any primary does."""
         super().create(*words, **named)
         kernel().settings["book"].watch(self._conductor)
+
+    def _show(self, done: Committed) -> None:
+        """Tell of a step: from here on it must not be lost."""
+        if kernel().settings["disk"].mounted:
+            # What a dying node still does nobody hears.
+            book: Book = kernel().settings["book"]
+            book.told = max(book.told, done.state.step)
+        super()._show(done)
 
 
 @dataclass
@@ -94,6 +104,8 @@ class Campaign:
     promised: Counter[str] = field(default_factory=Counter)
     crashed: list[str] = field(default_factory=list)
     server_refs: dict[str, vista.Ref] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
+    falls: int = 0
 
     def __post_init__(self) -> None:
         self.book = Book(self.world.complain)
@@ -105,6 +117,8 @@ class Campaign:
     def add(self, name: str) -> SimulatedNode:
         """Make a node that is a server, or the primary's."""
         settings = {"secret_key": KEY, "book": self.book}
+        if name == HOME:
+            settings = {**settings_of(self.shelf, HOME), "book": self.book}
         boot = self.boot_home if name == HOME else self.boot_server
         return self.world.node(name, settings=settings, boot=boot)
 
@@ -112,6 +126,7 @@ class Campaign:
         """Be the primary's node."""
         vista.create("PeerRegistry")
         vista.create("AnnounceServices")
+        vista.create("PersistenceService")
         vista.create("AcceptPeerConnections", ADDRESS)
         self.primary = vista.create(CampaignPrimary, INTERVAL, self.seed, *SIZE)
 
@@ -131,6 +146,7 @@ class Campaign:
     def run(self) -> Book:
         """Play the storm and the calm; what must not be stops the world."""
         self.add(HOME)
+        self.world.drive(lambda: self.book.lives > 0, INTERVAL)
         coming = list(SERVERS)
         self.dice.shuffle(coming)
         for _ in range(self.dice.randint(0, 4)):
@@ -169,6 +185,10 @@ class Campaign:
             # Before it got its share, while it computes, or while what it made is on its way.
             self.world.pass_time(self.dice.choice((0.0, 0.0005, 0.002, 0.005, 0.02, 0.1, 2.1)))
             self.crash_one()
+        if self.dice.random() < 0.15:
+            # Before shares are out, while results come, while the step is saved, after it.
+            self.world.pass_time(self.dice.choice((0.0, 0.0005, 0.002, 0.005, 0.02, 0.1, 2.1)))
+            self.crash_primary()
         self.act()
         self.world.hub.drive(lambda: self.book.state.step > step, INTERVAL)
 
@@ -182,6 +202,23 @@ class Campaign:
             name = self.dice.choice(names)
             self.crashed.append(name)
             self.world.crash(name)
+
+    def crash_primary(self) -> None:
+        """Kill the primary, and bring it back after a while with what its disk held."""
+        self.world.crash(HOME)
+        self.shelf.user = None
+        self.shelf.fall(self.dice.randint(0, len(self.shelf.later)))
+        self.world.pass_time(self.dice.choice((0.1, 1.0, 7.0)))
+        # What it answered just before may still have come; all else is asked again.
+        self.hear()
+        self.calls.clear()
+        lives = self.book.lives
+        self.world.restart(HOME)
+        self.world.drive(lambda: self.book.lives > lives, 3 * INTERVAL)
+        self.falls += 1
+        # What was promised for a step that was never made.
+        for name in [name for name in self.promised if not self.book.enlisted[name]]:
+            del self.promised[name]
 
     def come_to_rest(self) -> None:
         """Let time pass until every server is ready and every order is answered."""
@@ -293,7 +330,10 @@ class Campaign:
 
     def call(self, captain: Captain, order: Order | None, method: str, *words: Any) -> None:
         """Ask the primary through any node there is."""
-        node = self.dice.choice(self.there())
+        there = self.there()
+        if not there:
+            return
+        node = self.dice.choice(there)
 
         def ask() -> Any:
             with vista.timeout(CALL_SECONDS):
@@ -315,7 +355,7 @@ class Campaign:
         self.world.complain("servers stay behind the primary")
 
     def are_same(self) -> bool:
-        home = self.world.nodes[0]
+        home = next(node for node in self.world.nodes if node.name == HOME)
         step = home.call(self.primary.get_step)
         hashes = {done.state.step: done.hash for done in self.book.commits}
         ours = identities(home.call(self.primary.get_things))

@@ -18,7 +18,7 @@ from vista.testing import SimulatedNode, World
 
 SEED = 5
 CAPTAINS = 12
-STEPS = 10
+STEPS = 6
 ADDRESS = "ipc:/script/home"
 
 

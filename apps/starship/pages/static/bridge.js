@@ -10,6 +10,7 @@ const base = body.dataset.base;
 const isCaptain = () => body.dataset.mode === "captain";
 
 const RETRIES = [1, 2, 4, 8, 15]; // seconds
+const MOVE_MS = 1500; // to read why the page goes elsewhere
 const TRIES_HERE = 4; // then the site of another server is asked, if there is one
 const COURSE_WAIT = 500; // milliseconds from the last arrow key to the order
 const FIRE_WAIT = 4000; // milliseconds for the digit after f
@@ -330,6 +331,14 @@ const reload = () => {
   }
 };
 
+// The server leaves the game: who is at its bridges goes on at another's.
+const moveOn = () => {
+  closeStream();
+  connection("lost", "Not live");
+  banner(`This server leaves the game. You go on at ${other}.`);
+  setTimeout(() => location.assign(`${other}${location.pathname}${location.search}`), MOVE_MS);
+};
+
 const heard = (event) => {
   const told = JSON.parse(event.data);
   lastHeard = performance.now();
@@ -342,6 +351,10 @@ const heard = (event) => {
   }
   noteLeft(told.left);
   other = told.other ?? other;
+  if (told.leaving && other) {
+    moveOn();
+    return;
+  }
   if (told.panels) {
     secondsLeft = told.next_in ?? secondsLeft;
     put(told.panels);
