@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import growth, http, pbft, starship
+from benchmarks import growth, http, pbft, solidstate, starship
 from benchmarks.measure import Result, Row, measure
 from benchmarks.report import (
     HEADINGS,
@@ -32,6 +32,8 @@ TABLES = {
     "growth": "benchmarks-growth.txt",
     "pbft": "benchmarks-pbft.txt",
     "agreement": "benchmarks-agreement.txt",
+    "solidstate": "benchmarks-solidstate.txt",
+    "replicated": "benchmarks-replicated.txt",
     "http": "benchmarks-http.txt",
     "starship": "benchmarks-starship.txt",
     "galaxy": "benchmarks-galaxy.txt",
@@ -49,22 +51,25 @@ def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS, docs: P
     results = _measure_rows(options)
     grown = _measure_growth(options)
     agreed = _measure_agreement(options)
+    asked = _measure_replicated(options)
     played = _measure_galaxies(options)
     if options.rst and results:
         print(rst_table(results, words), end="")
     if grown is not None and not options.docs:
         print(growth.rst_tables(*grown, words), end="")
-    if agreed and not options.docs:
-        print(pbft.rst_tables(agreed, words), end="")
-    if played and not options.docs:
-        print(starship.rst_tables(played, words), end="")
-    file = _write(results, grown, agreed, played, around, folder)
+    tables = {
+        "agreement": pbft.rst_tables(agreed, words) if agreed else "",
+        "replicated": solidstate.rst_tables(asked, words) if asked else "",
+        "galaxy": starship.rst_tables(played, words) if played else "",
+    }
+    file = _write(results, grown, agreed, asked, played, around, folder)
     if options.docs:
         _write_tables(results, grown, words, docs)
-        if agreed:
-            (docs / TABLES["agreement"]).write_text(pbft.rst_tables(agreed, words), "utf-8")
-        if played:
-            (docs / TABLES["galaxy"]).write_text(starship.rst_tables(played, words), "utf-8")
+    for name, table in tables.items():
+        if table and options.docs:
+            (docs / TABLES[name]).write_text(table, "utf-8")
+        elif table:
+            print(table, end="")
     if not options.rst:
         print(f"\n{_summary(results)}; every figure is in {file}")
 
@@ -100,6 +105,13 @@ def _measure_agreement(options: argparse.Namespace) -> list[pbft.Ordered]:
     if options.only not in ("pbft", "agreement") and not (options.docs and not options.only):
         return []
     return pbft.measure_all(pbft.QUICK if options.quick else pbft.FULL)
+
+
+def _measure_replicated(options: argparse.Namespace) -> list[solidstate.Asked]:
+    """Measure replicated objects where it is asked for: it takes minutes."""
+    if options.only not in ("solidstate", "replicated") and not (options.docs and not options.only):
+        return []
+    return solidstate.measure_all(solidstate.QUICK if options.quick else solidstate.FULL)
 
 
 def _measure_galaxies(options: argparse.Namespace) -> list[starship.Galaxy]:
@@ -166,6 +178,7 @@ def _write(
     results: Sequence[Result],
     grown: growth.Grown | None,
     agreed: list[pbft.Ordered],
+    asked: list[solidstate.Asked],
     played: list[starship.Galaxy],
     around: dict[str, object],
     folder: Path,
@@ -180,6 +193,7 @@ def _write(
         "rows": [as_values(result) for result in results],
         "growth": [asdict(found) for part in grown or () for found in part],
         "agreement": [asdict(found) for found in agreed],
+        "replicated": [asdict(found) for found in asked],
         "galaxy": [asdict(found) for found in played],
     }
     file.write_text(json.dumps(report, indent=1) + "\n", "utf-8")

@@ -28,13 +28,14 @@ from benchmarks.measure import (
 from benchmarks.objects import Counter, Driver
 from benchmarks.pbft import pbft_rows
 from benchmarks.rows_peers import Linked, kept_rows, peer_rows
+from benchmarks.solidstate import Pools, solidstate_rows
 from benchmarks.starship import starship_rows
 from benchmarks.starship_players import player_rows
 from vista import Limits, Node, Ref
 
 Measured = Callable[[int], float]
 
-GROUPS = ("local", "peers", "persistence", "pbft", "http", "starship")
+GROUPS = ("local", "peers", "persistence", "pbft", "solidstate", "http", "starship")
 """The tables."""
 
 
@@ -48,11 +49,13 @@ class World:
         self.counter: Ref = self.node.call(vista.create, Counter)
         self.linked = Linked()
         self.servers = Servers()
+        self.pools = Pools()
 
     def close(self) -> None:
         """Stop the node, and what else was started."""
         self.linked.close()
         self.servers.close()
+        self.pools.close()
         self.node.stop()
 
     def inside(self, function: Measured, name: str) -> Subject:
@@ -80,7 +83,8 @@ def all_rows(world: World) -> list[Row]:
     local = [*_messages(world), *_objects(world), *_memory(), *_start(), *_costs(world)]
     linked = [*peer_rows(world.linked), *kept_rows(world.linked)]
     played = [*starship_rows(), *player_rows()]
-    return [*local, *linked, *pbft_rows(), *http_rows(world.servers), *played]
+    agreed = [*pbft_rows(), *solidstate_rows(world.pools)]
+    return [*local, *linked, *agreed, *http_rows(world.servers), *played]
 
 
 def _messages(world: World) -> list[Row]:

@@ -30,7 +30,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 PUBLIC_MODULES = ("vista", "vista.aio", "vista.testing")
 APPS_SEEN = {
     "http": ("apps.http",),
-    "starship": ("apps.starship", "apps.http"),
+    "starship": ("apps.starship", "apps.http", "apps.solidstate"),
     "solidstate": ("apps.solidstate", "apps.http"),
 }
 
@@ -54,6 +54,7 @@ STARSHIP_LAYERS: tuple[tuple[str, ...], ...] = (
     ("apps.starship.pages",),
     ("apps.starship.terminal",),
     ("apps.starship.objects",),
+    ("apps.starship.replicated",),
     ("apps.starship.web",),
 )
 
@@ -100,6 +101,8 @@ CORES = (
     "apps.solidstate.pbft",
     "apps.starship.rules",
     "apps.starship.display",
+    "apps.starship.replicated.judge",
+    "apps.starship.replicated.realm",
     "apps.starship.terminal.drawing",
     "apps.starship.terminal.editor",
     "apps.starship.terminal.lines",

@@ -18,7 +18,7 @@ VAGUE_NAMES = frozenset("base common helper helpers manager managers misc util u
 # driver of the loop.
 BROAD_EXCEPT_HOMES = (
     "apps.http.objects.answering",
-    "apps.http.objects.receive",
+    "apps.http.objects.streaming",
     "apps.http.objects.websocket",
     "apps.solidstate.objects.service",
     "vista.kernel.coroutines",

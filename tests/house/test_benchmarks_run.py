@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import growth, pbft, starship
+from benchmarks import growth, pbft, solidstate, starship
 from benchmarks.erlang import between_nodes
 from benchmarks.erlang import subject as erlang
 from benchmarks.measure import (
@@ -192,6 +192,23 @@ def test_agreement_is_measured_for_groups_of_different_settings() -> None:
     assert {setting.payload for setting in settings} == {0, 100, 1024}
     assert {setting.batch for setting in settings} == {1, 100, pbft.ADAPTIVE}
     assert max(setting.clients for setting in settings) == 200
+
+
+def test_replicated_objects_are_measured_and_written_for_the_docs() -> None:
+    (found,) = solidstate.measure_all(solidstate.QUICK)
+    assert found.per_second > 0 and 0 < found.median <= found.slow and found.together >= 1
+    table = solidstate.rst_tables([found], circumstances(surroundings(), "2026-11-21"))
+    assert table.count("   * -") == 2
+    assert table.count("     -") == 2 * (len(solidstate.HEADINGS) - 1)
+
+
+def test_replicated_objects_are_measured_in_different_scenes() -> None:
+    scenes = solidstate.FULL.scenes
+    assert len(set(scenes)) == len(scenes)
+    assert {scene.mode for scene in scenes} == {"byzantine", "crash"}
+    assert {scene.payload for scene in scenes} == {0, 100, 1024}
+    assert {scene.proxies for scene in scenes} == {1, 4}
+    assert {scene.faults for scene in scenes} == {1, 2}
 
 
 def test_games_of_several_processes_are_measured_and_written_for_the_docs() -> None:
