@@ -23,6 +23,17 @@ ASK_SECONDS = 5.0
 
 REPORTS_SHOWN = 5
 
+_ROW = {
+    "group": str, "id": int, "mode": str, "faults": int, "runs": bool, "starts": int, "ails": str,
+    "reports": list,
+}  # fmt: skip
+_RUNNING = {
+    "voting": bool, "view": int, "primary": int, "executed": int, "stable": int, "members": list,
+    "epoch": int, "differences": list, "tolerates": int,
+}  # fmt: skip
+_SECONDS_END = 253_402_300_800
+"""The end of the year 9999, in seconds since 1970: later ones have no date."""
+
 _COMMANDS = {
     "status": "tell how all replicas are",
     "add": "have a machine come into a group",
@@ -51,8 +62,11 @@ def main(words: Sequence[str]) -> int:
     elif not told:
         print("no machine of a pool is reached", file=sys.stderr)
     else:
-        print("\n".join(lines(told)))
-    return DONE if told and all(is_well(row) for row in replicas(told)) else FAILED
+        # A faulty machine must not write to the terminal what it likes.
+        print(
+            "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines(told))
+        )
+    return DONE if all_well(told) else FAILED
 
 
 def read_words(words: Sequence[str]) -> argparse.Namespace:
@@ -87,7 +101,7 @@ def read_words(words: Sequence[str]) -> argparse.Namespace:
 def ask(peer: vista.Ref) -> list[dict[str, Any]]:
     """Return what each machine of a pool tells that a node can reach.
 
-    One that does not answer has the keys node and ails.
+    One that does not answer, or not as a machine does, has the keys node and ails.
     """
     rows = {row.object: row.node for row in vista.services(peer) if row.name.startswith(_POOL)}
     asked = [(node, vista.future(id, "get_status")) for id, node in sorted(rows.items())]
@@ -95,10 +109,34 @@ def ask(peer: vista.Ref) -> list[dict[str, Any]]:
     for node, answer in asked:
         try:
             with vista.timeout(ASK_SECONDS):
-                told.append(answer.result())
+                said = answer.result()
         except vista.CallError as error:
             told.append({"node": node, "ails": f"does not answer: {error}"})
+            continue
+        told.append(said if _is_status(said) else {"node": node, "ails": "tells nothing sensible"})
     return told
+
+
+def _is_status(said: Any) -> bool:
+    """Tell whether a machine told what can be shown: it may be faulty."""
+    if not isinstance(said, dict) or not isinstance(said.get("node"), str):
+        return False
+    servers = said.get("servers")
+    return isinstance(servers, dict) and all(map(_is_row, servers.values()))
+
+
+def _is_row(row: Any) -> bool:
+    if not isinstance(row, dict) or not all(isinstance(row.get(k), _ROW[k]) for k in _ROW):
+        return False
+    if row["runs"] and not all(isinstance(row.get(k), _RUNNING[k]) for k in _RUNNING):
+        return False
+    return all(
+        isinstance(one, list)
+        and list(map(type, one[1:])) == [str, str, int]
+        and isinstance(one[0], int | float)
+        and 0 <= one[0] < _SECONDS_END
+        for one in row["reports"]
+    )
 
 
 def replicas(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -114,6 +152,28 @@ def replicas(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def is_well(row: dict[str, Any]) -> bool:
     """Tell whether a replica runs and its word counts."""
     return bool(row["runs"] and row["voting"])
+
+
+def missing(rows: Sequence[dict[str, Any]]) -> list[Any]:
+    """Return the numbers of the replicas of a group that no machine tells of."""
+    running = [row for row in rows if row["runs"]]
+    if not running:
+        return []
+    newest = max(running, key=lambda row: int(row["epoch"]))
+    known = [row["id"] for row in rows]
+    return [number for number in newest["members"] if number not in known]
+
+
+def all_well(told: Sequence[dict[str, Any]]) -> bool:
+    """Tell whether every machine answers, and every replica of every group is well."""
+    found = replicas(told)
+    groups = {row["group"] for row in found}
+    return (
+        bool(told)
+        and all("servers" in row for row in told)
+        and all(is_well(row) for row in found if not row.get("retired"))
+        and not any(missing([row for row in found if row["group"] == one]) for one in groups)
+    )
 
 
 def lines(told: Sequence[dict[str, Any]]) -> list[str]:
@@ -133,7 +193,8 @@ def _group(rows: list[dict[str, Any]]) -> list[str]:
     if first["mode"] == "minbft":
         shown[0] += "; its trusted counters are processes, a stand-in for hardware"
     furthest = max(row.get("executed", 0) for row in rows)
-    shown += _table([_COLUMNS, *(_row(row, furthest) for row in rows)])
+    lost = [(str(number), "", "no machine tells of it", *[""] * 5) for number in missing(rows)]
+    shown += _table([_COLUMNS, *(_row(row, furthest) for row in rows), *lost])
     reports = sorted(
         ([at, row["id"], kind, words] for row in rows for at, kind, words, _ in row["reports"])
     )

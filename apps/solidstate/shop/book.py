@@ -26,26 +26,34 @@ class OrderBook(ReplicatedObject, namespace="SolidState"):
 
     def create(self) -> None:
         """Begin with no order."""
-        self.waiting: dict[str, dict[str, Any]] = {}
-        self.gone: dict[str, None] = {}
+        self.waiting: dict[str, dict[str, Any]] = {}  # by the outbox's key
+        self.gone: dict[str, None] = {}  # the keys of those that were sent
 
-    def place(self, order: dict[str, Any], key: str = "") -> bool:
+    def place(self, order: dict[str, Any], key: str) -> bool:
         """Take an order; return whether it is a further one. ``key`` is the outbox's.
 
-        Raises `vista.Overloaded` when the book is full: then it is sent again.
+        It alone tells whether the order is there already: carts draw the numbers by dice, and two
+        of them may draw one. Raises `vista.Overloaded` when the book is full: then it is sent
+        again.
         """
-        number = str(order["number"])
-        if number in self.waiting or number in self.gone:
+        if key in self.waiting or key in self.gone:
             return False
         if len(self.waiting) >= BOOK_ORDERS_MAX:
             raise vista.Overloaded(f"{BOOK_ORDERS_MAX} orders wait: take out those that were sent")
-        self.waiting[number] = order
+        self.waiting[key] = order
         return True
 
     def take_out(self, number: str) -> dict[str, Any]:
-        """Take an order out of the book, since it was sent, and return it. Raises KeyError."""
-        order = self.waiting.pop(number)
-        self.gone[number] = None
+        """Take an order out of the book, since it was sent, and return it.
+
+        Of two with one number the older one. Raises KeyError.
+        """
+        found = (key for key, order in self.waiting.items() if order["number"] == number)
+        key = next(found, None)
+        if key is None:
+            raise KeyError(number)
+        order = self.waiting.pop(key)
+        self.gone[key] = None
         if len(self.gone) > BOOK_ORDERS_MAX:
             del self.gone[next(iter(self.gone))]
         return order

@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 
 import vista
-from apps.solidstate.status import ask, is_well, lines, main, replicas
+from apps.solidstate.status import _is_status, all_well, ask, is_well, lines, main, replicas
 from tests.solidstate.objects.pool import Pool, make_world
 from vista.testing import World
+
+ROW: dict[str, Any] = {
+    "group": "carts", "id": 0, "mode": "crash", "faults": 1, "runs": False, "starts": 1,
+    "ails": "its disk fails", "reports": [],
+}  # fmt: skip
+"""What a machine tells of a replica that does not run."""
 
 
 @pytest.fixture
@@ -65,6 +71,7 @@ def test_reports_are_shown_with_their_times() -> None:
     row = {
         "group": "carts", "id": 2, "mode": "crash", "faults": 2, "runs": True, "voting": False,
         "ails": "", "starts": 3, "view": 1, "primary": 1, "executed": 7, "stable": 4,
+        "epoch": 0, "members": [2], "tolerates": 2,
         "differences": ["cart: variable items is 1, and 2 elsewhere"],
         "reports": [[1_700_000_000.5, "diverged", "the state was wrong", -1]],
     }  # fmt: skip
@@ -75,6 +82,41 @@ def test_reports_are_shown_with_their_times() -> None:
         "  2023-11-14T22:13:20Z replica 2: diverged: the state was wrong",
         "  replica 2 differed: cart: variable items is 1, and 2 elsewhere",
     ]
+
+
+def test_all_is_well_while_every_replica_is(world: World) -> None:
+    pool = Pool(world)
+    pool.call(pool.found(), "add", "tea")
+    told = told_by(pool)
+    assert all(map(_is_status, told))
+    assert all_well(told) and not all_well([])
+
+
+def test_a_replica_whose_machine_is_down_is_shown_and_not_well(world: World) -> None:
+    pool = Pool(world)
+    cart = pool.found()
+    pool.call(cart, "add", "tea")
+    world.crash("server-3")
+    pool.call(cart, "add", "tea")
+    told = [row for row in told_by(pool) if "servers" in row]
+    assert not all_well(told)
+    assert lines(told)[5].split() == ["3", *"no machine tells of it".split()]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None, {"node": 7}, {"node": "a"}, {"node": "a", "servers": {"carts": None}},
+        {"node": "a", "servers": {"carts": ROW | {"id": "0"}}},
+        {"node": "a", "servers": {"carts": ROW | {"runs": True}}},
+        {"node": "a", "servers": {"carts": ROW | {"reports": [["soon", "kind", "words", 1]]}}},
+        {"node": "a", "servers": {"carts": ROW | {"reports": [[1e20, "kind", "words", 1]]}}},
+    ],
+    ids=["none", "node", "no servers", "no row", "id", "runs", "time", "year"],
+)  # fmt: skip
+def test_what_a_faulty_machine_tells_is_not_believed_to_be_a_status(said: Any) -> None:
+    assert not _is_status(said)
+    assert _is_status({"node": "a", "servers": {"carts": ROW}})
 
 
 @pytest.mark.parametrize("words", [[], ["status"], ["stop", "ipc:x"], ["status", "a", "b"]])
