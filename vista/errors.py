@@ -11,7 +11,7 @@
     |   |-- NoSuchClass           no class of this name and version can be found
     |   |-- AccessDenied          the object's access control list refuses this user
     |   |-- CallTimeout           no answer within the caller's time (a TimeoutError)
-    |   |-- PeerLost              the link to the object's node broke (a ConnectionError)
+    |   |-- PeerLost              the object's node stopped or was lost (a ConnectionError)
     |   |-- Overloaded            a bounded queue is full, or a chain of calls too long
     |   |-- DeadlockError         the call waits for an object its own chain keeps
     |   |-- ThreadKilled          somebody killed the thread that was to answer
@@ -76,7 +76,7 @@ class CallTimeout(CallError, TimeoutError):
 
 
 class PeerLost(CallError, ConnectionError):
-    """The link to the node of the object broke before the answer came."""
+    """The node of the object stopped, or the link to it broke, before the answer came."""
 
 
 class Overloaded(CallError):

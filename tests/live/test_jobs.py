@@ -44,6 +44,36 @@ class IndexJudge(Object):
         with open("told.json", "w") as file:
             json.dump([index, state], file)
 """
+MEETING = """\
+LoadClassFile meeting.py
+ShutdownService
+CreateOnEveryNode JobServer meetings
+JobController meetings
+Host meetings
+"""
+MEETING_CLASSES = """\
+import os, time
+from pathlib import Path
+from vista import Object, native, post, self_ref, send
+class Meeting(Object):
+    @native
+    def run(self) -> int:
+        Path(f"guest-{os.getpid()}").touch()
+        for _ in range(3_000):
+            if len(list(Path().glob("guest-*"))) > 1:
+                return os.getpid()
+            time.sleep(0.01)
+        return 0
+class Host(Object):
+    def create(self, pool):
+        self.pool = pool
+        post(self_ref(self), "begin")
+    def begin(self):
+        first = send(self.pool, "map_jobs", "Meeting", [[], []])
+        servers = send(self.pool, "get_state")["servers"]
+        print(f"{len(set(first))} met, {len(servers)} serve, alone {first.count(0)}", flush=True)
+        post("ShutdownService", "shutdown", "they have met")
+"""
 SERVER = "ShutdownService\nConnectToPeer ipc:{name}\nJobServer words\n"
 
 
@@ -112,6 +142,16 @@ def test_two_processes_make_the_same_index(tmp_path: Path) -> None:
     with vista("--processes", "2", name, directory=tmp_path) as process:
         assert process.end() == 0
     check(process, tmp_path)
+
+
+def test_two_processes_work_on_jobs_at_the_same_time(tmp_path: Path) -> None:
+    # Each of two jobs ends only when the other one runs in another process; a job at a time is what
+    # a server does.
+    (tmp_path / "meeting.py").write_text(MEETING_CLASSES)
+    (tmp_path / "meeting.rc").write_text(MEETING)
+    with vista("--processes", "2", "meeting.rc", directory=tmp_path) as process:
+        process.expect("2 met, 2 serve, alone 0")
+        assert process.end() == 0
 
 
 def test_in_a_pipe_the_progress_is_plain_lines(tmp_path: Path) -> None:

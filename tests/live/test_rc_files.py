@@ -19,12 +19,12 @@ READY = {
 """What each of the others says when it has booted and runs until it is told to stop."""
 
 ELSEWHERE = [
-    "browser.rc", "http.rc", "solidstate-cart.rc", "starship-secondary.rc", "starship.rc",
-    "starship-solidstate.rc", "starship-tty.rc",
+    "browser.rc", "http.rc", "solidstate-cart.rc", "solidstate-files.rc",
+    "starship-secondary.rc", "starship.rc", "starship-solidstate.rc", "starship-tty.rc",
 ]  # fmt: skip
 """Run by tests of their own, since they have ports of their own or need several processes:
-test_rc.py in tests/http, and test_starship_servers.py, test_starship_solidstate.py and
-test_solidstate.py here."""
+test_rc.py in tests/http, and test_starship_servers.py, test_starship_solidstate.py,
+test_solidstate.py and test_replicated_files.py here."""
 
 RC_FILES = sorted(path.name for path in (ROOT / "rc").glob("*.rc"))
 

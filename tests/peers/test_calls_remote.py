@@ -186,14 +186,17 @@ def test_an_answer_to_an_earlier_run_of_a_node_answers_no_call_of_the_next() -> 
         assert len(numbers) == 2
 
 
-def test_calls_in_flight_when_a_node_stops_end_with_peer_lost_at_its_caller() -> None:
-    with World(1, conditions=DEAF) as world:
+@pytest.mark.parametrize("conditions", [DEAF, PROMPT], ids=["deaf", "prompt"])
+def test_calls_in_flight_when_a_node_stops_end_with_peer_lost_at_its_caller(
+    conditions: Conditions,
+) -> None:
+    with World(1, conditions=conditions) as world:
         a, b = chain(world, "ab")
         ring = seen(a, bell(b)).ring.future(1000.0)
         world.pass_time(0.5)
         b.stop()
         (error,) = ended(world, [ring], 8.0)
-        assert isinstance(error, (vista.PeerLost, vista.ThreadKilled))
+        assert isinstance(error, vista.PeerLost)
 
 
 def test_a_call_that_gives_up_is_cancelled_there() -> None:

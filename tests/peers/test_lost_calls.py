@@ -110,6 +110,8 @@ def test_a_call_that_is_held_while_its_object_moves_is_not_taken_for_lost(world:
 class Librarian:
     """A pager that brings an object when it is told to."""
 
+    store = ""
+
     def __init__(self, node: SimulatedNode, id: Id) -> None:
         self._node = node
         self._wanted: list[Callable[[BaseException | None], None]] = []

@@ -323,4 +323,5 @@ def test_only_posts_count_as_lost_where_a_node_ended_that_they_were_passed_on_fo
     world.crash("c")
     world.pass_time(60.0)
     assert b.kernel.counters.posts_lost == posts
-    assert caplog.text.count("a post was lost") == posts
+    # One line for all that was lost with one node.
+    assert caplog.text.count("a post was lost") == min(posts, 1)

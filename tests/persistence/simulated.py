@@ -110,11 +110,16 @@ class SimulatedIdentity:
     def __init__(self, name: str) -> None:
         self.node = name.encode().rjust(NODE_BYTES, b"-")
         self.end = 1
+        self.stores: set[str] = set()
 
     def take_block(self) -> range:
         """Return serial numbers that were given to nobody."""
         start, self.end = self.end, self.end + BLOCK
         return range(start, self.end)
+
+    def note_store(self, name: str) -> None:
+        """Remember a store."""
+        self.stores.add(name)
 
     def close(self) -> None:
         """Do nothing: the lives of a simulated node do not overlap."""

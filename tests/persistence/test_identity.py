@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import vista
 from vista.errors import StoreError
 from vista.ids import SERIAL_MAX
-from vista.kernel.identity import BLOCK, FileIdentity
+from vista.kernel.identity import BLOCK, STORES_MAX, FileIdentity
 from vista.kernel.table import make_table
 
 
@@ -117,6 +118,99 @@ def test_a_directory_without_room_for_the_lock_is_refused(tmp_path: Path) -> Non
     (tmp_path / "lock").mkdir()
     with pytest.raises(StoreError, match=r"cannot be a state directory: Is a directory; name one"):
         FileIdentity(tmp_path)
+
+
+def test_the_stores_of_all_runs_are_remembered(tmp_path: Path) -> None:
+    names = ["/ObjectPager", 'At"tic\n', "Größe"]
+    for name in names:
+        identity = FileIdentity(tmp_path)
+        identity.note_store(name)
+        identity.close()
+    identity = FileIdentity(tmp_path)
+    assert identity.stores == set(names)
+    assert (tmp_path / "stores").read_text().splitlines()[0] == '"/ObjectPager"'
+    identity.close()
+
+
+def test_a_store_is_remembered_when_its_service_is_made_and_missed_until_it_is_made_again(
+    tmp_path: Path,
+) -> None:
+    missed = []
+    for _ in range(2):
+        with vista.Node(state_directory=tmp_path) as node:
+            missed.append(node.kernel.pagers.closed_stores())
+            for name in ("/ObjectPager", "/Attic"):
+                vista.create("PersistenceService", name)
+                missed.append(node.kernel.pagers.closed_stores())
+    assert missed == [[], [], [], ["/Attic", "/ObjectPager"], ["/Attic"], []]
+
+
+def test_a_node_without_a_state_directory_misses_no_store(tmp_path: Path) -> None:
+    with vista.Node() as node:
+        vista.create("PersistenceService", "/Attic", str(tmp_path / "attic.sqlite"))
+        assert node.kernel.pagers.closed_stores() == []
+
+
+def test_stores_that_are_opened_at_once_are_all_remembered(tmp_path: Path) -> None:
+    identity = FileIdentity(tmp_path)
+    names = {f"/Store{number}" for number in range(8)}
+    together = threading.Barrier(len(names))
+
+    def note(name: str) -> None:
+        together.wait(30)
+        identity.note_store(name)
+
+    threads = [threading.Thread(target=note, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    identity.close()
+    identity = FileIdentity(tmp_path)
+    assert identity.stores == names
+    identity.close()
+
+
+def test_who_removes_a_line_of_the_list_of_stores_may_leave_it_empty(tmp_path: Path) -> None:
+    (tmp_path / "stores").write_text('"/Attic"\n\n\r\n')
+    identity = FileIdentity(tmp_path)
+    assert identity.stores == {"/Attic"}
+    identity.close()
+
+
+def test_a_list_of_stores_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None:
+    identity = FileIdentity(tmp_path)
+    (tmp_path / "stores").mkdir()
+    with pytest.raises(StoreError, match=r"/stores: Is a directory"):
+        identity.note_store("/Attic")
+    assert identity.stores == set()
+    identity.close()
+    with pytest.raises(StoreError, match=r"/stores: Is a directory"):
+        FileIdentity(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["/ObjectPager\n", "7\n", '"/Obj', '"a"\n[]\n', "[" * 100_000],
+    ids=["bare", "number", "cut", "list", "nested"],
+)
+def test_a_damaged_list_of_stores_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "stores"
+    path.write_text(text)
+    with pytest.raises(StoreError, match=r"stores is damaged: it has a name in quotes on each"):
+        FileIdentity(tmp_path)
+    assert path.read_text() == text
+    path.unlink()
+    FileIdentity(tmp_path).close()
+
+
+def test_no_more_stores_are_remembered_than_a_node_can_have(tmp_path: Path) -> None:
+    (tmp_path / "stores").write_text("".join(f'"{number}"\n' for number in range(STORES_MAX)))
+    identity = FileIdentity(tmp_path)
+    identity.note_store("7")
+    with pytest.raises(StoreError, match=r"stores names 1000 stores; stop the node and remove"):
+        identity.note_store("another")
+    identity.close()
 
 
 def test_numbers_that_are_used_up_are_an_error(tmp_path: Path) -> None:

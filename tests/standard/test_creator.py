@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -221,6 +224,73 @@ def test_a_file_comes_from_any_object_with_read_bytes(node: vista.Node, director
     assert runner.get_names()["a"] == vista.service("VirtualConsole:tape")
 
 
+def test_an_installed_class_is_loaded_while_the_loop_goes_on(
+    node: vista.Node, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = directory / "rc_lighthouse.py"
+    module.write_text(
+        "import threading\nimport vista\n\n"
+        "class RcLighthouse(vista.Object):\n"
+        "    loaded_by = threading.current_thread().name\n"
+    )
+    monkeypatch.syspath_prepend(directory)
+    node.kernel.classes._installed = {"RcLighthouse": "rc_lighthouse"}
+    made = run(node, directory, "a = RcLighthouse")
+    assert made
+    assert sys.modules["rc_lighthouse"].RcLighthouse.loaded_by.startswith("vista-native")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import rc_nowhere", "ModuleNotFoundError: No module named 'rc_nowhere'"),
+        ("next(iter([]))", "ImportError: its module raised StopIteration"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise ValueError(7) from KeyError()", "ValueError: 7"),
+    ],
+    ids=["missing", "stop", "exit", "caused"],
+)
+def test_a_class_whose_module_cannot_be_loaded_is_a_mistake_in_its_line(
+    node: vista.Node, directory: Path, monkeypatch: pytest.MonkeyPatch, line: str, words: str
+) -> None:
+    (directory / "rc_wreck.py").write_text(f"import vista\n{line}\n")
+    monkeypatch.syspath_prepend(directory)
+    node.kernel.classes._installed = {"RcWreck": "rc_wreck"}
+    assert failure(node, directory, "VirtualConsole\nRcWreck") == [
+        f"boot.rc:3:1: RcWreck could not be loaded: {words} (rc_wreck.py:2)"
+    ]
+    # What the file made before is deleted.
+    assert "Standard.VirtualConsole" not in own_objects()
+
+
+def test_a_class_is_not_used_before_its_module_has_run_to_its_end(
+    node: vista.Node, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (directory / "rc_harbour.py").write_text(
+        "import vista\n\n"
+        "class RcHarbour(vista.Object):\n"
+        "    def create(self):\n"
+        "        self.depth = DEPTH\n\n"
+        "from rc_lock import defined, opened\n"
+        "defined.set()\nassert opened.wait(30)\nDEPTH = 7\n"
+    )
+    monkeypatch.syspath_prepend(directory)
+    node.kernel.classes._installed = {"RcHarbour": "rc_harbour"}
+    defined, opened = threading.Event(), threading.Event()
+    lock = SimpleNamespace(defined=defined, opened=opened)
+    monkeypatch.setitem(sys.modules, "rc_lock", lock)  # type: ignore[arg-type]
+    path = directory / "boot.rc"
+    path.write_text("harbour = RcHarbour\n")
+    first = vista.create(CreateObjects, str(path), None, None, True)
+    assert defined.wait(30)
+    second = vista.create(CreateObjects, str(path), None, None, True)
+    # What a line of the second one does at once is done.
+    assert node.call(lambda: node.kernel.classes.knows("RcHarbour")) is False
+    opened.set()
+    assert [runner.get_line_total() for runner in (first, second)] == [1, 1]
+    assert own_objects().count("Local.RcHarbour") == 2
+
+
 def test_an_rc_file_runs_another_beside_it(node: vista.Node, directory: Path) -> None:
     (directory / "more.rc").write_text("VirtualConsole more\n")
     run(node, directory, "CreateObjects more.rc")
@@ -374,16 +444,16 @@ def test_an_object_that_gives_bytes_without_end_is_a_mistake(node: vista.Node) -
 def test_killing_the_run_ends_the_wait_for_it(node: vista.Node, directory: Path) -> None:
     (directory / "slow.py").write_text(
         "import vista\n"
-        "class Slow(vista.Object):\n"
+        "class RcSlow(vista.Object):\n"
         "    def create(self):\n"
-        "        vista.register_service('Slow', self)\n"
+        "        vista.register_service('RcSlow', self)\n"
         "        vista.sleep(60)\n"
     )
     path = directory / "boot.rc"
-    path.write_text("LoadClassFile slow.py\nSlow\n")
+    path.write_text("LoadClassFile slow.py\nRcSlow\n")
     runner = vista.create(CreateObjects, str(path), None, None, True)
     waiting = runner.get_line_total.future()
-    vista.wait_for_service("Slow", timeout=5)
+    vista.wait_for_service("RcSlow", timeout=5)
     (thread,) = [row for row in vista.threads() if row.method == "process_file"]
     vista.kill(thread.id)
     with pytest.raises(vista.ThreadKilled):

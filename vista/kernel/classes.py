@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -253,14 +254,25 @@ class ClassTable:
                 break
         raise NoSuchClass(self._explain(namespace, name, version))
 
-    def _import_installed(self, name: str) -> bool:
-        """Import the class of this name that Standard or an installed application has."""
-        module = importlib.import_module(_STANDARD).CLASSES.get(name)
+    def knows(self, name: str) -> bool:
+        """Return whether a class of this bare name is there without an import."""
+        if DEFINITIONS.count != self.definitions:
+            self._discover()
+        return any(key[1] == name for key in self._classes)
+
+    def module_of(self, name: str) -> str | None:
+        """Return where Standard or an installed application has a class of this bare name."""
+        module: str | None = importlib.import_module(_STANDARD).CLASSES.get(name)
         if module is None:
             if self._installed is None:
                 # Kept, since it takes 25 ms and any peer may ask for names that nobody has.
                 self._installed = importlib.import_module(_INSTALLED).installed_classes()
             module = self._installed.get(name)
+        return module
+
+    def _import_installed(self, name: str) -> bool:
+        """Import the class of this name that Standard or an installed application has."""
+        module = self.module_of(name)
         if module is None:
             return False
         self.add(getattr(importlib.import_module(module), name))
@@ -277,7 +289,12 @@ class ClassTable:
             # subclasses of its base as long as somebody keeps the exception.
             usable = "__vista_class__" in vars(cls) and "__init__" not in vars(cls)
             if usable and cls not in self._named and not is_abstract(cls):
-                self._name(cls)
+                if DEFINITIONS.imports and _is_half(cls):
+                    # Its functions may want what its module does not have yet. Who needs it
+                    # imports the module, which waits.
+                    self.definitions = -1
+                else:
+                    self._name(cls)
 
     def _explain(self, namespace: str | None, name: str, version: int | None) -> str:
         said = name if namespace is None else f"{namespace}.{name}"
@@ -298,6 +315,12 @@ class ClassTable:
         lowered = {known.lower(): known for known in sorted(names)}
         close = difflib.get_close_matches(name.lower(), lowered, 3, 0.7)
         return [lowered[known] for known in close]
+
+
+def _is_half(cls: type[Object]) -> bool:
+    """Whether the module of a class is still being run; Python's own import asks the same way."""
+    spec = getattr(sys.modules.get(cls.__module__), "__spec__", None)
+    return bool(getattr(spec, "_initializing", False))
 
 
 def _parse(name: str) -> tuple[str | None, str, None]:

@@ -18,6 +18,7 @@ from vista.kernel.futures import Future, wait_parked
 
 if TYPE_CHECKING:
     from vista.ids import Id
+    from vista.kernel.identity import Identity
     from vista.kernel.refs import Ref
     from vista.kernel.table import Record
     from vista.kernel.threads import Worker
@@ -67,7 +68,14 @@ class Keeper(Protocol):
 
 
 class Pager(Protocol):
-    """Brings objects that are kept elsewhere when a message for one arrives."""
+    """Brings objects that are kept elsewhere when a message for one arrives.
+
+    ``store`` names the service whose store it has, and is empty when it has none.
+    """
+
+    @property
+    def store(self) -> str:
+        """The name of the service."""
 
     def __contains__(self, id: bytes) -> bool:
         """Whether it has the object and it is not here."""
@@ -86,6 +94,29 @@ class Pager(Protocol):
 
         See `vista.kernel.invoke.Message`.
         """
+
+
+class Pagers(list[Pager]):
+    """The pagers of a node, and what ``identity`` remembers of its stores."""
+
+    def __init__(self, identity: bytes | Identity | None) -> None:
+        super().__init__()
+        # One that is drawn by chance has no earlier run.
+        self._identity = None if isinstance(identity, bytes) else identity
+
+    def note_store(self, name: str) -> None:
+        """Remember that this node has a store, for its later runs; it may block."""
+        if self._identity is not None:
+            self._identity.note_store(name)
+
+    def closed_stores(self) -> list[str]:
+        """Return the stores this node had, in this run or an earlier one, that are not open.
+
+        What they hold this node cannot know: a store may be opened after links are made.
+        """
+        if self._identity is None:
+            return []
+        return sorted(self._identity.stores.difference(pager.store for pager in self))
 
 
 def reply(record: Record, future: Future, result: Any) -> None:

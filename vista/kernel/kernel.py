@@ -44,7 +44,8 @@ from vista.kernel.hub import Hub
 from vista.kernel.identity import Identity
 from vista.kernel.inspection import ThreadIds
 from vista.kernel.invoke import Invoker, Message
-from vista.kernel.keeping import Pager
+from vista.kernel.keeping import Pager, Pagers
+from vista.kernel.lost import LostPosts
 from vista.kernel.methods import LIFECYCLE, MethodEntry, message_name
 from vista.kernel.objects import ClassName, Object
 from vista.kernel.refs import Ref, keep_call, make_ref
@@ -97,6 +98,7 @@ class Kernel:
         self.now = self.started = hub.time()
         self.loop_thread = 0
         self.counters = Counters()
+        self.lost_posts = LostPosts(self.log, self.counters)
         self.timers = Timers(hub)
         self.threads = Threads(self)
         self.thread_ids = ThreadIds(self)
@@ -109,7 +111,7 @@ class Kernel:
         self._deleting: set[bytes] = set()
         self.stop_requested: Callable[[str], None] | None = None
         self.elsewhere: Elsewhere | None = None
-        self.pagers: list[Pager] = []
+        self.pagers = Pagers(identity)
         self.on_close: list[Callable[[], None]] = []
         program = ClassEntry(Program)
         self.program = Record(self, self.table.new_id(), program, object.__new__(Program))
@@ -326,8 +328,7 @@ class Kernel:
 
     def note_lost_post(self, text: str) -> None:
         """Count and log a one-way message that reached nobody."""
-        self.counters.posts_lost += 1
-        self.log.warning("a post was lost: %s", text)
+        self.lost_posts.note(text, self.now)
 
     # --- from outside of vista threads -----------------------------------------------------
 

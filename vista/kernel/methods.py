@@ -114,7 +114,6 @@ class MethodEntry:
     __slots__ = (
         "calls",
         "class_name",
-        "doc",
         "exclusive",
         "forwards",
         "function",
@@ -142,12 +141,16 @@ class MethodEntry:
         self.native = "native" in flags
         self.is_async = inspect.iscoroutinefunction(function)
         self.forwards = False
-        self.doc = inspect.getdoc(function) or ""
         self.calls = 0
         self.timed_calls = 0
         self.timed_seconds = 0.0
         self.longest_seconds = 0.0
         self.spread: dict[int, int] = {}
+
+    @property
+    def doc(self) -> str:
+        """The method's docstring, which few ever ask for: a node has thousands of methods."""
+        return inspect.getdoc(self.function) or ""
 
     @property
     def flags(self) -> tuple[str, ...]:

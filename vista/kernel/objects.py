@@ -34,12 +34,17 @@ class ClassName:
 
 
 class Definitions:
-    """How many object classes were defined in this process, so that tables know to look again."""
+    """How many object classes were defined in this process, so that tables know to look again.
 
-    __slots__ = ("count",)
+    While ``imports`` has anything a kernel thread runs modules, and a class may be there of which
+    the module is not at its end.
+    """
+
+    __slots__ = ("count", "imports")
 
     def __init__(self) -> None:
         self.count = 0
+        self.imports: set[object] = set()
 
 
 PLACEMENTS: Final = ("here", "spread")

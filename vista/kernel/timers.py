@@ -24,16 +24,12 @@ _AFTER_EARLY_SECONDS = 0.001
 class Timer:
     """One entry: ``callback()`` is called at ``due`` unless `cancel` comes first."""
 
-    __slots__ = ("_timers", "callback", "due", "number")
+    __slots__ = ("_timers", "callback", "due")
 
-    def __init__(self, timers: Timers, due: float, number: int, callback: Callable[[], Any]):
+    def __init__(self, timers: Timers, due: float, callback: Callable[[], Any]):
         self._timers = timers
         self.due = due
-        self.number = number
         self.callback: Callable[[], Any] | None = callback
-
-    def __lt__(self, other: Timer) -> bool:
-        return (self.due, self.number) < (other.due, other.number)
 
     def cancel(self) -> None:
         """Forget the callback; harmless when it has run."""
@@ -49,7 +45,9 @@ class Timers:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._heap: list[Timer] = []
+        # When, the how manieth, and what. Tuples are compared without a function in Python, and a
+        # timer among hundreds is compared a dozen times until it is cancelled.
+        self._heap: list[tuple[float, int, Timer]] = []
         self._number = 0
         self.count_cancelled = 0
         self._handle: asyncio.TimerHandle | None = None
@@ -69,11 +67,11 @@ class Timers:
         """Call ``callback()`` on the loop at ``due``, in the hub's seconds."""
         if self._disordered:
             self._rebuild()
-        self._number += 1
-        timer = Timer(self, due, self._number, callback)
+        self._number = number = self._number + 1
+        timer = Timer(self, due, callback)
         try:
-            heapq.heappush(self._heap, timer)
-            if self._heap[0] is timer:
+            heapq.heappush(self._heap, (due, number, timer))
+            if self._heap[0][1] == number:
                 self._arm()
         except RecursionError:
             # A method that recurses without end came to its last frame here.
@@ -88,7 +86,7 @@ class Timers:
             self._rebuild()
 
     def _rebuild(self) -> None:
-        heap = [timer for timer in self._heap if timer.callback is not None]
+        heap = [entry for entry in self._heap if entry[2].callback is not None]
         heapq.heapify(heap)
         self._heap = heap
         self.count_cancelled = 0
@@ -98,7 +96,7 @@ class Timers:
         """Have the loop wake for the earliest entry, and not before ``seconds_min`` have passed."""
         if not self._heap:
             return
-        due = self._heap[0].due
+        due = self._heap[0][0]
         known = self._handle
         if known is not None and self._armed_for <= due:
             return
@@ -116,9 +114,9 @@ class Timers:
         is_early = True
         try:
             # The loop may call a clock's tick early. A callback may replace the heap.
-            while self._heap and self._heap[0].due <= now + 1e-6:
+            while self._heap and self._heap[0][0] <= now + 1e-6:
                 is_early = False
-                timer = heapq.heappop(self._heap)
+                _, _, timer = heapq.heappop(self._heap)
                 callback, timer.callback = timer.callback, None
                 if callback is None:
                     self.count_cancelled -= 1

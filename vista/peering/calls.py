@@ -9,6 +9,7 @@ there the frame that waits, and with it what its chain keeps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vista.errors import (
@@ -219,11 +220,9 @@ class Calls:
 
     def cancel(self, future: RemoteFuture) -> None:
         """Tell the other node that nobody waits for a call any longer."""
-        try:
+        self._peering.moves.give_up([future])
+        with suppress(CallError):  # Else the other node has lost this one, and cancels by itself.
             self._peering.send(future.node, (CANCEL, future.number), (), self.kernel.user)
-        except CallError:
-            # Then the other node has lost this one, and cancels by itself.
-            return
 
     def sender_of(self, frame: Frame | None) -> bytes:
         """Return the Id of the object that sends by ``frame``, `NOBODY` when none does."""
@@ -455,7 +454,7 @@ class Calls:
 
     def answer(self, served: Served) -> None:
         """Send the end of a call back to its node."""
-        error = served._error
+        error = served.told_error
         if error is None:
             kind, value = REPLY, served._value
         else:

@@ -29,8 +29,9 @@ from vista.ids import Id
 from vista.kernel import encoding, monitor
 from vista.kernel.futures import Future
 from vista.kernel.inspection import own_thread_id
-from vista.kernel.keeping import Departure
+from vista.kernel.keeping import Departure, Keeper
 from vista.kernel.kernel import creator_id
+from vista.kernel.killing import KillThread
 from vista.kernel.refs import Ref, point
 from vista.kernel.table import DEPARTING, GONE, Absent, Record
 from vista.kernel.upgrade import quiesce
@@ -90,6 +91,7 @@ class Departures:
         self._open: set[bytes] = set()
         self._short_bytes_max = peering.kernel.limits.large_buffer_bytes
         self._creators: dict[bytes, Ref] = {}
+        self._own_creator = creator_id(peering.node)
 
     def _creator_of(self, node: bytes) -> Ref:
         """Return the ObjectCreator of a node. A Ref that is kept keeps what its methods do."""
@@ -111,7 +113,7 @@ class Departures:
         node = creator._id.node
         if node == self._peering.node:
             return ref
-        if record is kernel.program or record.key == creator_id(self._peering.node):
+        if record is kernel.program or record.key == self._own_creator:
             raise BadValueError(f"{record} stands for its node and stays there")
         if self._peering.link_to(node) is None:
             raise self._peering.unreachable(node)
@@ -167,12 +169,13 @@ class Departures:
 
     def is_leaving(self, id: Id, token: bytes) -> bool:
         """Return whether this node does not know yet how a move ended, or may ask again."""
-        searches = self._moves.searches
-        stores = [pager for pager in self._kernel.pagers if pager is not searches]
+        pagers, searches = self._kernel.pagers, self._moves.searches
+        stores = [pager for pager in pagers if pager is not searches]
         if token in self._open or any(id in store for store in stores):
             return True
         # An earlier run's store may be opened after links are made.
-        return not stores and not token.startswith(self._run) and token.endswith(_STORED)
+        is_early = not stores or bool(pagers.closed_stores())
+        return is_early and not token.startswith(self._run) and token.endswith(_STORED)
 
     def _run_heard(self, node: bytes) -> bytes | None:
         """Return the run of a neighbour of the same user's that was heard just now, else None."""
@@ -183,7 +186,7 @@ class Departures:
         return link.hello.epoch if is_there else None
 
     def _hand_over(self, record: Record, id: Id, creator: Ref) -> None:
-        guard = record.guard
+        kernel, guard = self._kernel, record.guard
         acl = None if guard is None else guard.acl
         watchers = [] if guard is None else list(guard.watchers)
         keeper = None if guard is None else guard.keeper
@@ -193,6 +196,7 @@ class Departures:
         token = self._run + self._tokens.to_bytes(8, "big") + stored
         departure = Departure(creator._id.node, token, b"")
         kept: Future | None = None
+        is_known = True
         self._open.add(token)
         try:
             data = encoding.encode_record(record)
@@ -206,25 +210,34 @@ class Departures:
             if keeper is not None:
                 # Else it would be restored here should this node fall before its store forgets it.
                 keeper.leave(record, departure)
+            is_known = False
             try:
                 if is_short:
                     creator.take_object(*given, run)
                 else:
                     creator.commit_object(id, token)
-            except VistaError as doubt:
-                if not self._ask(id, departure, doubt):
+            except (VistaError, KillThread) as doubt:
+                is_over = isinstance(doubt, KillThread) and kernel.threads.ending
+                if is_over or not self._ask(id, departure, doubt):
                     raise
+            is_known = True
             kept = self._depart(record, id, departure.node)
         except BaseException:
-            if keeper is not None:
-                keeper.stay(record)
-            waiting, record.queue = record.queue or (), monitor.new_queue()
-            self._moves.let_in(record, waiting)
+            if is_known or not kernel.threads.ending:
+                self._stay(record, keeper)
             raise
         finally:
-            self._end_when_kept(id, departure, kept)
+            # Else the next run asks, and the new home must not have forgotten.
+            if is_known or not kernel.threads.ending:
+                self._end_when_kept(id, departure, kept)
             for origin, number in self._moves.departing.pop(id):
                 self._moves.take_fence(origin, number, id)
+
+    def _stay(self, record: Record, keeper: Keeper | None) -> None:
+        if keeper is not None:
+            keeper.stay(record)
+        waiting, record.queue = record.queue or (), monitor.new_queue()
+        self._moves.let_in(record, waiting)
 
     def _end_when_kept(self, id: Id, departure: Departure, kept: Future | None) -> None:
         """Let the new home forget a move, once nothing of the object can come back from a store."""
@@ -243,10 +256,15 @@ class Departures:
         self._open.discard(departure.token)
         if self._peering.link_to(departure.node) is not None:
             creator = self._creator_of(departure.node)
-            self._kernel.post_quietly(creator, "discard_object", id, departure.token)
+            # Plain arguments need no codec, at neither side.
+            self._kernel.post_quietly(creator, "discard_object", bytes(id), departure.token)
 
-    def _ask(self, id: Id, departure: Departure, doubt: VistaError) -> bool:
-        """Find out whether a commit arrived, as long as that takes."""
+    def _ask(self, id: Id, departure: Departure, doubt: BaseException) -> bool:
+        """Find out whether a commit arrived, as long as that takes.
+
+        Who kills the thread lets the object stay, but only when he can have read that: before, the
+        commit may be on its way, and the object live in two places.
+        """
         creator = self._creator_of(departure.node)
         try:
             while True:
@@ -258,6 +276,9 @@ class Departures:
                         self.doubts[id] = thread = own_thread_id(self._kernel)
                         _log.warning(_IN_DOUBT, id, creator, doubt, error, thread)
                     self._kernel.sleep(_LOOK_AGAIN_SECONDS)
+                except KillThread:
+                    if id in self.doubts or self._kernel.threads.ending:
+                        raise
                 else:
                     return arrived
         finally:

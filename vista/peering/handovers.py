@@ -10,7 +10,7 @@ this node fall, nobody could say that it was here, and the old home would let it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import BadValueError, Overloaded
 from vista.ids import Id
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Package = tuple[Any, ...]
 """What an object is made from."""
+
+TOKEN_BYTES_MAX: Final = 64
+"""Bytes of a token: it is kept for each move, and drawn by another node. This one's have 17."""
 
 
 @dataclass(eq=False, slots=True)
@@ -40,7 +43,7 @@ class HandOvers:
     """
 
     def __init__(self, kernel: Kernel) -> None:
-        self.prepared: dict[Id, _Prepared] = {}
+        self.prepared: dict[bytes, _Prepared] = {}
         self.taken: dict[bytes, tuple[Id, bytes]] = {}
         self.refused: dict[bytes, None] = {}
         # Of each object that came and whose old home may not know it, the token.
@@ -55,6 +58,7 @@ class HandOvers:
         For ``limits.call_seconds``: the word that it comes to nothing may be lost. Raises
         `Overloaded` when too many are prepared.
         """
+        _check_token(token)
         if len(self.prepared) >= self._count_max:
             raise Overloaded(
                 f"{len(self.prepared)} objects are about to move here (limit moves_remembered_max)"
@@ -80,6 +84,7 @@ class HandOvers:
         Raises `BadValueError` when that node was told that it does not, and for a token that was
         used.
         """
+        _check_token(token)
         if token in self.refused:
             raise BadValueError(f"object {id} comes too late: its old home was told that it stays")
         if token in self.taken:
@@ -92,6 +97,7 @@ class HandOvers:
 
     def took(self, id: Id, token: bytes) -> bool:
         """Return whether a hand-over was committed; if not, it can be no longer."""
+        _check_token(token)
         if token in self.taken:
             # Not forgotten by being told: the answer may be lost as well.
             return True
@@ -118,7 +124,7 @@ class HandOvers:
         """Let an object move on whatever its old home knows, which is told still that it came."""
         self._unknown.pop(id, None)
 
-    def forget(self, id: Id, token: bytes) -> None:
+    def forget(self, id: bytes, token: bytes) -> None:
         """Forget a hand-over: the old home knows how it ended."""
         self._note_known(token)
         if id in self.prepared and self.prepared[id].token == token:
@@ -134,7 +140,12 @@ class HandOvers:
         if taken is not None and self._unknown.get(taken[0]) == token:
             del self._unknown[taken[0]]
 
-    def _drop(self, id: Id) -> None:
+    def _drop(self, id: bytes) -> None:
         found = self.prepared.pop(id, None)
         if found is not None:
             found.timer.cancel()
+
+
+def _check_token(token: Any) -> None:
+    if type(token) is not bytes or len(token) > TOKEN_BYTES_MAX:
+        raise BadValueError(f"the token of a move has {TOKEN_BYTES_MAX} bytes at most")

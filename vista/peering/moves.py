@@ -27,9 +27,9 @@ from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.refs import Ref
 from vista.kernel.table import ARRIVED, Record
 from vista.peering.handovers import HandOvers, Package
-from vista.peering.remote import CALLER, chain_of
+from vista.peering.remote import CALLER, RemoteFuture, chain_of
 from vista.peering.searches import Searches
-from vista.peering.waiting import Arrivals, Fence, is_preemptable
+from vista.peering.waiting import Arrivals, Fence, GivenUp, is_preemptable
 from vista.wire.frames import CHAIN_LINK_BYTES, FENCE, FENCED, MOVED, Part, Row
 
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ class Moves:
         self._run = peering.session_config.epoch
         self.departing: dict[bytes, list[tuple[bytes, int]]] = {}
         self.arrivals: dict[bytes, Arrivals] = {}
+        # Who hears nothing for ``loss_seconds`` takes a link for lost, and what was on its way. Two
+        # such ways there are at least: to the old home, and from that to the next one.
+        self._late_seconds = 2 * peering.kernel.limits.loss_seconds
+        self.given_up = GivenUp(peering.kernel.limits.moves_remembered_max, self._late_seconds)
         self.searches = Searches(peering, self)
         self._told: dict[tuple[bytes, bytes], float] = {}
         peering.watchers.append(self._note_node)
@@ -126,7 +130,7 @@ class Moves:
         """Whether an object was prepared to move here."""
         return id in self.handovers.prepared
 
-    def discard(self, id: Id, token: bytes) -> None:
+    def discard(self, id: bytes, token: bytes) -> None:
         """Forget a move: the object's old home knows how it ended."""
         self.handovers.forget(id, token)
 
@@ -148,8 +152,20 @@ class Moves:
         """
         if run != self._run:
             # An earlier run's, of which there is what it kept.
-            return self.is_kept(id)
+            return self._kept_before(id)
         return self.handovers.took(id, token)
+
+    def _kept_before(self, id: Id) -> bool:
+        if self.is_kept(id):
+            return True
+        closed = self._kernel.pagers.closed_stores()
+        if closed:
+            raise PeerLost(
+                f"that node was started again and has not opened {', '.join(closed)} yet; if it "
+                "never will, stop it and remove the line of that store from the file stores in its "
+                "state directory"
+            )
+        return False
 
     def commit(self, id: Id, token: bytes) -> None:
         """Let a prepared object live here.
@@ -192,7 +208,7 @@ class Moves:
             if self._numbers.pop(fence.number, None) is not None:
                 # Not of a search, whose questions are still to end.
                 fence.cancel_timer()
-        self._send_fence(own)
+        self.send_fence(own)
 
     def arrival(self, id: bytes) -> Arrivals | None:
         """Return where messages from other nodes wait for an object that has just arrived."""
@@ -256,7 +272,7 @@ class Moves:
             return
         if node != self._peering.node and self._peering.link_to(node) is None:
             return
-        self._send_fence(Fence(id, origin, node))
+        self.send_fence(Fence(id, origin, node))
 
     def hold(self, id: Id, row: Row, parts: Sequence[Part], user: str) -> bool:
         """Keep a message back while a fence is out for its object; whether it was.
@@ -281,17 +297,14 @@ class Moves:
 
     # --- fences ----------------------------------------------------------------------------
 
-    def _send_fence(self, fence: Fence) -> None:
+    def send_fence(self, fence: Fence) -> None:
+        """Hold what is sent to an object until all has come that was sent to its old home."""
         self.fences[fence.id] = fence
         self._number += 1
         fence.number = number = self._number
         self._numbers[number] = fence
         kernel = self._kernel
-        # Who hears nothing for ``loss_seconds`` takes a link for lost, and what was on its way. Two
-        # such ways there are at least: to the old home, and from that to the next one.
-        fence.timer = kernel.timers.call_later(
-            2 * kernel.limits.loss_seconds, lambda: self._end_fence(number)
-        )
+        fence.timer = kernel.timers.call_later(self._late_seconds, lambda: self._end_fence(number))
         row = (FENCE, number, fence.id)
         if fence.old == self._peering.node:
             # This run of the node has sent nothing away.
@@ -300,8 +313,14 @@ class Moves:
         try:
             self._peering.send(fence.old, row, (), self._kernel.user)
         except CallError:
-            # The old way is gone, and with it whatever was on it.
-            self._end_fence(number)
+            node, due = self.given_up.of(fence.id, kernel.hub.time())
+            if node != fence.old:
+                # The old way is gone, and no call was on it.
+                self._end_fence(number)
+                return
+            # What is left of the way may deliver it; the fence goes when the node is back.
+            fence.cancel_timer()
+            fence.timer = kernel.timers.call_at(due, lambda: self._end_fence(number))
 
     def take_fence(self, origin: bytes, number: int, id: Id) -> None:
         """Answer a fence, behind everything its sender sent to the object by this way."""
@@ -357,6 +376,14 @@ class Moves:
             send()
         self._open(fence.id)
 
+    def give_up(self, calls: Iterable[RemoteFuture]) -> None:
+        """Take note of calls that are given up while they are under way, and may come late."""
+        now = self._kernel.hub.time()
+        for call in calls:
+            # An ObjectCreator and a node's peering go nowhere.
+            if call.target.serial:
+                self.given_up.note(call.target, call.node, now)
+
     def way_broke(self, node: bytes) -> None:
         """Send again the fences that went to a node by a way that broke, and what may be lost.
 
@@ -366,7 +393,7 @@ class Moves:
             if fence.old == node and number in self._numbers:
                 fence.cancel_timer()
                 del self._numbers[number]
-                self._send_fence(fence)
+                self.send_fence(fence)
         if self.handovers.of(node):
             # The word that it knows of what came from it may have been lost as well.
             departures = self._peering.departures

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import (
     CallError,
+    PeerLost,
     ThreadKilled,
 )
 from vista.ids import NODE_BYTES, Id
@@ -193,6 +194,18 @@ class Served(Future):
     def ref(self) -> Ref:
         """The caller's Ref, made when somebody asks who called."""
         return self.kernel.ref(Id(self.key))
+
+    @property
+    def told_error(self) -> BaseException | None:
+        """What the caller is told that the call failed with, None when it did not.
+
+        A thread that is killed as the node stops is one with its node to the caller: whether this
+        reaches it before the link ends must not make a difference.
+        """
+        error = self._error
+        if isinstance(error, ThreadKilled) and self.kernel.threads.ending:
+            return PeerLost(f"{self.words}: {error}")
+        return error
 
     def resolve(self, value: Any) -> None:
         """End the call with a result; does nothing when it has ended."""

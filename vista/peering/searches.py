@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class Searches:
     """The searches of one node. ``is_sending`` while messages are sent that waited for one."""
 
+    store = ""
+
     def __init__(self, peering: Peering, moves: Moves) -> None:
         self.is_sending = False
         self._missed: dict[bytes, float] = {}
@@ -118,6 +120,13 @@ class Searches:
         for question in asked:
             question.abandon()
         if not lasts:
+            return
+        before, _ = moves.given_up.of(search.id, self._kernel.hub.time())
+        if node and before not in (b"", node):
+            # What was given up there may come late, and be passed on from there.
+            behind = Fence(search.id, before, node)
+            behind.held = search.held
+            moves.send_fence(behind)
             return
         if node:
             moves.note_place(search.id, node)

@@ -1,4 +1,7 @@
-"""What waits while an object moves: what a sender holds, and what comes before the object opens."""
+"""What waits while an object moves: what a sender holds, and what comes before the object opens.
+
+And what was given up, behind which all of that waits.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,43 @@ class Fence:
         """Let time end it no longer."""
         if self.timer is not None:
             self.timer.cancel()
+
+
+class GivenUp:
+    """Objects of which calls of this node were given up that may still be on their way.
+
+    Each with the node where it was thought to be, for ``seconds``; ``objects_max`` of them at most,
+    and then the earliest are forgotten.
+    """
+
+    def __init__(self, objects_max: int, seconds: float) -> None:
+        self._objects_max = objects_max
+        self._seconds = seconds
+        # In the order in which they are due.
+        self._found: dict[bytes, tuple[bytes, float]] = {}
+
+    def note(self, id: bytes, node: bytes, now: float) -> None:
+        """Take note that a call to an object at ``node`` was given up."""
+        self._found.pop(id, None)
+        self._forget(now)
+        if len(self._found) >= self._objects_max:
+            del self._found[next(iter(self._found))]
+        self._found[id] = (node, now + self._seconds)
+
+    def of(self, id: bytes, now: float) -> tuple[bytes, float]:
+        """Return the node to which calls were sent, and until when they may be on their way.
+
+        ``(b"", now)`` when none may be.
+        """
+        self._forget(now)
+        return self._found.get(id, (b"", now))
+
+    def _forget(self, now: float) -> None:
+        while self._found:
+            id = next(iter(self._found))
+            if self._found[id][1] > now:
+                return
+            del self._found[id]
 
 
 class Arrivals:

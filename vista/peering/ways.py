@@ -131,7 +131,7 @@ class Ways:
         """Take note that a node cannot be reached any longer."""
         self._known.pop(node, None)
         # This ends the fence, too.
-        self._peering.calls.lose(node, reason)
+        self._lose(node, reason)
 
     def link_down(self, number: int) -> None:
         """Take note that a link has ended: what was sent over it may be lost."""
@@ -149,8 +149,13 @@ class Ways:
         calls.voids.give_up(node, calls.last_number)
         # First: what the end of a call has sent must not be given up with it.
         self._say(node, BREAK, calls.last_number)
-        calls.lose(node, "the way to it broke", answer=True)
+        self._lose(node, "the way to it broke", answer=True)
         self._peering.moves.way_broke(node)
+
+    def _lose(self, node: bytes, reason: str, *, answer: bool = False) -> None:
+        calls, moves = self._peering.calls, self._peering.moves
+        moves.give_up(call for call in calls.pending.values() if call.node == node)
+        calls.lose(node, reason, answer=answer)
 
     def _ask_after(self, node: bytes, numbers: list[int]) -> None:
         link = self._peering.link_to(node)
@@ -324,7 +329,7 @@ class Ways:
             case "break", (int(number),) if not calls.voids.covers(origin, number + 1):
                 calls.voids.note(origin, number)
                 calls.voids.give_up(origin, calls.last_number)
-                calls.lose(origin, "the way from it broke", answer=True)
+                self._lose(origin, "the way from it broke", answer=True)
                 self._peering.moves.way_broke(origin)
             case "fenced", (int(number),):
                 fence = calls.pending.get(number)

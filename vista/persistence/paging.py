@@ -58,12 +58,13 @@ _WRITES_MAX = 10
 class StorePager:
     """Brings the objects of a keeper's store; see `vista.kernel.keeping.Pager`.
 
-    ``known`` are those that are not here, by Id, and ``sent_out`` those of them that were;
-    ``failures`` says in words why some of them could not be brought.
+    ``store`` names the service; ``known`` are those that are not here, by Id, and ``sent_out``
+    those of them that were; ``failures`` says in words why some of them could not be brought.
     """
 
-    def __init__(self, keeper: Keeper, known: Iterable[Known]) -> None:
+    def __init__(self, keeper: Keeper, store: str, known: Iterable[Known]) -> None:
         self.kernel = keeper.kernel
+        self.store = store
         self.known = {row.key: row for row in known}
         self.sent_out: set[bytes] = set()
         self.failures: dict[bytes, str] = {}

@@ -51,7 +51,8 @@ PAGE_CHARACTERS_MAX = 64 * 1024
 """Characters on one page; the next text begins a page of its own. About 800 full lines."""
 
 SUBSCRIBERS_MAX = 1_000
-"""Subscribers of one console or ShutdownService: each costs a message for each event."""
+"""Subscribers of one console, ShutdownService or PeerRegistry: each costs a message for each
+event."""
 
 DISPLAY_CHARACTERS_MAX = 1024 * 1024
 """Characters that wait for a slow terminal; what comes after them is counted and not shown."""

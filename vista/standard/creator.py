@@ -179,7 +179,7 @@ class ObjectCreator(Object, namespace="Standard"):
         departure, take = (sender_node(home), token, run), moves_of(home).take
         with_class_of(home, data, lambda: take(data, acl, services, watchers, departure))
 
-    def discard_object(self, id: Id, token: bytes) -> None:
+    def discard_object(self, id: bytes, token: bytes) -> None:
         """Forget a move, of which the old home knows how it ended. Used by `vista.move`."""
         moves_of(kernel()).discard(id, token)
 

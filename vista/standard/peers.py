@@ -11,14 +11,17 @@ from vista.api import (
     current_user,
     register_service,
 )
-from vista.errors import AccessDenied, BadValueError
+from vista.errors import AccessDenied, BadValueError, Overloaded
+from vista.ids import Id
 from vista.kernel.access import AccessControlList
 from vista.kernel.current import kernel
 from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.methods import preemptable
 from vista.kernel.objects import Object
 from vista.kernel.refs import Ref
+from vista.kernel.table import Record
 from vista.peering.connections import connect, listen_url, peering_of
+from vista.standard.bounds import SUBSCRIBERS_MAX
 from vista.standard.notices import Target, client_or_sender, notify
 
 _log = logging.getLogger("vista.peering")
@@ -116,7 +119,8 @@ class PeerRegistry(Object, namespace="Standard"):
 
     rc line: ``PeerRegistry``
 
-    ``create()`` registers service ``PeerRegistry``. Nodes are named by their ObjectCreators.
+    ``create()`` registers service ``PeerRegistry``. Nodes are named by their ObjectCreators. A
+    client that was deleted on this node is forgotten.
     """
 
     def create(self) -> None:
@@ -140,9 +144,14 @@ class PeerRegistry(Object, namespace="Standard"):
 
         It is sent ``peer_registered(creator)`` and ``peer_unregistered(creator)``. With
         ``dump_current_list`` it gets ``peer_registered`` of all present ones first, and
-        ``peer_registered(None)`` after them. Without ``client`` the sender is meant.
+        ``peer_registered(None)`` after them. Without ``client`` the sender is meant. Raises
+        `Overloaded` when 1,000 are notified already.
         """
         target = client_or_sender(client)
+        if target not in self._clients and len(self._clients) >= SUBSCRIBERS_MAX:
+            self._forget_deleted()
+        if target not in self._clients and len(self._clients) >= SUBSCRIBERS_MAX:
+            raise Overloaded(f"a PeerRegistry has at most {SUBSCRIBERS_MAX} clients")
         self._clients[target] = user = current_user()
         if dump_current_list:
             for creator in [*self.list_peers(), None]:
@@ -156,14 +165,37 @@ class PeerRegistry(Object, namespace="Standard"):
         home: Kernel = self._record.kernel
         creator = home.ref(creator_id(node))
         message = "peer_unregistered" if via is None else "peer_registered"
+        self._forget_deleted()
         for client, user in self._clients.items():
             notify(home, user, client, message, creator)
+
+    def _forget_deleted(self) -> None:
+        # Looked up, not learned from a call: a notification is a post, which does not tell.
+        home: Kernel = self._record.kernel
+        for client in [client for client in self._clients if _was_deleted(home, client)]:
+            del self._clients[client]
 
     def delete(self) -> None:
         """Watch no more."""
         watchers = peering_of(kernel()).watchers
         if self._note in watchers:
             watchers.remove(self._note)
+
+
+def _was_deleted(home: Kernel, client: Target) -> bool:
+    """Whether a client was deleted here; of one that lives elsewhere this node does not know."""
+    if not isinstance(client, Ref | Id):
+        return False
+    ref = home.ref(client) if isinstance(client, Id) else client
+    id, moves = ref._id, peering_of(home).moves
+    if moves.is_kept(id) or moves.has_moved(id) or moves.has_forgotten:
+        return False
+    if home.pagers.closed_stores():
+        # One of them may have it.
+        return False
+    # Of an earlier run's objects this one does not know where they went.
+    was_made = home.was_here(id) and id.serial >= home.table.run_start
+    return was_made or isinstance(ref._record, Record)
 
 
 class PeerConnection(Object, namespace="Standard"):

@@ -133,11 +133,13 @@ class PersistenceService(Object, namespace="Standard"):
         home.on_close.insert(0, self._keeper.close)
         try:
             known = wait(self._keeper.in_kernel_thread(self._keeper.store.known))
+            # Before an object is kept: a later run must not speak for this store unopened.
+            wait(self._keeper.in_kernel_thread(lambda: home.pagers.note_store(service_name)))
         except BaseException:
             home.on_close.remove(self._keeper.close)
             self._keeper.close()
             raise
-        self._pager = StorePager(self._keeper, known)
+        self._pager = StorePager(self._keeper, service_name, known)
         self._remove_transient()
         home.pagers.append(self._pager)
         self._promise_services()

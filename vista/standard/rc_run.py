@@ -6,19 +6,23 @@ made is deleted, last first.
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 import importlib
 import inspect
 import logging
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 
 from vista.api import future, here, id_of, ref_of, wait
 from vista.errors import NoSuchClass, NoSuchObject, RcError, VistaError
 from vista.kernel.access import AccessControlList
 from vista.kernel.classes import ClassEntry
+from vista.kernel.hub import AsyncioHub
 from vista.kernel.kernel import Kernel
+from vista.kernel.objects import DEFINITIONS
 from vista.kernel.refs import Ref
 from vista.mobility.loader import SCHEME, is_source
 from vista.peering.bringing import bring_class
@@ -181,24 +185,47 @@ class RcRun:
         if not isinstance(word.value, str):
             text = "a class name must stand here, not an object"
             raise self._error([Mistake(word.line, word.column, text)])
-        self._load_sockets(word.value)
+        error = self._load_module(word.value)
+        if error is not None:
+            text = f"{word.value} could not be loaded: {_with_place(error)}"
+            raise self._error([Mistake(word.line, word.column, text)]) from error
         try:
             return find_class(self.kernel, class_specifier(word.value))
         except NoSuchClass as error:
             raise self._error([Mistake(word.line, word.column, str(error))]) from error
 
-    def _load_sockets(self, name: str) -> None:
-        """Load in a kernel thread what a class of peering opens sockets with.
+    def _load_module(self, name: str) -> BaseException | None:
+        """Load in a kernel thread the module of an installed class, and what it opens sockets with.
 
-        It takes up to a tenth of a second, for which the loop would do nothing else.
+        Returns what the module raised. It takes up to some tenths of a second, for which the loop
+        would do nothing else. A simulation waits: how its threads take turns must not depend on
+        what is loaded already.
         """
-        module = CLASSES.get(bare_name(class_specifier(name)))
-        given = "network" in self.kernel.settings
-        if module in _USE_SOCKETS and not given and _SOCKETS not in sys.modules:
-            importing = self.kernel.hub.run_native(
-                contextvars.Context(), lambda: importlib.import_module(_SOCKETS)
-            )
-            wait(importing)
+        if not isinstance(self.kernel.hub, AsyncioHub):
+            return None
+        bare = bare_name(class_specifier(name))
+        uses_sockets = "network" not in self.kernel.settings and CLASSES.get(bare) in _USE_SOCKETS
+        if self.kernel.classes.knows(bare) and not (uses_sockets and _SOCKETS not in sys.modules):
+            return None
+        load = partial(self._load_now, bare, uses_sockets)
+        loading = self.kernel.hub.run_native(contextvars.Context(), load)
+        wait(asyncio.wait([loading]))
+        return loading.exception()
+
+    def _load_now(self, name: str, uses_sockets: bool) -> None:
+        mark = object()
+        DEFINITIONS.imports.add(mark)
+        try:
+            module = self.kernel.classes.module_of(name)
+            if module is not None:
+                importlib.import_module(module)
+            if uses_sockets:
+                importlib.import_module(_SOCKETS)
+        except StopIteration as error:
+            # No future takes one.
+            raise ImportError("its module raised StopIteration") from error
+        finally:
+            DEFINITIONS.imports.discard(mark)
 
     def _ask_creator(self, word: Argument, entry: ClassEntry, values: list[object]) -> Ref:
         specifier = [entry.namespace, entry.name, entry.version]
@@ -241,8 +268,19 @@ def explain(error: BaseException, entry: ClassEntry) -> str:
     """An exception of a class's ``create`` in one line, with its place in the class's own file."""
     if isinstance(error, VistaError | OSError):
         return str(error)
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    text = _with_name(error)
     own_file = getattr(sys.modules.get(entry.cls.__module__), "__file__", None)
     frames = traceback.extract_tb(error.__traceback__)
     place = next((frame for frame in reversed(frames) if frame.filename == own_file), None)
     return f"{text} ({place.filename}:{place.lineno})" if place else text
+
+
+def _with_name(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".removesuffix(": ")
+
+
+def _with_place(error: BaseException) -> str:
+    """What a module raised in one line, with the place where."""
+    cause = error.__cause__ or error
+    frame = traceback.extract_tb(cause.__traceback__ or error.__traceback__)[-1]
+    return f"{_with_name(error)} ({frame.filename}:{frame.lineno})"

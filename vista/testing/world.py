@@ -279,6 +279,11 @@ class World:
             self._storm.end()
             self._storm = None
 
+    @property
+    def is_stormy(self) -> bool:
+        """Whether a storm is on, which neither its time nor `calm` has ended."""
+        return self._storm is not None and not self._storm.over
+
     # --- moving it -------------------------------------------------------------------------
 
     def run(self, function: Callable[..., Result], *args: Any) -> Result:

@@ -1,0 +1,163 @@
+"""Calls that were given up with their way and come late do not overtake what was sent since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import vista
+from tests.peers.system import PROMPT, chain, ended, meet, peering, seen
+from tests.peers.test_moves import at_rest, creator, move
+from vista.peering.waiting import Fence, GivenUp
+from vista.testing import SimulatedNode, World
+
+
+class Stray(vista.Object):
+    """Writes down what it is told."""
+
+    def create(self) -> None:
+        self.numbers: list[int] = []
+
+    def write(self, number: int) -> None:
+        self.numbers.append(number)
+
+    def read(self) -> list[int]:
+        return self.numbers
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with World(3, conditions=PROMPT) as world:
+        yield world
+
+
+def lose(world: World, near: SimulatedNode, far: SimulatedNode, one: str, other: str) -> None:
+    """Break the connection of two nodes, until a node has lost another one."""
+    world.network.lose(one, other)
+    world.drive(lambda: creator(far).node not in peering(near).nodes(), 10.0)
+    assert creator(far).node not in peering(near).nodes()
+
+
+def write(node: SimulatedNode, ref: vista.Ref, number: int, seconds: float = 100.0) -> Any:
+    def tell() -> None:
+        with vista.timeout(seconds):
+            seen(node, ref).write(number)
+
+    return node.spawn(tell)
+
+
+def test_one_that_waits_where_its_sender_lost_its_node_is_not_overtaken(world: World) -> None:
+    nodes = s, r, x = chain(world, "srx")
+    stray = x.call(vista.create, Stray)
+    move(x, stray, r)
+    world.network.wire("s", "r").slow(3000.0)
+    first = write(s, stray, 1)
+    world.pass_time(0.1)
+    lose(world, s, x, "r", "x")
+    assert isinstance(ended(world, [first])[0], vista.PeerLost)
+    second = write(s, stray, 2)
+    world.drive(lambda: stray._id in peering(s).moves.fences, 1.0)
+    meet(s, [x])
+    # What was sent first gets to the object by two slow links more, what is sent since by none.
+    world.network.wire("s", "r").slow(1.0)
+    world.network.slow("r", "x", 1000.0)
+    assert ended(world, [second]) == [None]
+    world.pass_time(5.0)
+    assert s.call(lambda: seen(s, stray).read()) == [1, 2]
+    world.network.heal()
+    at_rest(world, nodes)
+
+
+def parted(world: World, seconds: float = 100.0) -> tuple[list[SimulatedNode], vista.Ref]:
+    """Nodes h, s, r, x; s has sent 1 to an object that it believes at x, where it is not yet.
+
+    The object is at h, and s has lost r and x. The caller has waited for ``seconds`` at most.
+    """
+    nodes = h, s, _, x = chain(world, "hsrx")
+    stray = x.call(vista.create, Stray)
+    move(x, stray, h)
+    world.network.wire("r", "x").slow(5000.0)
+    first = write(s, stray, 1, seconds)
+    world.pass_time(0.2)
+    world.network.refuse("r")
+    lose(world, s, x, "s", "r")
+    assert isinstance(ended(world, [first])[0], vista.CallError)
+    return nodes, stray
+
+
+def back(world: World, s: SimulatedNode, x: SimulatedNode) -> None:
+    world.network.refuse("r", False)
+    meet(s, [x])
+    world.pass_time(10.0)
+
+
+@pytest.mark.parametrize("seconds", [100.0, 0.1])
+def test_an_object_that_is_found_elsewhere_takes_it_first(world: World, seconds: float) -> None:
+    nodes, stray = parted(world, seconds)
+    _, s, _, x = nodes
+    second = write(s, stray, 2)
+    world.pass_time(0.5)
+    back(world, s, x)
+    assert ended(world, [second]) == [None]
+    assert s.call(lambda: seen(s, stray).read()) == [1, 2]
+    at_rest(world, nodes)
+
+
+def test_an_object_that_comes_to_the_sender_takes_it_first(world: World) -> None:
+    nodes, stray = parted(world)
+    h, s, _, x = nodes
+    move(h, seen(h, stray), s)
+    second = write(s, stray, 2)
+    world.pass_time(0.5)
+    back(world, s, x)
+    assert ended(world, [second]) == [None]
+    assert s.call(lambda: seen(s, stray).read()) == [1, 2]
+    at_rest(world, nodes)
+
+
+def test_when_its_node_stays_away_what_was_sent_since_waits_no_longer_than_it_may_take(
+    world: World,
+) -> None:
+    nodes, stray = parted(world)
+    _, s, _, x = nodes
+    second = write(s, stray, 2)
+    world.crash("x")
+    late_seconds = 2 * s.kernel.limits.loss_seconds
+    world.pass_time(late_seconds - 1.0)
+    assert not second.done()
+    assert ended(world, [second], 1.5) == [None]
+    world.network.heal()
+    at_rest(world, [node for node in nodes if node is not x])
+
+
+def test_who_gave_nothing_up_does_not_wait(world: World) -> None:
+    h, s, x = chain(world, "hsx")
+    stray = x.call(vista.create, Stray)
+    move(x, stray, h)
+    lose(world, s, x, "s", "x")
+    assert ended(world, [write(s, stray, 1)], 0.1) == [None]
+
+
+def test_what_was_given_up_at_one_node_is_not_waited_for_at_another(world: World) -> None:
+    h, s, x = chain(world, "hsx")
+    stray = x.call(vista.create, Stray)
+    move(x, stray, h)
+    moves = peering(s).moves
+    moves.given_up.note(stray._id, creator(h).node, s.kernel.hub.time())
+    lose(world, s, x, "s", "x")
+    moves.send_fence(Fence(stray._id, creator(x).node, creator(h).node))
+    assert moves.fences == {}
+
+
+def test_what_was_given_up_is_remembered_for_a_time_and_of_so_many_objects() -> None:
+    given_up = GivenUp(2, 10.0)
+    given_up.note(b"o", b"node", 1.0)
+    assert given_up.of(b"o", 10.5) == (b"node", 11.0)
+    given_up.note(b"p", b"node", 2.0)
+    given_up.note(b"o", b"other", 3.0)
+    given_up.note(b"q", b"node", 4.0)
+    assert [given_up.of(id, 5.0)[0] for id in (b"o", b"p", b"q")] == [b"other", b"", b"node"]
+    assert [given_up.of(id, 13.5)[0] for id in (b"o", b"q")] == [b"", b"node"]
+    assert given_up.of(b"q", 14.0) == (b"", 14.0)

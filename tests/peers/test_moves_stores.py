@@ -1,0 +1,217 @@
+"""Moves of stored objects where a node has several stores, or opens them after its links."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import vista
+from tests.peers.system import PROMPT, peering, seen
+from tests.persistence.simulated import Shelf, SimulatedIdentity, make_store
+from vista.errors import ObjectBusy
+from vista.kernel.kernel import creator_id
+from vista.standard.persistence import PersistentObject
+from vista.testing import SimulatedNode, World
+
+SEED = 4
+ADDRESS = "ipc:/stores/a"
+STORES = ("/ObjectPager", "/Attic")
+LATE_SECONDS = 10.0
+
+
+class StoredWanderer(PersistentObject):
+    """Somebody who is stored wherever it lives, in one of its node's stores."""
+
+    def create(self, store: str) -> None:
+        self.store = store
+        self.numbers: list[int] = []
+        self.keep()
+
+    def keep(self) -> None:
+        self.initialize(self.store, durable=True)
+
+    def take(self, number: int) -> int:
+        self.numbers.append(number)
+        return number
+
+
+class Voyage:
+    """Nodes a and b with two stores each, which later runs of one of them open after its links."""
+
+    def __init__(self, world: World, late: str) -> None:
+        self.world = world
+        self.late = late
+        self.shelves = {(name, store): Shelf() for name in "ab" for store in STORES}
+        self.runs: list[str] = []
+        a = world.node("a", settings=self._settings("a"), boot=self._boot)
+        b = world.node("b", settings=self._settings("b"), boot=self._boot)
+        self.identities = {node.name: node.kernel.table.node for node in (a, b)}
+        self.until_linked()
+
+    def _settings(self, name: str) -> dict[str, Any]:
+        return {
+            "make_store": lambda words, service: make_store(self.shelves[name, service]),
+            "identity": SimulatedIdentity(name),
+            "secret_key": b"k" * 32,
+        }
+
+    def _boot(self, node: SimulatedNode) -> None:
+        self.runs.append(node.name)
+        is_late = node.name == self.late and self.runs.count(node.name) > 1
+        if not is_late:
+            self._open(STORES)
+        if node.name == "a":
+            vista.create("AcceptPeerConnections", ADDRESS)
+        else:
+            vista.create("ConnectToPeer", ADDRESS)
+        if is_late:
+            # One of them is open while the other is not.
+            for store in STORES:
+                vista.sleep(LATE_SECONDS)
+                self._open([store])
+
+    def _open(self, stores: Any) -> None:
+        for store in stores:
+            vista.create("PersistenceService", store)
+
+    def node(self, name: str) -> SimulatedNode:
+        (found,) = (node for node in self.world.nodes if node.name == name and not node.stopped)
+        return found
+
+    def until_linked(self) -> None:
+        def both_reach() -> bool:
+            return all(
+                node.kernel.elsewhere is not None and len(peering(node).nodes()) == 1
+                for node in self.world.nodes
+            )
+
+        self.world.drive(both_reach, 60.0)
+        assert both_reach()
+
+    def make(self, store: str) -> vista.Ref:
+        """Make an object at node a that is kept in one of the stores."""
+        made: vista.Ref = self.node("a").call(lambda: vista.create(StoredWanderer, store))
+        return made
+
+    def set_out(self, ref: vista.Ref) -> Any:
+        """Let an object move to b, until it is stored there and a has not heard of it.
+
+        Returns the partition that keeps a from hearing.
+        """
+        a = self.node("a")
+        a.spawn(lambda: vista.move(ref, creator_id(self.identities["b"])))
+        pending = peering(a).calls.pending
+        self.world.drive(lambda: "commit_object" in {one.name for one in pending.values()}, 10.0)
+        partition = self.world.network.partition("b", "a", one_way=True)
+        b = self.node("b")
+        self.world.drive(lambda: ref._id in b.kernel.table.records, 10.0)
+        # What may still come from its old home comes first.
+        self.world.drive(lambda: not peering(b).moves.fences, 60.0)
+        b.call(lambda: seen(b, ref).keep())
+        return partition
+
+    def fall(self, name: str) -> None:
+        """Let the machine of a node fall and come back."""
+        self.world.crash(name)
+        for (owner, _), shelf in self.shelves.items():
+            if owner == name:
+                shelf.user = None
+                shelf.fall(0)
+        self.world.restart(name)
+
+    def homes(self, ref: vista.Ref) -> list[str]:
+        """The nodes that have an object."""
+        nodes = [node for node in self.world.nodes if not node.stopped]
+        return [node.name for node in nodes if ref._id in node.kernel.table.records]
+
+    def rows(self, ref: vista.Ref) -> list[tuple[str, str]]:
+        """Where an object is stored."""
+        return [key for key, shelf in self.shelves.items() if ref._id in shelf.rows]
+
+
+@pytest.fixture(autouse=True)
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, "vista.kernel")
+
+
+@pytest.fixture
+def voyage_with() -> Iterator[Callable[[str], Voyage]]:
+    with World(SEED, conditions=PROMPT) as world:
+        yield lambda late: Voyage(world, late)
+
+
+@pytest.mark.parametrize("seconds", [2.0, LATE_SECONDS + 2.0])
+def test_a_new_home_that_opens_its_stores_late_does_not_deny_what_is_in_them(
+    voyage_with: Callable[[str], Voyage], seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "vista.peering")
+    voyage = voyage_with("b")
+    wanderer = voyage.make(STORES[1])
+    partition = voyage.set_out(wanderer)
+    voyage.fall("b")
+    voyage.world.pass_time(seconds)
+    partition.heal()
+    voyage.world.pass_time(3 * LATE_SECONDS + 60.0)
+    assert voyage.homes(wanderer) == ["b"]
+    assert voyage.rows(wanderer) == [("b", STORES[1])]
+    assert voyage.node("a").call(lambda: seen(voyage.node("a"), wanderer).take(1)) == 1
+
+
+def test_an_old_home_of_which_one_store_is_open_says_that_the_other_may_ask(
+    voyage_with: Callable[[str], Voyage],
+) -> None:
+    voyage = voyage_with("a")
+    wanderer = voyage.make(STORES[1])
+    partition = voyage.set_out(wanderer)
+    voyage.fall("a")
+    partition.heal()
+    voyage.until_linked()
+    # The first store is open by then.
+    voyage.world.pass_time(LATE_SECONDS)
+    a, b = voyage.node("a"), voyage.node("b")
+    with pytest.raises(ObjectBusy, match=r"which does not know that yet"):
+        b.call(lambda: vista.move(seen(b, wanderer), creator_id(a.kernel.table.node), 1.0))
+    assert len(peering(b).moves.handovers.taken) == 1
+    voyage.fall("b")
+    voyage.world.pass_time(3 * LATE_SECONDS + 60.0)
+    assert voyage.homes(wanderer) == ["b"]
+    assert voyage.rows(wanderer) == [("b", STORES[1])]
+
+
+def test_an_old_home_that_is_stopped_in_doubt_asks_in_its_next_run() -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "")
+        wanderer = voyage.make(STORES[1])
+        a, b = voyage.node("a"), voyage.node("b")
+        a.spawn(lambda: vista.move(wanderer, creator_id(voyage.identities["b"])))
+        pending = peering(a).calls.pending
+        world.drive(lambda: "commit_object" in {one.name for one in pending.values()}, 10.0)
+        partition = world.network.partition("b", "a", one_way=True)
+        world.drive(lambda: wanderer._id in b.kernel.table.records, 10.0)
+        b.spawn(lambda: seen(b, wanderer).keep())
+        left = a.kernel.table.records[wanderer._id].instance
+        a.call(lambda: vista.post(wanderer, "take", 1))
+        # By the way that is open it could tell b to forget.
+        a.stop()
+        assert left.numbers == []
+        for store in STORES:
+            voyage.shelves["a", store].user = None
+        partition.heal()
+        world.restart("a")
+        world.pass_time(60.0)
+        assert voyage.homes(wanderer) == ["b"]
+        assert voyage.rows(wanderer) == [("b", STORES[1])]
+
+
+def test_a_store_that_is_not_opened_any_more_is_named_to_who_asks() -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "")
+        b = voyage.node("b")
+        b.kernel.pagers._identity.stores.add("/Cellar")
+        there = seen(voyage.node("a"), b.call(vista.here))
+        absent = vista.Id.make(voyage.identities["a"], 99)
+        with pytest.raises(vista.PeerLost, match=r"has not opened /Cellar yet.*file stores"):
+            voyage.node("a").call(lambda: there.took_object(absent, b"t" * 17, b"earlier."))
