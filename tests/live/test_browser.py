@@ -94,6 +94,7 @@ def views(port: Harbour) -> dict[str, str]:
 
 EVERYTHING = {"rules": {"target-size": {"enabled": True}}}
 """All rules of axe-core, that of WCAG 2.2 among them which it leaves out unless told."""
+WIDER_TABLES = "[...document.querySelectorAll('.scroll')].some(e => e.scrollWidth > e.clientWidth)"
 LOOKS = {"runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
 """Those that tell a narrow window and dark colours from the others."""
 
@@ -114,6 +115,8 @@ def test_every_page_is_accessible_and_fits_the_window(
             found += [(name, item["id"], item["help"]) for item in told.response["violations"]]
             if page.evaluate("document.documentElement.scrollWidth") > size[0]:
                 found.append((name, "wider than the window", ""))
+            if page.evaluate(WIDER_TABLES):
+                found.append((name, "a table that has to be scrolled", ""))
     assert found == []
 
 

@@ -59,7 +59,9 @@ def network(addresses: Addresses, nodes: Sequence[NodeDrawn], links: Sequence[Li
         for high in places.rings
     ]
     lines = [_line(link, at, labelled) for link in links]
-    circles = [_circle(addresses, node, at[node.id], busiest) for node in nodes]
+    # Straight below the middle there may be a node; straight above it there is none.
+    crossed = any(y > 1 and abs(x) < y for x, y in at.values())
+    circles = [_circle(addresses, node, at[node.id], busiest, crossed) for node in nodes]
     return tag(
         "svg",
         tag("title", f"{plural(len(nodes), 'node')} and {plural(len(links), 'link')}"),
@@ -81,7 +83,7 @@ def _line(link: LinkDrawn, at: Mapping[str, tuple[float, float]], labelled: bool
     if not labelled or link.round_trip_seconds is None:
         return line
     words = seconds(link.round_trip_seconds)
-    # Away from the middle, below which the name of a node stands.
+    # Away from the middle, near which the name of a node stands.
     part = 0.6 if (x1, y1) == (0.0, 0.0) else 0.4 if (x2, y2) == (0.0, 0.0) else 0.5
     x, y = x1 + (x2 - x1) * part, y1 + (y2 - y1) * part
     label = tag("text", words, x=f"{x:.1f}", y=f"{y + 3.5:.1f}", class_="trip")
@@ -93,13 +95,20 @@ def _line(link: LinkDrawn, at: Mapping[str, tuple[float, float]], labelled: bool
     return tag("g", line, back, label)
 
 
-def _circle(addresses: Addresses, node: NodeDrawn, at: tuple[float, float], busiest: float) -> Html:
+def _circle(
+    addresses: Addresses,
+    node: NodeDrawn,
+    at: tuple[float, float],
+    busiest: float,
+    is_crossed: bool,
+) -> Html:
     x, y = at
     share = node.calls_per_second / busiest if busiest else 0.0
     kind = "node lost" if node.lost else "node"
     words = "does not answer" if node.lost else f"{rate(node.calls_per_second)} calls/s"
     # Outside of the ring, where no line passes.
-    below = y + _RADIUS + 20 if y > -1 else y - _RADIUS - 26
+    is_below = y > 1 or (y > -1 and not is_crossed)
+    below = y + _RADIUS + 20 if is_below else y - _RADIUS - 26
     return tag(
         "a",
         tag(

@@ -13,6 +13,7 @@ from apps.http.browser.figures import NONE, count, plural, rate, seconds, size, 
 from apps.http.browser.frame import (
     Addresses,
     Page,
+    breakable,
     code,
     facts,
     figures,
@@ -226,7 +227,7 @@ def objects_page(
     page = node_page(addresses, seen, "objects", "Objects")
     address = addresses.node(seen.text, "objects")
     shown = [_object_cells(addresses, row) for row in rows[:ROWS_MAX]]
-    columns = ["object", "class", "services", "threads>", "messages waiting>"]
+    columns = ["object", "class", "-services", "-threads>", "-messages waiting>"]
     told = seen.statistics.get("objects_by_class")
     classes = sorted(told) if isinstance(told, dict) else []
     choices = tag(
@@ -259,7 +260,7 @@ def objects_page(
 def _object_cells(addresses: Addresses, row: vista.ObjectRow) -> list[Child]:
     return [
         tag("a", code(row.id), href=addresses.object(row.id)),
-        row.class_name,
+        breakable(row.class_name),
         ", ".join(row.services) or NONE,
         count(row.threads),
         count(row.messages_queued),
@@ -275,7 +276,11 @@ def classes_page(
     shown = ordered[first : first + ROWS_MAX]
     cells: list[Sequence[Child]] = [
         [
-            tag("a", f"{row.namespace}.{row.name}", href=addresses.class_(seen.text, _name(row))),
+            tag(
+                "a",
+                breakable(f"{row.namespace}.{row.name}"),
+                href=addresses.class_(seen.text, _name(row)),
+            ),
             count(row.version),
             tag(
                 "a",
@@ -292,7 +297,7 @@ def classes_page(
     page.main = page.live(
         "classes",
         table(
-            "Classes", ["class", "version>", "objects>", "what it is", "-module"], cells, "None."
+            "Classes", ["class", "-version>", "objects>", "-what it is", "-module"], cells, "None."
         ),
         pager(
             addresses.node(seen.text, "classes"),
@@ -383,7 +388,7 @@ def services_page(
     ]
     page.main = page.live(
         "services",
-        table("Services", ["service", "object", "-class", "provided by"], shown, "None."),
+        table("Services", ["service", "object", "-class", "-provided by"], shown, "None."),
         pager(addresses.node(seen.text, "services"), {}, first, len(shown), len(rows) > ROWS_MAX),
     )
     return page
@@ -405,7 +410,7 @@ def methods_page(addresses: Addresses, seen: NodeSeen, sort: str) -> Page:
         "calls>",
         "p50>",
         "p99>",
-        "longest>",
+        "-longest>",
         "-mean>",
         "-timed>",
     ]
@@ -456,4 +461,7 @@ def _method_name(addresses: Addresses, node: str, name: str) -> Html:
     if not kind or not version.isdecimal():
         return code(name)
     address = addresses.class_(node, vista.ClassName(space, kind, int(version)))
-    return tag("span", tag("a", full, href=address), code(f".{method}"), class_="method")
+    return tag(
+        "span", tag("a", breakable(full), href=address), tag("wbr"), code(f".{method}"),
+        class_="method",
+    )  # fmt: skip

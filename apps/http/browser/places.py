@@ -46,7 +46,9 @@ def place(nodes: Sequence[str], links: Iterable[tuple[str, str]]) -> Places:
         inner = rings[-1] if rings else 0.0
         rings.append(max(inner + SPACING, crowd * SPACING / math.tau))
     at: dict[str, tuple[float, float]] = {}
-    _spread(nodes[0], 0.0, math.tau, children, widths, depths, (0.0, *rings), at)
+    # Two alone stand side by side, as windows are wider than high.
+    begin = -math.pi / 2 if len(nodes) == 2 else 0.0
+    _spread(nodes[0], begin, begin + math.tau, children, widths, depths, (0.0, *rings), at)
     return Places(at, tuple(rings))
 
 

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from apps.http.content.names import is_hidden, is_name
 from apps.http.content.paths import (
     OpenFile,
     Refusal,
@@ -18,8 +19,6 @@ from apps.http.content.paths import (
     Roots,
     Walk,
     covers,
-    is_hidden,
-    is_name,
     resolve,
 )
 

@@ -14,21 +14,27 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
 
+from apps.http.content.names import is_hidden, is_name, other_spellings
 from apps.http.errors import FileChanged
 
 CODINGS = (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz"))
 """The content codings that are looked for beside a file, best first, and their endings."""
 
-NAME_BYTES_MAX = 255
-"""Bytes of one name; no file system here has longer ones (NAME_MAX)."""
 STEPS_MAX = 128
 """Names and links in one walk, each directory of which is a descriptor while it lasts. No site is
 as deep; links that lead to each other end here, and so do those that multiply."""
+SPELLINGS_MAX = 4_096
+"""Directories that are known to tell upper from lower case, about 200 bytes each; with more they
+are looked at anew."""
+SETTLED_NS = 3_000_000_000
+"""Nanoseconds after which a change is told from the next one by its time. FAT counts in 2 seconds,
+Linux by its clock's ticks."""
 
 _ROOT = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 _DIRECTORY = _ROOT | os.O_NOFOLLOW
@@ -96,6 +102,15 @@ class Disk:
     def open(self, name: str, flags: int, directory: int | None = None) -> int:
         """Open a name below an open directory and return the descriptor."""
         return os.open(name, flags, dir_fd=directory)
+
+    def state(self, directory: int) -> tuple[int, int, int]:
+        """Return which one an open directory is, and when it or anything in it was changed."""
+        found = os.fstat(directory)
+        return found.st_dev, found.st_ino, found.st_ctime_ns
+
+    def now_ns(self) -> int:
+        """Return the time by which the disk notes changes, in nanoseconds since 1970."""
+        return time.time_ns()
 
     def read_link(self, name: str, directory: int) -> str:
         """Return where a symbolic link leads."""
@@ -210,7 +225,8 @@ class Roots:
     (``.git``, ``.env``). ``.well-known`` (RFC 8615) is never hidden.
 
     ``closed`` are places below the directories, as names, that nothing leads into: neither a path
-    nor a link, nor an index, see `covers`.
+    nor a link, nor an index, see `covers`. ``spellings`` remembers the states of directories that
+    tell upper from lower case, so that it is found out once for each and not for each file.
     """
 
     directories: tuple[str, ...]
@@ -218,6 +234,7 @@ class Roots:
     hidden: bool = False
     disk: Disk = field(default_factory=Disk)
     closed: tuple[tuple[str, ...], ...] = ()
+    spellings: set[tuple[int, int, int]] = field(default_factory=set, compare=False, repr=False)
 
 
 def covers(prefix: Sequence[str], place: Sequence[str]) -> bool:
@@ -274,7 +291,7 @@ def _resolve_below(roots: Roots, root: str, segments: Sequence[str]) -> OpenFile
     if not roots.hidden and any(map(is_hidden, names)):
         return Refusal.HIDDEN
     try:
-        walk = Walk(roots.disk, root, roots.closed)
+        walk = Walk(roots.disk, root, roots.closed, roots.spellings)
     except OSError as error:
         busy = _REFUSALS.get(error.errno or 0) is Refusal.TOO_BUSY
         return Refusal.TOO_BUSY if busy else Refusal.NO_ROOT
@@ -288,25 +305,6 @@ def _resolve_below(roots: Roots, root: str, segments: Sequence[str]) -> OpenFile
         return _REFUSALS.get(error.errno or 0, Refusal.DISK_FAILED)
     finally:
         walk.close()
-
-
-def is_name(segment: str) -> bool:
-    """Tell whether a segment can be the name of a file that is served.
-
-    Names are compared by rules elsewhere, so there must be one way only to write each: trailing
-    dots and spaces are dropped by file systems that come from Windows.
-    """
-    if not segment or segment[-1] in ". " or "/" in segment or "\0" in segment:
-        return False
-    try:
-        return len(os.fsencode(segment)) <= NAME_BYTES_MAX
-    except UnicodeEncodeError:  # a lone surrogate that stands for no byte
-        return False
-
-
-def is_hidden(name: str) -> bool:
-    """Tell whether a name is served only if the roots say so: it begins with a dot."""
-    return name.startswith(".") and name != ".well-known"
 
 
 def _open_index(
@@ -328,8 +326,15 @@ class Walk:
     """One walk below a root. Where it stands is a tuple of descriptors: the root's first, then one
     for each directory on the way, so that ``..`` is the one before and never asked of the disk."""
 
-    def __init__(self, disk: Disk, root: str, closed: tuple[tuple[str, ...], ...] = ()) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        root: str,
+        closed: tuple[tuple[str, ...], ...] = (),
+        spellings: set[tuple[int, int, int]] | None = None,
+    ) -> None:
         self._disk = disk
+        self._spellings = set() if spellings is None else spellings
         self._path = root
         self._closed = closed
         self._steps = 0
@@ -443,17 +448,47 @@ class Walk:
     def _check_spelling(self, name: str, directory: int) -> None:
         """Refuse a name that the file system knows under another spelling only.
 
-        Most tell upper from lower case, which a look at the name with its case turned shows.
+        Most tell upper from lower case, which a look at the name with its case turned shows. It is
+        a property of the whole directory, and changes with nothing that leaves its state the same.
+        Only a name in ASCII shows it, and only such names go by it: all that fold names fold those
+        in the same way, while each has its own opinion of the others.
         """
-        turned = name.swapcase()
-        if turned == name:
+        others = other_spellings(name)
+        if not others:
+            return
+        state = self._disk.state(directory) if name.isascii() else None
+        if state in self._spellings:
+            return
+        for other in others:
+            try:
+                self._disk.status(other, directory)
+            except OSError as error:
+                if error.errno != errno.ENOENT:
+                    state = None
+                continue
+            if name not in self._disk.names(directory):
+                raise Refused(Refusal.NOT_FOUND)
+            return
+        if state is not None:
+            self._learn_spelling(name, directory, state)
+
+    def _learn_spelling(self, name: str, directory: int, state: tuple[int, int, int]) -> None:
+        """Remember that a directory has a name, and not the same with its case turned.
+
+        Unless the two were looked at in different states, or in states that cannot be told apart:
+        a file that is put away and back meanwhile would be missed with the one look only.
+        """
+        if self._disk.now_ns() - state[2] < SETTLED_NS:
             return
         try:
-            self._disk.status(turned, directory)
+            self._disk.status(name, directory)
         except OSError:
+            return  # somebody took it away: of a name that is not there nothing is learnt
+        if self._disk.state(directory) != state:
             return
-        if name not in self._disk.names(directory):
-            raise Refused(Refusal.NOT_FOUND)
+        if len(self._spellings) >= SPELLINGS_MAX:
+            self._spellings.clear()
+        self._spellings.add(state)
 
     def _count(self) -> None:
         self._steps += 1

@@ -89,6 +89,14 @@ class Feeding:
             _log.error("%s: the feed did not begin: %r", self.head.target.raw_path, error)
             self._connection.transport.abort()
 
+    def drain(self, receiver: vista.Ref) -> None:
+        """Have it come to its end, since the site stops."""
+        if self.feed.takes_input:
+            self.feed.target.feed_draining.post(receiver, self.number)
+        else:
+            # In flight and not waited for: the connection may end before.
+            vista.future(receiver, "end_feed", self.number)
+
     def close(self, receiver: vista.Ref, answering: Answering) -> None:
         """Tell the object that nothing can be pushed any longer, and the log what was."""
         # In flight and not waited for: the object may be gone, which is nobody's mistake.

@@ -137,15 +137,10 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         if self._streams is not None:
             self._streams.drain()
             return
-        connection = self._connection
-        feeding = self._feeding
-        if feeding is not None:
-            if feeding.feed.takes_input:
-                feeding.feed.target.feed_draining.post(vista.self_ref(self), feeding.number)
-            else:
-                self.end_feed(feeding.number)
-        if connection is not None:
-            connection.retire()
+        if self._feeding is not None:
+            self._feeding.drain(vista.self_ref(self))
+        if self._connection is not None:
+            self._connection.retire()
 
     def daemon_deleted(self) -> None:
         """Go with the daemon, which posts it."""
@@ -267,8 +262,11 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             return 0
         limits = self._terms.limits
         # Before the object is told: the first piece may come before it has answered.
-        self._feeding = Feeding(connection, writer, limits, feed, head, response.status, number)
-        self._feeding.open(me)
+        feeding = Feeding(connection, writer, limits, feed, head, response.status, number)
+        self._feeding = feeding
+        feeding.open(me)
+        if self._draining:  # it came too late to be told with the others
+            feeding.drain(me)
         return -1
 
     def _close_feed(self) -> None:

@@ -168,13 +168,17 @@ class Streams:
         self._leaving = True
         self._core.leave()
         for stream in list(self._streams.values()):
-            feed = stream.feed
-            if feed is not None and feed.takes_input:
-                feed.target.feed_draining.post(self._receiver, stream.number)
-            elif feed is not None:
-                self._sender.end_feed(stream)
+            self._drain_feed(stream)
         self._sender.flush()
         self._close_if_over()
+
+    def _drain_feed(self, stream: Stream) -> None:
+        """Have a feed come to its end, since the site stops."""
+        feed = stream.feed
+        if feed is not None and feed.takes_input:
+            feed.target.feed_draining.post(self._receiver, stream.number)
+        elif feed is not None:
+            self._sender.end_feed(stream)
 
     def close(self) -> None:
         """Take note that the connection is gone."""
@@ -209,6 +213,8 @@ class Streams:
                 self._sender.flush()
             else:
                 self._have_passed_on(stream)  # what came before the feed began
+                if self._leaving:  # it came too late to be told with the others
+                    self._drain_feed(stream)
 
     def _run(self, stream: Stream) -> None:
         head = stream.head

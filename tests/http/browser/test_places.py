@@ -64,3 +64,8 @@ def test_the_order_of_the_links_changes_nothing(links, random) -> None:  # type:
     made = place(nodes, pairs)
     assert made == place(nodes, mixed)
     assert set(made.at) == set(nodes)
+
+
+def test_two_nodes_stand_side_by_side() -> None:
+    (x, y), (_, other) = place(["a", "b"], [("a", "b")]).at.values()
+    assert (x, y, other) == (0.0, 0.0, 0.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from apps.http.content.names import NAME_BYTES_MAX
 from apps.http.content.paths import (
-    NAME_BYTES_MAX,
+    SETTLED_NS,
+    SPELLINGS_MAX,
     STEPS_MAX,
     Disk,
     OpenFile,
@@ -544,6 +547,191 @@ def test_where_case_is_ignored_only_the_spelling_on_the_disk_is_found(
 ) -> None:
     assert found(site, path, disk=FoldingDisk()) is Refusal.NOT_FOUND
     assert isinstance(found(site, path.swapcase().lower(), disk=FoldingDisk()), bytes)
+
+
+class SettledDisk(Disk):
+    """A disk whose directories have rested since ``changed`` was counted up.
+
+    By the system's own times two changes may be one.
+    """
+
+    changed = 0
+
+    def state(self, directory: int) -> tuple[int, int, int]:
+        """Which directory, and what was counted."""
+        return (*super().state(directory)[:2], self.changed)
+
+    def now_ns(self) -> int:
+        """Late."""
+        return SETTLED_NS
+
+
+class CountingDisk(SettledDisk):
+    """A disk that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.looked: list[str] = []
+
+    def status(self, name: str, directory: int) -> os.stat_result:
+        """As on the disk."""
+        self.looked.append(name)
+        return super().status(name, directory)
+
+
+def test_that_a_directory_tells_case_is_found_out_once(site: Path) -> None:
+    disk = CountingDisk()
+    roots = Roots((str(site),), disk=disk)
+    assert [answer(roots, "docs/index.html") for _ in range(3)] == [b"docs"] * 3
+    assert (disk.looked.count("DOCS"), disk.looked.count("INDEX.HTML")) == (1, 1)
+    assert answer(roots, "page.html") == b"page"
+    assert "PAGE.HTML" not in disk.looked
+
+
+def test_that_a_directory_tells_case_is_found_out_again_when_it_has_changed(site: Path) -> None:
+    disk = CountingDisk()
+    roots = Roots((str(site),), disk=disk)
+    answer(roots, "page.html")
+    disk.changed += 1
+    answer(roots, "page.html")
+    assert disk.looked.count("PAGE.HTML") == 2
+
+
+def test_a_directory_that_is_changed_or_is_another_one_has_another_state(tmp_path: Path) -> None:
+    states = []
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        opened = os.open(tmp_path / name, os.O_RDONLY)
+        states.append(Disk().state(opened))
+        before = os.fstat(opened).st_ctime_ns
+        for _ in range(1_000_000):  # until the clock that the disk goes by has ticked
+            os.utime(tmp_path / name)
+            if os.fstat(opened).st_ctime_ns != before:
+                break
+        states.append(Disk().state(opened))
+        os.close(opened)
+    assert len(set(states)) == 4
+    assert 0 <= Disk().now_ns() - states[-1][2] < 3_600_000_000_000
+
+
+def test_of_a_directory_that_was_changed_a_moment_ago_nothing_is_learnt(site: Path) -> None:
+    class Hasty(SettledDisk):
+        """A disk on which something was changed just about now."""
+
+        def now_ns(self) -> int:
+            return SETTLED_NS - 1
+
+    # What was changed within one tick of the clock has the same time before and after.
+    roots = Roots((str(site),), disk=Hasty())
+    assert answer(roots, "page.html") == b"page"
+    assert roots.spellings == set()
+
+
+class SettledChangingDisk(SettledDisk, ChangingDisk):
+    """A disk that was at rest until somebody changed something."""
+
+
+def test_of_a_name_that_was_taken_away_meanwhile_nothing_is_learnt(site: Path) -> None:
+    disk = SettledChangingDisk("before status", "PAGE.HTML", (site / "page.html").unlink)
+    roots = Roots((str(site),), disk=disk)
+    assert answer(roots, "page.html") is Refusal.NOT_FOUND
+    assert roots.spellings == set()
+
+
+def test_of_a_file_that_is_put_away_and_back_meanwhile_nothing_is_learnt(site: Path) -> None:
+    class Replaced(SettledDisk, FoldingDisk):
+        """A disk that ignores case, on which a file is written anew just then."""
+
+        def status(self, name: str, directory: int) -> os.stat_result:
+            if name != "PAGE.HTML":
+                return super().status(name, directory)
+            self.changed += 1
+            raise FileNotFoundError(errno.ENOENT, name)
+
+    roots = Roots((str(site),), disk=Replaced())
+    assert answer(roots, "page.html") == b"page"
+    assert roots.spellings == set()
+
+
+def test_the_directories_that_are_known_to_tell_case_are_bounded(site: Path) -> None:
+    roots = Roots((str(site),), disk=SettledDisk())
+    roots.spellings.update((0, number, 0) for number in range(SPELLINGS_MAX))
+    assert answer(roots, "page.html") == b"page"
+    assert len(roots.spellings) == 1
+
+
+def test_of_a_look_that_failed_nothing_is_learnt(site: Path) -> None:
+    class Failing(SettledDisk):
+        """A disk that cannot tell whether it has a name in capitals."""
+
+        def status(self, name: str, directory: int) -> os.stat_result:
+            if name.isupper():
+                raise OSError(errno.EIO, name)
+            return super().status(name, directory)
+
+    roots = Roots((str(site),), disk=Failing())
+    assert answer(roots, "docs/index.html") == b"docs"
+    assert roots.spellings == set()
+
+
+class SettledFoldingDisk(SettledDisk, FoldingDisk):
+    """A disk at rest that ignores case, though not that of every letter."""
+
+
+def test_a_letter_that_a_disk_folds_in_its_own_way_tells_nothing_of_other_names(
+    site: Path,
+) -> None:
+    (site / "stra\u00dfe.html").write_bytes(b"street")  # in capitals it has SS
+    roots = Roots((str(site),), disk=SettledFoldingDisk())
+    assert answer(roots, "stra\u00dfe.html") == b"street"
+    assert answer(roots, "PAGE.html") is Refusal.NOT_FOUND
+    assert roots.spellings == set()
+
+
+class ComposingDisk(SettledDisk):
+    """A disk that tells case, and overlooks how letters are composed and what nobody sees."""
+
+    def _spelled(self, name: str, directory: int) -> str:
+        def bare(text: str) -> str:
+            return unicodedata.normalize("NFD", text).replace("\u200b", "").replace("\ufe0f", "")
+
+        return next((own for own in self.names(directory) if bare(own) == bare(name)), name)
+
+    def status(self, name: str, directory: int) -> os.stat_result:
+        """As on the disk, however it is composed."""
+        return super().status(self._spelled(name, directory), directory)
+
+    def open(self, name: str, flags: int, directory: int | None = None) -> int:
+        """As on the disk, however it is composed."""
+        spelled = name if directory is None else self._spelled(name, directory)
+        return super().open(spelled, flags, directory)
+
+
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        ("caf\u00e9", "cafe\u0301"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("\uac00", "\u1100\u1161"),
+        ("2024", "2024\u200b"),
+        ("2024", "2024\ufe0f"),
+    ],
+    ids=ascii,
+)
+def test_where_composition_is_ignored_only_the_spelling_on_the_disk_is_found(
+    site: Path, own: str, other: str
+) -> None:
+    (site / own).write_bytes(b"own")
+    roots = Roots((str(site),), disk=ComposingDisk())
+    assert answer(roots, "page.html") == b"page"  # it is known to tell case
+    assert answer(roots, other) is Refusal.NOT_FOUND
+    assert answer(roots, own) == b"own"
+
+
+def test_where_case_is_ignored_nothing_is_remembered(site: Path) -> None:
+    roots = Roots((str(site),), disk=SettledFoldingDisk())
+    assert answer(roots, "page.html") == b"page"
+    assert answer(roots, "PAGE.html") is Refusal.NOT_FOUND
+    assert roots.spellings == set()
 
 
 def test_two_files_that_differ_in_case_are_both_found(site: Path) -> None:

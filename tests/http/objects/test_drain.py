@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +11,12 @@ import pytest
 
 import vista
 from apps.http.content.resources import Request, Response
+from apps.http.objects.events import HTTPeventStream
+from apps.http.objects.websocket import messages
+from tests.http.objects.h2client import h2_client
 from tests.http.objects.pages import HttpEchoPage
 from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
+from tests.http.objects.sockets import Client, upgrade
 
 
 class DrainGate(vista.Object):
@@ -66,6 +70,24 @@ class DrainStream(vista.Object):
 
     def get_request(self, request: Request) -> Response:
         return Response(source=vista.create(DrainGatedSource, self.gate))
+
+
+class DrainLateFeed(vista.Object):
+    """Lets those in who listen, and sockets, when a gate is open."""
+
+    def create(self, gate: vista.Ref) -> None:
+        self.gate = gate
+        self.stream = vista.create(HTTPeventStream, "localhost", "/tide")
+
+    def get_request(self, request: Request) -> Response:
+        self.gate.get_request(request)
+        answer: Response = self.stream.join(request)
+        return answer
+
+    def websocket_request(self, request: Request, socket: vista.Ref) -> None:
+        self.gate.get_request(request)
+        for _ in messages(socket):
+            pass
 
 
 class DrainHolder(vista.Object):
@@ -232,6 +254,72 @@ def test_requests_behind_the_last_answer_take_it_from_nobody(site: Site, gate: v
         assert data.count(b"HTTP/1.1 200") == 1 and data.endswith(b"gone through")
         wait_until(lambda: site.daemon.get_connections() == 0)
         assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+
+
+def test_a_stream_of_events_that_begins_after_the_end_has_begun_ends_at_once(
+    site: Site, gate: vista.Ref
+) -> None:
+    site.directory.register_object("/late", vista.create(DrainLateFeed, gate))
+    with site.connect() as client:
+        client.sendall(get("/late"))
+        wait_until(lambda: gate.count() == 1)
+        call = stopping(site)
+        gate.let_go()
+        answer = Answer(read_all(client))
+    assert answer.status == 200 and answer.body.endswith(b"0\r\n\r\n")
+    call.result(timeout=30)
+
+
+def test_a_websocket_that_is_accepted_after_the_end_has_begun_is_closed_with_1001(
+    site: Site, gate: vista.Ref
+) -> None:
+    site.directory.register_object("/late", vista.create(DrainLateFeed, gate))
+    with site.connect() as connection:
+        connection.sendall(upgrade(path="/late"))
+        wait_until(lambda: gate.count() == 1)
+        call = stopping(site)
+        gate.let_go()
+        client = Client(connection, b"")
+        assert (client.answer.status, client.closed()) == (101, 1001)
+    call.result(timeout=30)
+
+
+WEBSOCKET = [
+    (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/late"),
+    (":authority", "localhost"), ("sec-websocket-version", "13"),
+]  # fmt: skip
+
+
+ENDS: dict[bool, Callable[[bytes], bool]] = {
+    True: lambda data: b"\x88\x02\x03\xe9" in data,  # a frame that closes, with 1001
+    False: lambda data: data.endswith(b"\0\0\0\0\1\0\0\0\1"),  # DATA with END_STREAM, of stream 1
+}
+
+
+@pytest.mark.parametrize("is_socket", [False, True], ids=["events", "websocket"])
+def test_over_http_2_what_begins_to_be_pushed_after_the_end_has_begun_is_ended(
+    tmp_path: Path, is_socket: bool
+) -> None:
+    profile = tmp_path / "http.profile"
+    profile.write_text("http2 cleartext\n")
+    with served(profile=str(profile)) as site, h2_client(site) as client:
+        gate = vista.create(DrainGate)
+        site.directory.register_object("/late", vista.create(DrainLateFeed, gate))
+        if is_socket:
+            client.send_head(1, WEBSOCKET, end=False)
+        else:
+            client.ask("/late")
+        wait_until(lambda: gate.count() == 1)
+        call = stopping(site)
+        while client.farewell is None:
+            client.read()
+        gate.let_go()
+        # h2 reads nothing behind a farewell.
+        data = b""
+        while not ENDS[is_socket](data):
+            data += client.socket.recv(65536)
+        client.socket.close()
+        call.result(timeout=30)
 
 
 @pytest.mark.usefixtures("gate")

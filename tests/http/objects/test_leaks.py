@@ -97,6 +97,14 @@ def end_of(client: socket.socket) -> bytes:
     return data
 
 
+def test_files_that_are_asked_for_once_leave_nothing(tmp_path: Path) -> None:
+    with counted(tmp_path) as site:
+        for number in range(FEW):
+            name = f"{number}.txt"
+            (tmp_path / "site" / name).write_text(name)
+            assert site.get(f"/{name}").body == name.encode()
+
+
 def test_slow_clients_get_408_and_leave_nothing(tmp_path: Path) -> None:
     with counted(tmp_path, "head_seconds 1") as site, ExitStack() as opened:
         clients = connected(site, SLOW, opened)

@@ -19,7 +19,7 @@ from tests.http.objects.pages import (
     HttpSilentPage,
     HttpStreamingPage,
 )
-from tests.http.objects.served import Site, get, read_all, read_until, served
+from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
 from tests.http.objects.sockets import Client, HttpEchoSocketPage, talking, upgrade
 from tests.http.syntax.frames import BINARY, TEXT, close, frame
 
@@ -36,6 +36,21 @@ class ProxiedTellerPage(vista.Object):
     def any_request(self, request: Request) -> Response:
         words = (request.method, request.path, request.query, request.field("Via"), request.client)
         return Response(" ".join(words), 200, (("Content-Type", "text/plain"),))
+
+
+class ProxiedSleeperPage(vista.Object):
+    """Works on whatever it is asked until its node stops."""
+
+    def create(self) -> None:
+        self.asked = False
+
+    def any_request(self, request: Request) -> str:
+        self.asked = True
+        vista.sleep(1000)
+        return ""
+
+    def was_asked(self) -> bool:
+        return self.asked
 
 
 class ProxiedSitePage(vista.Object):
@@ -112,11 +127,16 @@ class Shop:
         """Have a page of the shop."""
         self.node.call(lambda: self.directory.register_object(path, vista.create(page, *args)))
 
+    def is_at_work(self, path: str) -> bool:
+        """Whether a page that sleeps has been asked."""
+        asked: bool = self.node.call(lambda: self.directory.find("GET", path).target.was_asked())
+        return asked
+
 
 @contextmanager
-def a_shop() -> Iterator[Shop]:
+def a_shop(limits: vista.Limits | None = None) -> Iterator[Shop]:
     """A shop on a node of its own."""
-    node = vista.Node("shop", settings=dict(KEY)).start()
+    node = vista.Node("shop", limits=limits, settings=dict(KEY)).start()
     try:
         yield Shop(node)
     finally:
@@ -286,6 +306,26 @@ def test_a_page_that_never_answers_gets_504(shop: Shop, tmp_path: Path) -> None:
         vista.wait_for_service(f"URLdirectory:{SHOP}", 30)
         vista.create(HTTPproxy, "localhost", "/shop", f"URLdirectory:{SHOP}")
         assert site.get("/shop/silent").status == 504
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 502)])
+def test_what_a_node_that_stops_works_on_is_asked_of_the_next_one_if_nothing_changes_by_it(
+    tmp_path: Path, method: str, status: int
+) -> None:
+    brief = vista.Limits(drain_seconds=0.05)
+    with a_shop(brief) as shop, a_shop() as other, served(settings=dict(KEY)) as site:
+        vista.create("ConnectToPeer", shop.url).wait(30)
+        vista.wait_for_service(f"URLdirectory:{SHOP}", 30)
+        vista.create(HTTPproxy, "localhost", "/shop", SHOP)
+        shop.page("/shop/any", ProxiedSleeperPage)
+        other.page("/shop/any", ProxiedTellerPage)
+        with site.connect() as client:
+            asked = get("/shop/any", "localhost", "Connection: close")
+            client.sendall(asked.replace(b"GET", method.encode()))
+            wait_until(lambda: shop.is_at_work("/shop/any"))
+            vista.create("ConnectToPeer", other.url).wait(30)
+            shop.node.stop()
+            assert Answer(read_all(client)).status == status
 
 
 def test_a_node_that_is_lost_is_502_and_another_one_takes_its_place(site: Site, shop: Shop) -> None:

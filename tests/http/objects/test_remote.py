@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import vista
-from tests.http.objects.pages import HttpEchoPage, HttpReplyingPage, HttpStreamingPage
-from tests.http.objects.served import Site, served
+from apps.http.content.resources import Request, Response
+from tests.http.objects.counts import Counts
+from tests.http.objects.pages import (
+    HttpEchoPage,
+    HttpFailingPage,
+    HttpReplyingPage,
+    HttpStreamingPage,
+)
+from tests.http.objects.served import Answer, Site, get, read_all, read_until, served
 
 KEY = {"secret_key": b"k" * 32}
+
+
+class HttpEndlessBody(vista.Object):
+    """Gives bytes for ever."""
+
+    def create(self) -> None:
+        pass
+
+    def read_bytes(self, maximum: int) -> bytes:
+        return b"piece " * 100
+
+
+class HttpEndlessPage(vista.Object):
+    """Answers with a body that has no end."""
+
+    def create(self) -> None:
+        pass
+
+    def get_request(self, request: Request) -> Response:
+        return Response(source=vista.create(HttpEndlessBody))
 
 
 @contextmanager
@@ -54,3 +82,21 @@ def test_a_page_on_a_node_that_is_lost_gets_502() -> None:
         site.directory.register_object("/far", vista.create(HttpEchoPage, at=creator))
         far.stop()
         assert site.get("/far").status == 502
+
+
+def test_nodes_lost_while_they_make_pages_or_give_bodies_leave_nothing() -> None:
+    with two_nodes(limits=vista.Limits(drain_seconds=0.05)) as (site, far, creator):
+        site.directory.register_object("/page", vista.create(HttpFailingPage, at=creator))
+        site.directory.register_object("/body", vista.create(HttpEndlessPage, at=creator))
+        assert site.get("/nothing").status == 404  # what is loaded once is loaded
+        counts = Counts(site.node)
+        with site.connect() as asking, site.connect() as reading:
+            asking.sendall(get("/page?sleep", "localhost", "Connection: close"))
+            reading.sendall(get("/body"))
+            read_until(reading, b"\r\n\r\n")
+            far.stop()
+            # A node that ends in order kills the page; the link may be gone before it says so.
+            assert Answer(read_all(asking)).status == 502
+            with contextlib.suppress(ConnectionResetError):
+                assert not read_all(reading).endswith(b"\r\n0\r\n\r\n")  # it is known to be cut off
+        counts.await_same()

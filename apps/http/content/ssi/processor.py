@@ -22,9 +22,10 @@ After ``else`` an ``elif`` or a second ``else`` is a mistake, and the branch is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from functools import lru_cache
 
 from apps.http.content.ssi.errors import DirectiveError, LoadFailed, PageBoundError
 from apps.http.content.ssi.expressions import parse_expression
@@ -91,6 +92,24 @@ def process(
 _CHARS_A_STEP = 128
 
 
+KEPT_CHARS_MAX = 16_384
+"""Characters of a document whose parts are kept."""
+KEPT_MAX = 128
+"""Documents whose parts are kept: to take one apart is half of making a page. Usual ones have less
+than a MiB in all, and 80 MiB if each is as long as may be and nothing but mistakes."""
+
+
+@lru_cache(maxsize=KEPT_MAX)
+def _kept_parts(source: str, limits: SsiLimits) -> tuple[Text | Directive, ...]:
+    return tuple(parse_page(source, limits))
+
+
+def _parts(source: str, limits: SsiLimits) -> Iterable[Text | Directive]:
+    if len(source) > KEPT_CHARS_MAX:
+        return parse_page(source, limits)
+    return _kept_parts(source, limits)
+
+
 class _State(Enum):
     WAITING = auto()
     """No branch was taken yet."""
@@ -155,7 +174,7 @@ class _Maker:
     # Documents and their branches
 
     def _document(self, frame: _Frame) -> None:
-        for part in parse_page(frame.source, self._limits):
+        for part in _parts(frame.source, self._limits):
             self._state.forms = frame.forms
             if isinstance(part, Text):
                 if frame.shown:
@@ -173,7 +192,7 @@ class _Maker:
     def _attempt(self, frame: _Frame, directive: Directive) -> None:
         try:
             if directive.mistake is not None:
-                raise directive.mistake
+                raise DirectiveError(*directive.mistake.args)
             _DIRECTIVES[directive.name](self, frame, directive)
         except DirectiveError as error:
             if isinstance(error, LoadFailed):
@@ -193,7 +212,7 @@ class _Maker:
         """Tell what becomes of a branch by its expression."""
         try:
             if directive.mistake is not None:
-                raise directive.mistake
+                raise DirectiveError(*directive.mistake.args)
             written = directive.get("expr") or ""
             expression = parse_expression(written, self._limits.expression_depth_max)
             return _State.SHOWN if expression.holds(self._state) else _State.WAITING

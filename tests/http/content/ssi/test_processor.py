@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.http.content.ssi.grammar import ATTRIBUTES
+from apps.http.content.ssi.grammar import ATTRIBUTES, Directive
 from apps.http.content.ssi.limits import SsiLimits
 from apps.http.content.ssi.loading import Document
-from apps.http.content.ssi.processor import process
+from apps.http.content.ssi.processor import (
+    KEPT_CHARS_MAX,
+    KEPT_MAX,
+    _kept_parts,
+    process,
+)
 from tests.http.content.ssi.site import NOW, PAGE, E, Site, make, text
 
 SECRET = "<!--#if expr='$user = root' -->secret<!--#else -->public<!--#endif -->"
@@ -659,6 +664,26 @@ def test_no_value_leads_to_another_directory(value: str) -> None:
     assert all(path.startswith("/docs/sub/") for path in site.asked)
     # A name may begin with two dots; it is not two dots.
     assert not any(".." in path.split("/") for path in site.asked)
+
+
+@pytest.mark.parametrize("chars", [0, KEPT_CHARS_MAX])
+def test_a_page_with_a_mistake_is_the_same_each_time(chars: int) -> None:
+    source = "x" * chars + '<!--#nothing -->, <!--#if expr="(" -->a<!--#else -->b<!--#endif -->'
+    pages = [make(source) for _ in range(3)]
+    assert pages[0] == pages[1] == pages[2]
+    assert len(pages[0].problems) == 2
+
+
+def test_what_is_kept_of_a_document_does_not_grow_with_each_page_made_of_it() -> None:
+    source = "<!--#nowhere --><!--#if -->a<!--#endif -->"
+    for _ in range(3):
+        make(source)
+    mistakes = [
+        part.mistake for part in _kept_parts(source, SsiLimits()) if isinstance(part, Directive)
+    ]
+    assert [None if one is None else one.__traceback__ for one in mistakes] == [None] * 3
+    assert sum(one is not None for one in mistakes) == 2
+    assert _kept_parts.cache_info().maxsize == KEPT_MAX
 
 
 def test_the_page_is_where_the_tests_say() -> None:
