@@ -64,7 +64,7 @@ class Running:
             words = [str(setting), str(number), str(folder / str(number))]
             self.replicas.append(Child("benchmarks.pbft_node", *words))
             stack.callback(self.replicas[-1].end)
-        self.ports = [replica.said() for replica in self.replicas]
+        self.ports, self.devices = zip(*[one.said() for one in self.replicas], strict=True)
         for number in range(setting.replicas):
             if number != setting.empty:
                 self.join(number)
@@ -74,15 +74,18 @@ class Running:
 
     def join(self, number: int) -> None:
         """Connect a replica to the others."""
-        expect(self.replicas[number].tell("join", self.ports), "joined")
+        expect(self.replicas[number].tell("join", self.ports, self.devices), "joined")
 
     def begin(self, requests: int, doomed: int | None = None) -> None:
         """Have the clients make so many requests; `answered` waits for them.
 
-        Of replica ``doomed``, which will be killed, no processor time is counted.
+        Of replica ``doomed``, which will be killed, no processor time is counted. A trusted counter
+        is a process of its own, and counts with its replica.
         """
-        kept = [replica for number, replica in enumerate(self.replicas) if number != doomed]
-        self.clients.begin(requests, [replica.process.pid for replica in kept])
+        kept = [number for number in range(len(self.replicas)) if number != doomed]
+        pids = [self.replicas[number].process.pid for number in kept]
+        pids += [self.devices[number]["pid"] for number in kept if self.devices[number]]
+        self.clients.begin(requests, pids)
 
     def answered(self, requests: int) -> dict[str, Any]:
         """Return the figures of what was begun."""

@@ -19,12 +19,24 @@ from typing import Any
 from apps.solidstate.disk import Disk
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.bundles import BundledService
-from apps.solidstate.pbft.effects import Append, Broadcast, Compact, Report, Send, Store
+from apps.solidstate.pbft.effects import (
+    Append,
+    Broadcast,
+    Certify,
+    Compact,
+    Effect,
+    Forget,
+    Report,
+    Send,
+    Store,
+)
 from apps.solidstate.pbft.encoding import encode
-from apps.solidstate.pbft.events import Event, Received, Tick
+from apps.solidstate.pbft.events import Certified, Event, Received, Tick
 from apps.solidstate.pbft.messages import FetchBlobs, Message
 from apps.solidstate.pbft.replica import Replica
 from apps.solidstate.pbft.service import Context
+from apps.solidstate.pbft.usig import certify
+from apps.solidstate.trusted_counter import DeviceKeys, ProcessUsig
 from benchmarks.pbft_wire import Channel, Setting, read_line, run, say
 
 WRITES = (Append, Store, Compact)
@@ -53,19 +65,17 @@ class Echo:
 
 
 class Node:
-    """A replica with its disk and its connections."""
+    """A replica with its disk, its connections and, where it has one, its trusted counter."""
 
     def __init__(self, setting: Setting, number: int, folder: Path) -> None:
         self._setting = setting
         self._number = number
         self._disk = Disk(folder)
         self._sealer = setting.sealer(number)
-        config = setting.config(number)
+        self._usig = ProcessUsig(folder / "device") if setting.minbft else None
         pages = 0 if number == setting.empty else setting.pages
         self.service = Echo(pages, setting.page_bytes)
-        found = self._disk.recover()
-        keyring = setting.keyring(number)
-        self.replica = Replica(config, Random(number), keyring, BundledService(self.service), found)
+        self.replica: Replica
         self.reports: list[Any] = []
         self.began = 0.0
         self._channels: dict[Principal, Channel] = {}
@@ -81,8 +91,27 @@ class Node:
         port: int = server.sockets[0].getsockname()[1]
         return port
 
-    async def join(self, ports: list[int]) -> None:
+    @property
+    def device(self) -> dict[str, Any] | None:
+        """What others have to know of the trusted counter."""
+        usig = self._usig
+        if usig is None:
+            return None
+        return {"pid": usig.pid, "epoch": usig.epoch, "key": usig.public_key.hex()}
+
+    async def join(self, ports: list[int], devices: list[Any]) -> None:
         """Connect to the replicas of lower numbers, and wait until those of higher ones have."""
+        known = {
+            n: (one["epoch"], bytes.fromhex(one["key"])) for n, one in enumerate(devices) if one
+        }
+        self.replica = Replica(
+            self._setting.config(self._number),
+            Random(self._number),
+            self._setting.keyring(self._number),
+            BundledService(self.service),
+            self._disk.recover(),
+            DeviceKeys(known),
+        )
         loop = asyncio.get_running_loop()
         for port in ports[: self._number]:
             await loop.create_connection(self._channel, "127.0.0.1", port)
@@ -114,30 +143,48 @@ class Node:
         inbox, self._inbox = self._inbox, []
         self._scheduled = False
         outbox: dict[Principal, list[bytes]] = {}
+        counted: list[Certify | Forget] = []
         now = time.monotonic()
         written = False
         for event in inbox:
             for effect in self.replica.handle(event, now):
-                if isinstance(effect, Send):
-                    if not self.began and isinstance(effect.message, FetchBlobs):
-                        self.began = now
-                    outbox.setdefault(effect.to, []).append(encode(effect.message))
-                elif isinstance(effect, Broadcast):
-                    encoded = encode(effect.message)
-                    for other in self.replica.epoch.others(self._number):
-                        outbox.setdefault(other, []).append(encoded)
-                elif isinstance(effect, WRITES):
+                if isinstance(effect, WRITES):
                     self._disk.write(effect)
                     written = True
-                elif isinstance(effect, Report):
-                    self.reports.append([effect.kind, effect.words, time.monotonic()])
+                elif isinstance(effect, Certify | Forget):
+                    counted.append(effect)
+                else:
+                    self._put_out(effect, outbox, now)
         if written:
             self._disk.sync()
         for to, encoded_messages in outbox.items():
             channel = self._channels.get(to)
             if channel is not None:
                 channel.send(encoded_messages)
+        for effect in counted:
+            self._count(effect)
         self._wake_later(now)
+
+    def _put_out(self, effect: Effect, outbox: dict[Principal, list[bytes]], now: float) -> None:
+        if isinstance(effect, Send):
+            if not self.began and isinstance(effect.message, FetchBlobs):
+                self.began = now
+            outbox.setdefault(effect.to, []).append(encode(effect.message))
+        elif isinstance(effect, Broadcast):
+            encoded = encode(effect.message)
+            for other in self.replica.epoch.others(self._number):
+                outbox.setdefault(other, []).append(encoded)
+        elif isinstance(effect, Report):
+            self.reports.append([effect.kind, effect.words, time.monotonic()])
+
+    def _count(self, effect: Certify | Forget) -> None:
+        """Ask the trusted counter, which waits for its disk; others were sent what was ready."""
+        assert self._usig is not None
+        if isinstance(effect, Forget):
+            self._usig.forget(effect.counter)
+        else:
+            ui = certify(self._usig, effect.counter, effect.body)
+            self._take(Certified(effect.counter, ui))
 
     def _wake_later(self, now: float) -> None:
         """See to it that the deadline is met; a timer that comes too early does no harm."""
@@ -158,11 +205,11 @@ class Node:
 async def main(setting: Setting, number: int, folder: Path) -> None:
     """Be a replica until the standard input ends."""
     node = Node(setting, number, folder)
-    say(await node.listen())
+    say([await node.listen(), node.device])
     while True:
         match await read_line():
-            case ["join", ports]:
-                await node.join(ports)
+            case ["join", ports, devices]:
+                await node.join(ports, devices)
                 say("joined")
             case ["state"]:
                 replica = node.replica

@@ -35,7 +35,7 @@ class Setting:
     Each of ``clients`` has a key and connections to itself, and asks for ``users`` of its own.
     ``batch`` is how many operations go together at most; ``payload`` the bytes of an operation and
     of its result; ``pages`` and ``page_bytes`` are the size of the state, which replica ``empty``
-    lacks; ``changes`` are of `Config`.
+    lacks; ``changes`` are of `Config`. With ``minbft`` each replica has a trusted counter.
     """
 
     replicas: int = 4
@@ -47,6 +47,7 @@ class Setting:
     page_bytes: int = 0
     empty: int | None = None
     changes: dict[str, Any] = field(default_factory=dict)
+    minbft: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -58,6 +59,7 @@ class Setting:
         return Config(
             replicas=self.replicas,
             replica=replica,
+            minbft=self.minbft,
             clients=frozenset(self.names),
             batch_requests_max=max(1, self.batch // self.users),
             **self.changes,

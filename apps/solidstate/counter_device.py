@@ -24,7 +24,7 @@ from typing import IO, Any
 from apps.solidstate.pbft.canonical import DIGEST_BYTES, MalformedMessage, digest_of, pack, unpack
 from apps.solidstate.pbft.durable import frame, frames, read_frames
 from apps.solidstate.pbft.ed25519 import Ed25519Keyring
-from apps.solidstate.pbft.usig import UI, ui_body, ui_bytes
+from apps.solidstate.pbft.usig import COUNTER_MAX, UI, ui_body, ui_bytes
 from vista import StoreError
 
 MESSAGE_BYTES_MAX = 64 * 1024
@@ -77,9 +77,9 @@ class Device:
         """The key that others check the UIs of this epoch with."""
         return self._keyring.public_key
 
-    def create_ui(self, message: bytes) -> bytes:
-        """Return a UI with the next number; it is on disk."""
-        counter, digest = self.counter + 1, digest_of(message)
+    def create_ui(self, message: bytes, base: int = 0) -> bytes:
+        """Return a UI with the next number above ``base``; it is on disk."""
+        counter, digest = max(self.counter, base) + 1, digest_of(message)
         certificate = self._keyring.sign(ui_body(self.epoch, counter, digest))
         ui = ui_bytes(UI(self.epoch, counter, certificate))
         if self._records >= self._records_max:
@@ -152,9 +152,14 @@ def answer(device: Device, request: object) -> list[Any]:
     """Return a device's answer to what was asked: ``["ok", value]`` or ``["error", words]``."""
     match request:
         case ["identity"]:
-            return ["ok", [device.epoch, device.public_key]]
-        case ["create", bytes(message)] if len(message) <= MESSAGE_BYTES_MAX:
-            return ["ok", device.create_ui(message)]
+            return ["ok", [device.epoch, device.public_key, device.counter]]
+        case ["create", bytes(message), int(base)] if (
+            len(message) <= MESSAGE_BYTES_MAX and max(device.counter, base) < COUNTER_MAX
+        ):
+            return ["ok", device.create_ui(message, base)]
+        case ["create", bytes(), int()]:
+            most = f"{MESSAGE_BYTES_MAX} bytes at once, and numbers up to {COUNTER_MAX}"
+            return ["error", f"a device certifies up to {most}; its count is {device.counter}"]
         case ["kept", int(counter)]:
             return ["ok", device.kept(counter)]
         case ["forget", int(counter)]:

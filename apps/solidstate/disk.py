@@ -36,22 +36,33 @@ class Disk:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._log_path = folder / "log"
-        self._log = _open(self._log_path)
+        self._blobs = _Blobs(folder)
+        try:
+            self._log = _open(self._log_path)
+        except OSError:
+            # A disk that is full is tried again and again: it is not to take all file numbers.
+            self._blobs.close()
+            raise
         self._count = 0
         self._waiting: list[bytes] = []
-        self._blobs = _Blobs(folder)
+        # Bytes of whole records before damage that the replica has not taken note of yet.
+        self._before_damage: int | None = None
 
     def recover(self) -> Recovered | None:
         """Return what is there; None for a folder in which no replica ever was."""
         records, damaged = read_frames(self._log_path.read_bytes())
         blobs = self._blobs.read()
-        if not records and not damaged:
-            return None
-        # What follows the whole records was torn or is damaged: writing goes on in its place.
         self._count = len(records)
-        os.ftruncate(self._log, len(frames(records)))
-        os.fdatasync(self._log)
-        return Recovered(tuple(records), blobs, damaged)
+        whole = len(frames(records))
+        if damaged:
+            # It stays until the replica's first records stand in its place, which say that it
+            # abstains: a start that fails before, or is cut off, is not to forget the damage.
+            self._before_damage = whole
+        else:
+            # What follows the whole records was torn: writing goes on in its place.
+            os.ftruncate(self._log, whole)
+            os.fdatasync(self._log)
+        return Recovered(tuple(records), blobs, damaged) if records or damaged else None
 
     def write(self, effect: Append | Store | Compact) -> None:
         """Take a write."""
@@ -66,7 +77,9 @@ class Disk:
     def sync(self) -> None:
         """Return when everything written is safe."""
         self._blobs.sync()
-        if self._waiting:
+        if self._waiting and self._before_damage is not None:
+            self._write_anew([os.pread(self._log, self._before_damage, 0), *self._waiting])
+        elif self._waiting:
             _write_all(self._log, self._waiting)
             self._waiting = []
             os.fdatasync(self._log)
@@ -83,18 +96,27 @@ class Disk:
     def _replace(self, effect: Compact) -> None:
         # What was appended before is in the records of the new log, or is not needed.
         self._blobs.sync()
+        self._write_anew([frames(effect.records)])
+        self._count = len(effect.records)
+        self._blobs.keep(effect.blobs)
+
+    def _write_anew(self, parts: Iterable[bytes]) -> None:
+        """Have a log of these bytes in the place of the one that is there."""
         path = self._folder / "log.next"
         path.write_bytes(b"")
         log = _open(path)
-        _write_all(log, [frames(effect.records)])
-        os.fsync(log)
-        path.rename(self._log_path)
-        _sync_folder(self._folder)
+        try:
+            _write_all(log, parts)
+            os.fsync(log)
+            path.rename(self._log_path)
+            _sync_folder(self._folder)
+        except OSError:
+            os.close(log)
+            raise
         os.close(self._log)
         self._log = log
-        self._count = len(effect.records)
         self._waiting = []
-        self._blobs.keep(effect.blobs)
+        self._before_damage = None
 
 
 class _Blobs:
@@ -107,10 +129,18 @@ class _Blobs:
         self._files: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
         self._dirty = False
-        for path in sorted(folder.glob("blobs-*")):
-            self._add_segment(int(path.name.removeprefix("blobs-")))
-        if not self._files:
-            self._begin_segment()
+        try:
+            for path in sorted(folder.glob("blobs-*")):
+                if path.stat().st_size:
+                    self._add_segment(int(path.name.removeprefix("blobs-")))
+                else:
+                    # Begun at a start after which nothing was written; there may be many.
+                    path.unlink()
+            if not self._files:
+                self._begin_segment()
+        except OSError:
+            self.close()
+            raise
 
     def read(self) -> dict[bytes, bytes]:
         """Return all blobs that are whole."""

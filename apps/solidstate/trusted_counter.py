@@ -12,13 +12,18 @@ from typing import Any, Self
 
 from apps.solidstate.counter_device import GROUP, read_message, write_message
 from apps.solidstate.pbft.authentication import Principal
-from apps.solidstate.pbft.canonical import MalformedMessage, digest_of
-from apps.solidstate.pbft.ed25519 import Ed25519Keyring
+from apps.solidstate.pbft.canonical import MalformedMessage, digest_of, pack, unpack
+from apps.solidstate.pbft.ed25519 import KEY_BYTES, Ed25519Keyring
 from apps.solidstate.pbft.usig import read_ui, ui_body
 from vista import StoreError
 
 END_SECONDS = 10.0
 """How long a device has to end when it is closed; then it is killed, which loses nothing."""
+
+
+def device_name(epoch: int, public_key: bytes) -> bytes:
+    """Return what names a device to those who do not know it yet, as `DeviceKeys` reads it."""
+    return pack([epoch, public_key])
 
 
 class ProcessUsig:
@@ -41,7 +46,7 @@ class ProcessUsig:
         command = [sys.executable, "-m", "apps.solidstate.counter_device", str(folder)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
-            self.epoch, self.public_key = self._ask("identity")
+            self.epoch, self.public_key, self._counter = self._ask("identity")
         except BaseException:
             self.close()
             raise
@@ -51,14 +56,23 @@ class ProcessUsig:
         """The number of the device's process."""
         return self._process.pid
 
-    def create_ui(self, message: bytes) -> bytes:
-        """Return a UI with the next number."""
-        ui: bytes = self._ask("create", message)
+    @property
+    def name(self) -> bytes:
+        """What names this device to a group that its replica comes into (`usig.member_key`)."""
+        return device_name(self.epoch, self.public_key)
+
+    def create_ui(self, message: bytes, base: int = 0) -> bytes:
+        """Return a UI with the next number above ``base``."""
+        ui: bytes = self._ask("create", message, base)
+        made = read_ui(ui)
+        assert made is not None
+        self._counter = made.counter
         return ui
 
     def kept(self, counter: int) -> bytes | None:
         """Return a UI again that was made and not forgotten."""
-        ui: bytes | None = self._ask("kept", counter)
+        # Nobody else asks this device: what it has not counted here it did not make.
+        ui: bytes | None = self._ask("kept", counter) if counter <= self._counter else None
         return ui
 
     def forget(self, counter: int) -> None:
@@ -128,3 +142,25 @@ class DeviceKeys:
         if not self._keyring.verify(replica, body, found.certificate):
             return None
         return found.counter
+
+    def is_device(self, device: bytes) -> bool:
+        """Tell whether bytes are the ``name`` of a device."""
+        return _read_name(device) is not None
+
+    def learn(self, replica: int, device: bytes) -> None:
+        """Take up the device of a replica that came into the group."""
+        found = _read_name(device)
+        if found is not None:
+            self._epochs[replica], key = found
+            self._keyring.learn(replica, key)
+
+
+def _read_name(device: bytes) -> tuple[int, bytes] | None:
+    try:
+        found = unpack(device)
+    except MalformedMessage:
+        return None
+    match found:
+        case [int(epoch), bytes(key)] if type(epoch) is int and len(key) == KEY_BYTES:
+            return epoch, key
+    return None

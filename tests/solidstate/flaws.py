@@ -10,6 +10,7 @@ FLAWS: tuple[Flaw, ...] = (
         "quorums",
         "return (self.replicas + liars) // 2 + 1",
         "return (self.replicas + liars) // 2",
+        hint=15,
     ),
     Flaw(
         "weak-one-short",
@@ -53,7 +54,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and self._follows(record)\n",
         "",
         ("forging",),
-        hint=158,
+        hint=168,
     ),
     Flaw(
         "new-view-proof-unchecked",
@@ -173,7 +174,7 @@ FLAWS: tuple[Flaw, ...] = (
         " or not replica.proofs.pre_prepare(order):",
         ":",
         ("equivocating", "lying", "replaying"),
-        hint=15,
+        hint=25,
     ),
     Flaw(
         "second-pre-prepare-accepted",
@@ -188,7 +189,7 @@ FLAWS: tuple[Flaw, ...] = (
         "log",
         "return self.low < sequence <= self.high",
         "return self.low < sequence",
-        hint=2,
+        hint=4,
     ),
     Flaw(
         "log-never-cut",
@@ -271,7 +272,9 @@ FLAWS: tuple[Flaw, ...] = (
         "ordering",
         "if order.view == views.view and views.active:",
         "if order.view == views.view:",
-        hint=273,
+        ("equivocating", "forging", "lying", "replaying", "twins", "storming"),
+        ("byzantine", "epochs"),
+        hint=328,
     ),
     Flaw(
         "old-votes-count-in-a-new-view",
@@ -309,15 +312,6 @@ FLAWS: tuple[Flaw, ...] = (
         "            record.epoch",
         ("forging",),
         hint=20,
-    ),
-    Flaw(
-        "prepares-of-strangers-count",
-        "proofs",
-        "backup = record.replica in self.epoch and self.epoch.has_view(record.view)",
-        "backup = self.epoch.has_view(record.view)",
-        ("forging",),
-        seeds=1500,
-        hint=463,
     ),
     Flaw(
         "view-changes-of-strangers-count",

@@ -73,7 +73,7 @@ class Lab:
         self.stores: dict[int, KeyValueStore] = {}
         self.replicas: dict[int, Replica] = {}
         self.usigs: dict[int, Any] = dict(usigs or {})
-        self.verifier = verifier or self.authority
+        self.verifier = verifier or self.authority.usigs()
         for number in range(self.config.replicas):
             self.start(number, None)
         self.clients = {
@@ -191,7 +191,8 @@ class Lab:
 
     def reconfigure(self, add: Sequence[int] = (), remove: Sequence[int] = ()) -> None:
         """Have the administrator change the group, and deliver what comes of it."""
-        keys = {number: self.authority.key(number) for number in add}
+        key = self.authority.counted_key if self.config.minbft else self.authority.key
+        keys = {number: key(number) for number in add}
         operation = reconfiguration(self.membership, keys, remove)
         self.handle(ROOT, Ask(operation))
         self.run()

@@ -97,11 +97,12 @@ def test_nobody_else_has_wishes_granted(lab: Lab) -> None:
     assert not any(isinstance(one, Renew) for one in lab.effects[1])
 
 
-def test_a_group_with_trusted_counters_is_not_reconfigured() -> None:
+def test_a_replica_without_a_trusted_counter_does_not_come_where_all_have_one() -> None:
     lab = Lab(minbft=True, replicas=3)
     operation = reconfiguration(lab.membership, {3: lab.authority.key(0)}, [2])
     said, words, _ = wish(lab, operation)
-    assert (said, words) == ("refused", "a group with trusted counters is not reconfigured")
+    expected = "the key of 3 is no public key with a trusted counter (usig.member_key)"
+    assert (said, words) == ("refused", expected)
 
 
 # --- clients that come and leave -----------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 from apps.solidstate.pbft.canonical import pack
 from apps.solidstate.pbft.effects import Broadcast, Compact, Store
 from apps.solidstate.pbft.messages import Blobs, Checkpoint, FetchBlobs, Message
+from apps.solidstate.pbft.proofs import Proofs
 from apps.solidstate.pbft.service import Context
 from tests.solidstate.lab import Lab, sent
 
@@ -60,6 +61,43 @@ def test_4_3_a_checkpoint_signed_by_somebody_else_does_not_count(lab: Lab) -> No
         vote = lab.signed(2, Checkpoint(4, b"d" * 32, number))
         lab.tell(1, number, vote)
     assert lab.replicas[1].checkpoints.proven.sequence == 0
+
+
+class CheckingOften(Proofs):
+    """Proofs that note which checkpoints they check."""
+
+    def __init__(self, lab: Lab, number: int) -> None:
+        super().__init__(lab.of(number), lab.authority.keyring(number))
+        self.checked: list[tuple[int, int]] = []
+
+    def checkpoint(self, record: Checkpoint) -> bool:
+        """Note it, and tell whether a member signed it."""
+        self.checked.append((record.replica, record.sequence))
+        return super().checkpoint(record)
+
+
+def test_a_signature_is_checked_once_and_one_that_comes_too_late_to_count_not_at_all(
+    lab: Lab,
+) -> None:
+    proofs = lab.replicas[1].proofs = CheckingOften(lab, 1)
+    fill(lab, 4)
+    assert len(proofs.checked) == 2 == len(set(proofs.checked))
+    assert sorted(lab.replicas[1].checkpoints.latest) == [0, 2, 3]
+
+
+def test_what_others_signed_is_kept_for_who_sent_it_itself_alone(lab: Lab) -> None:
+    for sender, replica, epoch in ((2, 3, 0), (0, 0, 1), (2, 2, 0)):
+        vote = Checkpoint(4, b"d" * 32, replica, epoch)
+        lab.tell(1, sender, lab.signed(replica, vote))
+    assert sorted(lab.replicas[1].checkpoints.latest) == [2]
+
+
+def test_what_others_signed_in_a_former_epoch_is_forgotten(lab: Lab) -> None:
+    fill(lab, 4)
+    lab.join(4)
+    lab.reconfigure([4], [1])
+    lab.pass_time(2.0)
+    assert lab.replicas[0].epoch.number == 1 and lab.replicas[0].checkpoints.latest == {}
 
 
 def test_checkpoints_far_ahead_take_no_memory(lab: Lab) -> None:

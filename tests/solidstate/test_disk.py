@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from apps.solidstate import disk as module
 from apps.solidstate.disk import Disk
 from apps.solidstate.pbft.canonical import digest_of
-from apps.solidstate.pbft.durable import Recovered
+from apps.solidstate.pbft.durable import Recovered, frame
 from apps.solidstate.pbft.effects import Append, Compact, Store
 
 
@@ -93,6 +94,50 @@ def test_a_damaged_record_is_found_and_reported_once(bench: Bench) -> None:
     assert bench.again() == Recovered((b"one", b"abstaining"), {}, False)
 
 
+def test_damage_is_not_forgotten_before_it_was_noted(bench: Bench) -> None:
+    # 1. A start finds the damage, and fails before anything is written: a class is not loaded.
+    # 2. The next one finds the records that are left whole, and would vote with what they say.
+    bench.keep(Append(b"one"), Append(b"two"), Append(b"three"))
+    log = bench.folder / "log"
+    log.write_bytes(log.read_bytes().replace(b"two", b"tw0"))
+    for _ in range(2):
+        assert bench.again() == Recovered((b"one",), {}, True)
+    bench.keep(Store(blobs(b"page")))
+    assert bench.again() == Recovered((b"one",), blobs(b"page"), True)
+    bench.keep(Append(b"abstaining"))
+    bench.keep(Append(b"two"))
+    assert bench.again() == Recovered((b"one", b"abstaining", b"two"), blobs(b"page"), False)
+
+
+def test_a_damaged_log_that_is_replaced_is_whole(bench: Bench) -> None:
+    bench.keep(Append(b"one"), Append(b"two"))
+    log = bench.folder / "log"
+    log.write_bytes(log.read_bytes().replace(b"one", b"0ne"))
+    assert bench.again() == Recovered((), {}, True)
+    bench.keep(Append(b"abstaining"), Compact((b"low", b"abstaining"), frozenset()))
+    bench.keep(Append(b"two"))
+    assert bench.again() == Recovered((b"low", b"abstaining", b"two"))
+
+
+def test_a_first_record_that_was_torn_leaves_nothing_before_the_next(bench: Bench) -> None:
+    # As on a disk that is full when the group is founded: what follows would seem damaged.
+    (bench.folder / "log").write_bytes(frame(0, b"founded")[:-1])
+    assert bench.again() is None
+    bench.keep(Append(b"founded"), Append(b"two"))
+    assert bench.again() == Recovered((b"founded", b"two"))
+
+
+def test_a_log_that_cannot_be_replaced_holds_no_files(bench: Bench) -> None:
+    bench.keep(Append(b"one"))
+    log = bench.folder / "log"
+    log.rename(bench.folder / "aside")
+    log.mkdir()  # a file cannot take the place of a folder
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match=r"directory"):
+        bench.keep(Compact((b"low",), frozenset()))
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
 def test_a_damaged_or_torn_blob_is_not_there(bench: Bench) -> None:
     bench.keep(Append(b"one"), Store(blobs(b"first page", b"second page")))
     (segment,) = [path for path in bench.segments() if path.stat().st_size]
@@ -162,3 +207,23 @@ def test_segments_of_which_nothing_is_alive_are_gone(
         page = blobs(b"%02d" % number * 400)
         bench.keep(Store(page), Compact((b"low",), frozenset(page)))
     assert len(bench.segments()) <= 2
+
+
+def test_starts_after_which_nothing_is_written_leave_no_files(bench: Bench) -> None:
+    bench.keep(Append(b"one"), Store(blobs(b"page")))
+    for _ in range(5):
+        bench.again()
+    assert len(bench.segments()) == 2
+    assert bench.found == Recovered((b"one",), blobs(b"page"), False)
+
+
+@pytest.mark.parametrize("name", ["log", "blobs-000002"])
+def test_a_start_that_fails_holds_no_files(bench: Bench, name: str) -> None:
+    bench.keep(Append(b"one"), Store(blobs(b"page")))
+    path = bench.folder / name
+    path.rename(bench.folder / "aside")
+    path.mkdir()  # what is a folder cannot be opened for writing
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match=r"directory"):
+        Disk(bench.folder)
+    assert len(os.listdir("/proc/self/fd")) == len(before)

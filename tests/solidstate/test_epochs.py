@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -441,6 +442,60 @@ def test_a_client_whose_whole_group_left_is_led_to_the_one_of_the_day(lab: Lab) 
     lab.pass_time(1.0)
     assert len(lab.answers["bob"]) == 1
     assert lab.clients["bob"].membership.epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "comes"),
+    [({}, range(4, 10)), ({"replicas": 3, "minbft": True}, range(3, 5))],
+    ids=["byzantine", "minbft"],
+)
+def test_a_client_that_knows_too_few_to_leave_a_view_is_told_of_the_others(
+    settings: dict[str, Any], comes: range
+) -> None:
+    # Seed 400018: those it knew left the view and waited; the others were never asked.
+    lab = Lab(**settings)
+    lab.join(*comes)
+    lab.reconfigure([*comes])
+    lab.pass_time(3.0)
+    assert set(lab.epochs().values()) == {1}
+    lab.drops = lambda sender, to, message: sender == 0
+    lab.ask("ann", "put", "a", b"1")
+    lab.pass_time(15.0)
+    assert len(lab.answers["ann"]) == 1
+
+
+def told(lab: Lab) -> int:
+    """How often replica 2 tells a client that asks again who is in the group."""
+    return len(sent(lab.tell(2, "ann", lab.request()), Handovers))
+
+
+def test_liars_who_pretend_to_leave_a_view_do_not_keep_the_others_from_a_client() -> None:
+    lab = Lab(replicas=3, minbft=True)
+    lab.join(3, 4)
+    lab.reconfigure([3, 4])
+    lab.pass_time(3.0)
+    lab.drops = lambda sender, to, message: to != 2 or not isinstance(message, ViewChange)
+    for number in (0, 1, 0, 1):
+        lab.replicas[number].views.accuse("a lie")
+        lab.handle(number, Tick())
+        lab.run()
+    views = lab.replicas[2].views
+    assert told(lab) == 0
+    views.accuse("a test")
+    lab.handle(2, Tick())
+    assert [vote.view - views.view for vote in views.votes.values()] == [1, 1, 0]
+    assert not views.active and told(lab) == 1
+
+
+def test_a_client_that_asks_again_and_again_is_not_told_each_time(lab: Lab) -> None:
+    lab.join(4)
+    lab.reconfigure([4])
+    lab.pass_time(3.0)
+    lab.replicas[2].views.accuse("a test")
+    lab.handle(2, Tick())
+    assert [told(lab) for _ in range(5)] == [1, 0, 0, 0, 0]
+    lab.now += lab.config.status_seconds
+    assert told(lab) == 1
 
 
 def test_a_client_that_missed_several_epochs_asks_for_the_handovers_between(lab: Lab) -> None:

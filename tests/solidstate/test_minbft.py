@@ -23,6 +23,8 @@ from apps.solidstate.pbft.messages import (
     Checkpoint,
     Commit,
     Counted,
+    Member,
+    Membership,
     Message,
     NewView,
     Opened,
@@ -530,6 +532,7 @@ def test_a_new_view_is_computed_again(lab: Lab) -> None:
         {"pre_prepares": nulls},
         {"view_changes": new_view.view_changes[:1]},
         {"view_changes": new_view.view_changes[:1] * 2},
+        {"view_changes": tuple(replace(v, signature=b"") for v in new_view.view_changes)},
     ):
         changed = replace(new_view, **changes, signature=b"")  # type: ignore[arg-type]
         assert not proofs.new_view(lab.signed(1, changed))
@@ -596,7 +599,7 @@ def test_quorums_are_majorities(replicas: int, certificate: int, weak: int) -> N
         {"crash_only": True},
         {"fast_reads": True},
         {"tentative": True},
-        {"joining": True, "replica": 3},
+        {"membership": Membership(1, 4, 4, tuple(Member(n, b"k" * 16) for n in (0, 1, 3)))},
         {"statements_max": 100},
         {"replicas": 2},
     ],

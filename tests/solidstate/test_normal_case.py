@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from apps.solidstate.pbft.messages import (
     Batch,
     Commit,
     Decided,
+    Message,
     Prepare,
     PrePrepare,
     Proposal,
@@ -125,6 +127,13 @@ def _prepare(lab: Lab, to: int, replica: int, batch: bytes, view: int = 0) -> li
     return sent(lab.tell(to, replica, prepare), Commit)
 
 
+def accepted(lab: Lab) -> bytes:
+    """Let replica 1 accept a proposal; return the digest of its batch."""
+    proposal = lab.proposal()
+    lab.tell(1, 0, proposal)
+    return proposal.batch.digest
+
+
 def test_4_2_prepared_takes_a_pre_prepare_and_2f_prepares_of_backups(lab: Lab) -> None:
     proposal = lab.proposal()
     lab.tell(1, 0, proposal)
@@ -156,6 +165,75 @@ def test_4_2_the_certificate_is_on_disk_before_the_commit_leaves(lab: Lab) -> No
     effects = lab.tell(1, 2, prepare)
     assert isinstance(effects[0], Append) and unpack(effects[0].record)[0] == "prepared"
     assert isinstance(effects[1], Broadcast) and isinstance(effects[1].message, Commit)
+
+
+def test_4_2_a_prepare_that_its_sender_did_not_sign_is_refused(lab: Lab) -> None:
+    digest = accepted(lab)
+    false = lab.signed(3, Prepare(0, 1, digest, 2))
+    assert sent(lab.tell(1, 2, false), Commit) == []
+    assert len(_prepare(lab, 1, 2, digest)) == 1
+
+
+def test_4_2_a_prepare_of_another_view_prepares_nothing(lab: Lab) -> None:
+    digest = accepted(lab)
+    assert sent(lab.tell(1, 2, lab.signed(2, Prepare(1, 1, digest, 2))), Commit) == []
+
+
+def test_4_2_commits_of_another_view_decide_nothing(lab: Lab) -> None:
+    digest = accepted(lab)
+    for number in (0, 2, 3):
+        lab.tell(1, number, Commit(1, 1, digest))
+    assert lab.replicas[1].state.executed == 0
+
+
+@pytest.mark.parametrize("sequence", [0, 9, 10**9])
+def test_4_2_prepares_and_commits_outside_of_the_watermarks_take_no_memory(
+    lab: Lab, sequence: int
+) -> None:
+    for number in (0, 2, 3):
+        lab.tell(1, number, lab.signed(number, Prepare(0, sequence, b"d" * 32, number)))
+        lab.tell(1, number, Commit(0, sequence, b"d" * 32))
+    assert lab.replicas[1].log.size()["entries"] == 0
+
+
+def test_4_2_messages_may_come_in_any_order() -> None:
+    for order in permutations(range(4)):
+        lab = Lab()
+        proposal = lab.proposal()
+        digest = proposal.batch.digest
+        said: list[tuple[int, Message]] = [
+            (0, proposal),
+            (2, lab.signed(2, Prepare(0, 1, digest, 2))),
+            (2, Commit(0, 1, digest)),
+            (3, Commit(0, 1, digest)),
+        ]
+        for place in order:
+            lab.tell(1, *said[place])
+        assert lab.replicas[1].state.executed == 1, order
+
+
+def test_4_2_numbers_follow_each_other_without_a_gap(lab: Lab) -> None:
+    for number in range(3):
+        lab.ask("ann", "put", "a", b"%d" % number)
+    proposals = sent(lab.effects[0], Proposal)
+    assert [*dict.fromkeys(one.pre_prepare.sequence for one in proposals)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("timestamp", "answers"), [(5, 0), (7, 1)], ids=["older", "the same"])
+def test_4_2_what_was_executed_is_not_executed_again_in_a_later_batch(
+    lab: Lab, timestamp: int, answers: int
+) -> None:
+    asked = [lab.request(timestamp=5), lab.request(timestamp=7, value=b"2")]
+    again = lab.request(timestamp=timestamp, value=b"3")
+    for sequence, request in enumerate((*asked, again), start=1):
+        proposal = lab.proposal(sequence, batch=Batch(sequence, b"salt", (request,)))
+        lab.effects[1] = []
+        lab.tell(1, 0, proposal)
+        for number in (0, 2, 3):
+            lab.tell(1, number, Commit(0, sequence, proposal.batch.digest))
+    assert lab.replicas[1].state.executed == 3
+    assert unpack(lab.stores[1].execute_read_only(pack(["get", "a"])) or b"") == ["ok", b"2"]
+    assert [one.timestamp for one in sent(lab.effects[1], Reply)] == [7] * answers
 
 
 def test_4_2_committed_takes_2f_plus_1_commits_of_one_digest(lab: Lab) -> None:

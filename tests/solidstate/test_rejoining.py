@@ -343,3 +343,71 @@ def test_it_rejoins_in_a_later_epoch_as_well() -> None:
     fill(lab, 3 * WINDOW)
     assert lab.replicas[3].voting
     assert sent(lab.effects[3], FetchStanding)
+
+
+def put_back(lab: Lab, between: int) -> None:
+    """Have replica 3 start from its disk as it was so many requests ago."""
+    fill(lab, WINDOW)
+    log, blobs = list(lab.logs[3]), dict(lab.blobs[3])
+    fill(lab, between)
+    lab.logs[3], lab.blobs[3], lab.effects[3] = log, blobs, []
+    lab.restart(3)
+    lab.run()
+
+
+def test_who_finds_its_name_below_a_checkpoint_that_its_disk_lacks_stops_voting() -> None:
+    lab = Lab()
+    put_back(lab, WINDOW)
+    lab.pass_time(3.0)
+    assert not lab.replicas[3].voting
+    assert "damaged" in lab.reports(3)
+    fill(lab, 3 * WINDOW)
+    assert lab.replicas[3].voting and lab.reports(3)[-1] == "rejoined"
+
+
+def test_who_starts_from_its_own_disk_goes_on_voting() -> None:
+    lab = Lab()
+    fill(lab, 2 * WINDOW)
+    for _ in range(3):
+        lab.restart(3)
+        fill(lab, WINDOW // 2)
+    assert lab.replicas[3].voting and "damaged" not in lab.reports(3)
+
+
+def test_what_it_forgot_makes_nobody_abstain_who_rejoined() -> None:
+    # It fetched the state beyond its old vote, so no record of its own says that it gave it.
+    lab = Lab()
+    put_back(lab, WINDOW)
+    lab.pass_time(3.0)
+    old = lab.replicas[0].checkpoints.latest[3]
+    assert not lab.replicas[3].voting
+    lab.drops = lambda sender, to, message: 3 in (sender, to)
+    fill(lab, 3 * WINDOW)
+    lab.drops = lambda *_: False
+    lab.pass_time(3.0)
+    assert lab.replicas[3].voting and lab.replicas[3].state.executed == 5 * WINDOW
+    lab.tell(3, 2, old)
+    assert lab.replicas[3].voting
+
+
+def test_votes_of_another_name_or_epoch_make_nobody_abstain(lab: Lab) -> None:
+    fill(lab, 2 * WINDOW)
+    own = lab.replicas[0].checkpoints.latest[3]
+    keyring = lab.authority.keyring(2)
+    forged = replace(own, sequence=own.sequence + 4, signature=b"")
+    lab.tell(3, 2, replace(forged, signature=keyring.sign(forged.body)))
+    lab.tell(3, 2, replace(own, sequence=own.sequence + 4))
+    lab.tell(3, 2, replace(own, epoch=1))
+    assert lab.replicas[3].voting
+
+
+def test_votes_that_are_remembered_are_those_of_members() -> None:
+    lab = Lab()
+    fill(lab, WINDOW)
+    assert set(lab.replicas[0].checkpoints.latest) == {1, 2, 3}
+    lab.join(4)
+    lab.reconfigure([4], [3])
+    lab.pass_time(3.0)
+    fill(lab, 2 * WINDOW)
+    assert lab.replicas[0].epoch.number == 1
+    assert set(lab.replicas[0].checkpoints.latest) == {1, 2, 4}

@@ -20,9 +20,20 @@ from apps.solidstate.counter_device import (
     write_message,
 )
 from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
-from apps.solidstate.pbft.usig import UI, Usig, certify, read_ui, ui_bytes
-from apps.solidstate.trusted_counter import DeviceKeys, ProcessUsig
-from tests.solidstate.lab import Lab
+from apps.solidstate.pbft.membership import reconfiguration
+from apps.solidstate.pbft.usig import (
+    COUNTER_MAX,
+    UI,
+    Usig,
+    base_of,
+    certify,
+    epoch_of_count,
+    member_key,
+    read_ui,
+    ui_bytes,
+)
+from apps.solidstate.trusted_counter import DeviceKeys, ProcessUsig, device_name
+from tests.solidstate.lab import ROOT, Lab
 from vista import StoreError
 
 
@@ -93,6 +104,25 @@ class TestDevice:
         assert counters(again.create_ui(b"m")) == [4]
         again.close()
 
+    def test_numbers_up_to_a_base_are_passed_over_for_good(self, folder: Path) -> None:
+        device = Device(folder)
+        keys = keys_of(device)
+        uis = [device.create_ui(b"m", base) for base in (0, 1000, 1000, 5)]
+        assert counters(*uis) == [1, 1001, 1002, 1003]
+        device.forget(1001)
+        device.close()
+        again = Device(folder)
+        assert again.kept(1002) == uis[2] and keys.verify_ui(0, b"m", uis[3]) == 1003
+        assert counters(again.create_ui(b"m")) == [1004]
+        again.close()
+
+    def test_what_is_made_for_an_epoch_of_a_group_counts_there(self, folder: Path) -> None:
+        device = Device(folder)
+        first = base_of(3) + 1
+        assert counters(certify(device, 1, b"m"), certify(device, first, b"m")) == [1, first]
+        assert [epoch_of_count(number) for number in (1, base_of(3), first)] == [0, 2, 3]
+        device.close()
+
     def test_a_torn_number_has_not_left_and_is_free(self, folder: Path) -> None:
         device = Device(folder)
         device.create_ui(b"m")
@@ -142,13 +172,24 @@ class TestDevice:
         assert counters(again.create_ui(b"m")) == [41]
         again.close()
 
+    def test_its_last_number_is_the_last_one(self, folder: Path) -> None:
+        device = Device(folder)
+        _, last = answer(device, ["create", b"m", COUNTER_MAX - 1])
+        assert counters(last) == [COUNTER_MAX]
+        for base in (0, COUNTER_MAX - 1, 2**63):
+            kind, words = answer(device, ["create", b"m", base])
+            assert kind == "error" and f"its count is {COUNTER_MAX}" in words
+        assert answer(device, ["kept", COUNTER_MAX]) == ["ok", last]
+        device.close()
+
     @pytest.mark.parametrize(
-        "request_", [None, [], ["create"], ["create", "text"], ["kept", b"1"], ["secret"]]
+        "request_", [None, [], ["create", b"m"], ["create", "m", 0], ["kept", b"1"], ["secret"]]
     )
     def test_it_is_asked_for_four_things(self, folder: Path, request_: object) -> None:
         device = Device(folder)
         assert answer(device, request_)[0] == "error"
-        assert answer(device, ["create", bytes(MESSAGE_BYTES_MAX + 1)])[0] == "error"
+        assert answer(device, ["create", bytes(MESSAGE_BYTES_MAX + 1), 0])[0] == "error"
+        assert answer(device, ["create", b"m", COUNTER_MAX])[0] == "error"
         assert device.counter == 0
         device.close()
 
@@ -202,7 +243,8 @@ class TestProcess:
             uis = [device.create_ui(b"m") for _ in range(3)]
             assert [keys.verify_ui(0, b"m", ui) for ui in uis] == [1, 2, 3]
             device.forget(1)
-            assert (device.kept(1), device.kept(2)) == (None, uis[1])
+            assert (device.kept(1), device.kept(2), device.kept(4)) == (None, uis[1], None)
+            assert counters(device.create_ui(b"m", 100)) == [101]
 
     def test_killed_it_has_lost_nothing(self, folder: Path) -> None:
         with ProcessUsig(folder) as usig:
@@ -229,6 +271,35 @@ class TestProcess:
         usig.close()
         with pytest.raises(StoreError, match=r"has ended"):
             usig.create_ui(b"m")
+
+
+def test_what_names_a_device_is_learnt_and_nothing_else(folder: Path) -> None:
+    device = Device(folder)
+    keys, name = DeviceKeys({}), device_name(device.epoch, device.public_key)
+    ui = device.create_ui(b"m")
+    for data in (b"", b"x", pack([1, b"short"]), pack([b"k" * 32, 1]), pack([True, b"k" * 32])):
+        assert not keys.is_device(data)
+        keys.learn(0, data)
+    assert keys.verify_ui(0, b"m", ui) is None
+    assert keys.is_device(name)
+    keys.learn(0, name)
+    assert keys.verify_ui(0, b"m", ui) == 1
+    device.close()
+
+
+def test_a_group_agrees_by_the_device_of_one_that_came_into_it(tmp_path: Path) -> None:
+    devices = {number: Device(tmp_path / str(number)) for number in range(4)}
+    found = {n: (devices[n].epoch, devices[n].public_key) for n in range(3)}
+    lab = Lab(usigs=devices, verifier=DeviceKeys(found), replicas=3, minbft=True)
+    lab.join(3)
+    key = member_key(lab.authority.key(3), device_name(devices[3].epoch, devices[3].public_key))
+    lab.ask(ROOT, *unpack(reconfiguration(lab.membership, {3: key}, [1])))
+    lab.pass_time(2.0)
+    lab.drops = lambda sender, to, message: 2 in (sender, to)
+    lab.ask("ann", "put", "a", b"1")
+    assert lab.executed() == [2, 1, 1, 2] and len(lab.answers["ann"]) == 1
+    for device in devices.values():
+        device.close()
 
 
 def test_a_group_agrees_by_devices_and_survives_the_death_of_one(tmp_path: Path) -> None:

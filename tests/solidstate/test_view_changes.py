@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,6 +15,8 @@ from apps.solidstate.pbft.messages import (
     NULL_BATCH,
     Batch,
     Checkpoint,
+    Commit,
+    Decided,
     NewView,
     Prepare,
     Prepared,
@@ -254,6 +257,85 @@ def test_4_4_the_new_primary_fetches_a_batch_it_lacks(lab: Lab) -> None:
     lab.run()
     lab.pass_time(2.0)
     assert lab.executed() == [1, 1, 1, 1]
+
+
+def test_4_4_the_timer_is_started_anew_for_another_request(lab: Lab) -> None:
+    lab.tell(1, "ann", lab.request("ann"))
+    first = lab.replicas[1].views.deadline
+    lab.now += 0.5
+    lab.tell(1, "bob", lab.request("bob"))
+    assert lab.replicas[1].views.deadline == first
+    proposal = lab.proposal()
+    lab.tell(1, 0, proposal)
+    for number in (0, 2, 3):
+        lab.tell(1, number, Commit(0, 1, proposal.batch.digest))
+    assert lab.replicas[1].state.executed == 1
+    views = lab.replicas[1].views
+    assert views.deadline == lab.now + views.patience > first
+
+
+def test_4_4_the_timer_stops_when_nothing_is_waited_for(lab: Lab) -> None:
+    lab.ask("ann", "put", "a", b"1")
+    assert all(replica.views._late == math.inf for replica in lab.replicas.values())
+
+
+def test_4_4_checkpoints_are_taken_while_a_view_is_left(lab: Lab) -> None:
+    for number in (2, 3):
+        lab.tell(1, number, vote(lab, number, 2))
+    assert not lab.replicas[1].views.active
+    for number in (0, 2, 3):
+        lab.tell(1, number, lab.signed(number, Checkpoint(4, DIGEST, number)))
+    assert lab.replicas[1].checkpoints.proven.sequence == 4
+
+
+def test_4_4_what_was_executed_is_not_executed_again_in_the_new_view(lab: Lab) -> None:
+    lab.ask("ann", "put", "a", b"1")
+    lab.drops = lambda sender, to, message: sender == 0
+    lab.ask("bob", "put", "a", b"2")
+    lab.pass_time(6.0)
+    started = lab.replicas[1].views.new_view
+    assert started is not None and [one.sequence for one in started.pre_prepares] == [1]
+    assert lab.batches(1) == [1, 2]
+    assert unpack(lab.answers["bob"][0]) == ["ok", b"1"]
+
+
+def test_4_4_a_replica_without_the_checkpoint_that_a_view_starts_from_fetches_it(lab: Lab) -> None:
+    lab.drops = lambda sender, to, message: 3 in (sender, to)
+    for number in range(6):
+        lab.ask("ann", "put", "a", b"%d" % number)
+    assert lab.executed() == [6, 6, 6, 0]
+    lab.drops = lambda sender, to, message: isinstance(message, Stable | Decided) or sender == 0
+    lab.ask("ann", "put", "a", b"last")
+    lab.pass_time(8.0)
+    assert lab.replicas[3].log.low == 4
+    assert "transfer" in lab.reports(3) and lab.executed()[1:] == [7, 7, 7]
+
+
+def test_4_5_2_a_new_primary_has_its_time_when_2f_plus_1_want_the_view(lab: Lab) -> None:
+    views = lab.replicas[1].views
+    lab.tell(1, 2, vote(lab, 2, 2))
+    lab.replicas[1].views.accuse("a test")
+    lab.handle(1, Tick())
+    assert views.view == 1 and views._late == math.inf
+    lab.tell(1, 3, vote(lab, 3, 2))
+    assert views.view == 2 and views._late == lab.now + views.patience
+
+
+def test_4_5_2_a_new_primary_that_starts_no_view_is_left_for_the_next_one(lab: Lab) -> None:
+    lab.drops = lambda sender, to, message: (
+        sender == 0 or (isinstance(message, NewView) and message.view == 1)
+    )
+    lab.ask("ann", "put", "a", b"1")
+    lab.pass_time(12.0)
+    assert lab.views()[2:] == [2, 2] and len(lab.answers["ann"]) == 1
+
+
+def test_4_5_2_f_primaries_in_a_row_may_be_faulty() -> None:
+    lab = Lab(replicas=7)
+    lab.drops = lambda sender, to, message: sender in (0, 1)
+    lab.ask("ann", "put", "a", b"1")
+    lab.pass_time(12.0)
+    assert lab.views()[2:] == [2] * 5 and len(lab.answers["ann"]) == 1
 
 
 def test_4_5_2_one_replica_alone_moves_nobody(lab: Lab) -> None:

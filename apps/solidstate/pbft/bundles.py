@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -28,6 +28,10 @@ done."""
 BUNDLE_BYTES_MAX = 512 * 1024
 """Bytes of the operations of one bundle: half of what a request may hold by default."""
 
+RESULTS_BYTES_MAX = 1024 * 1024
+"""Bytes of the results of one bundle, beyond which no further operation of it is executed: the last
+ones of each client are part of the state."""
+
 WAITING_MAX = 100_000
 """Users' operations that wait for a bundle; more are refused, so that a group that is down does not
 fill the memory of its proxies."""
@@ -38,35 +42,55 @@ class BundledService:
 
     All replicas of a group have it with the same ``operations_max``, and all clients are proxies.
     What is no bundle, or too large a one, does nothing and has the result of an empty one.
+
+    A bundle whose results are ``results_bytes_max``, or that took ``work_max`` of what ``work``
+    counts in any unit, is done as far as that: operations behind have no result, and are asked for
+    again. All replicas have to count the same.
     """
 
-    def __init__(self, service: Service, operations_max: int = OPERATIONS_MAX) -> None:
+    def __init__(
+        self,
+        service: Service,
+        operations_max: int = OPERATIONS_MAX,
+        results_bytes_max: int = RESULTS_BYTES_MAX,
+        work: Callable[[], int] | None = None,
+        work_max: int = 0,
+    ) -> None:
         self._service = service
         self._operations_max = operations_max
+        self._results_bytes_max = results_bytes_max
+        self._work = work
+        self._work_max = work_max
 
     def execute(self, operation: bytes, context: Context) -> bytes:
         """Carry out the operations, one after the other; each has random bytes of its own."""
-        client, sequence, time, random = (
-            context.client,
-            context.sequence,
-            context.time,
-            context.random,
-        )
-        execute = self._service.execute
-        return pack(
-            [
-                execute(
-                    one,
-                    Context(client, sequence, time, digest_of(random + place.to_bytes(4, "big"))),
-                )
-                for place, one in enumerate(self._operations(operation))
-            ]
-        )
+        client, sequence, time = context.client, context.sequence, context.time
+        execute, results, size = self._service.execute, list[bytes | None](), 0
+        begin = self._work() if self._work is not None else 0
+        for place, one in enumerate(self._operations(operation)):
+            worked = self._work() - begin if self._work is not None else 0
+            if size >= self._results_bytes_max or worked > self._work_max:
+                results.append(None)
+                continue
+            random = digest_of(context.random + place.to_bytes(4, "big"))
+            result = execute(one, Context(client, sequence, time, random))
+            size += len(result)
+            results.append(result)
+        return pack(results)
 
     def execute_read_only(self, operation: bytes) -> bytes | None:
-        """Return the results of operations that all change nothing, None if one would."""
-        results = [self._service.execute_read_only(one) for one in self._operations(operation)]
-        return None if None in results else pack(results)
+        """Return the results of operations that all change nothing, None if one would.
+
+        None as well where they are too many bytes: then it has to be ordered.
+        """
+        results, size = list[bytes](), 0
+        for one in self._operations(operation):
+            result = self._service.execute_read_only(one)
+            if result is None or size >= self._results_bytes_max:
+                return None
+            size += len(result)
+            results.append(result)
+        return pack(results)
 
     def snapshot(self) -> Sequence[bytes]:
         """Return the pages of the other service."""
@@ -204,4 +228,7 @@ class Proxy:
                 f"the group refused a bundle of {len(asked)} operations: its replicas need a "
                 f"BundledService that takes as many"
             )
-        return [UserAnswer(wish.user, one) for wish, one in zip(asked, results, strict=True)]
+        pairs = list(zip(asked, results, strict=True))
+        # What the group did not come to goes first in the next bundle, in its order.
+        self._waiting.extendleft(wish for wish, one in reversed(pairs) if one is None)
+        return [UserAnswer(wish.user, one) for wish, one in pairs if one is not None]

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 class Checkpoints:
     """The own checkpoints, those others signed, and the latest that is proven.
 
-    ``trees`` has the own states by number; ``proven`` is the latest stable checkpoint known.
+    ``trees`` has the own states by number; ``proven`` is the latest stable checkpoint known, and
+    ``voted`` the latest that this replica knows it signed. ``latest`` has the latest vote that each
+    of the others sent itself, which is shown to one that seems to have forgotten it.
     """
 
     def __init__(self, replica: Replica) -> None:
@@ -34,6 +36,8 @@ class Checkpoints:
         self.trees: dict[int, Tree] = {}
         self.votes: dict[int, dict[int, Checkpoint]] = {}
         self.proven: Stable = GENESIS
+        self.voted = 0
+        self.latest: dict[int, Checkpoint] = {}
 
     def take(self) -> None:
         """Make a checkpoint of the state as it is, and say so once it is on disk."""
@@ -62,6 +66,7 @@ class Checkpoints:
         root = self.trees[sequence].root
         vote = Checkpoint(sequence, root, replica.me, replica.epoch.number, successor)
         vote = replica.sign(replace(vote, heads=self._heads(sequence)))
+        self.voted = max(self.voted, sequence)
         replica.broadcast(vote)
         self._count(vote)
 
@@ -84,6 +89,10 @@ class Checkpoints:
     def on_checkpoint(self, sender: Principal, vote: Checkpoint) -> None:
         """Take a replica's checkpoint."""
         replica = self._replica
+        if vote.replica == replica.me:
+            self._hear_own(vote)
+            return
+        self._remember(sender, vote)
         # Above the window of whoever is behind the proof by a window: anything farther is proven
         # by a Stable that comes as the answer to a status.
         low = self.proven.sequence
@@ -91,6 +100,20 @@ class Checkpoints:
             known = replica.epochs.ends if vote.successor else self.votes.get(vote.sequence, {})
             if vote.replica not in known and replica.proofs.checkpoint(vote):
                 self._count(vote)
+
+    def _hear_own(self, vote: Checkpoint) -> None:
+        """Take what others say that this replica signed."""
+        if vote.sequence > self.voted and self._replica.proofs.checkpoint(vote):
+            # It is on disk before it is signed: so this is an older disk than the one it was on.
+            self._replica.rejoining.forget(vote.sequence)
+
+    def _remember(self, sender: Principal, vote: Checkpoint) -> None:
+        """Keep what a replica signed, unchecked: it alone is shown it, and it checks it then."""
+        replica, known = self._replica, self.latest.get(vote.replica)
+        later = not vote.successor and (known is None or vote.sequence > known.sequence)
+        near = vote.sequence <= self.proven.sequence + 2 * replica.config.window_batches
+        if sender == vote.replica and later and near and vote.epoch == replica.epoch.number:
+            self.latest[vote.replica] = vote
 
     def _count(self, vote: Checkpoint) -> None:
         if vote.successor:
@@ -122,6 +145,7 @@ class Checkpoints:
         """Start from the checkpoint an epoch begins with."""
         self.proven = self._replica.proofs.base
         self.votes = {}
+        self.latest = {}
 
     def _prove(self, stable: Stable) -> None:
         if stable.sequence <= self.proven.sequence:

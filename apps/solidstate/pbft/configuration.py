@@ -9,6 +9,7 @@ from functools import cached_property
 from apps.solidstate.pbft.membership import Epoch, founders
 from apps.solidstate.pbft.messages import Membership
 from apps.solidstate.pbft.quorums import Quorums
+from apps.solidstate.pbft.usig import read_member_key
 from vista import BadValueError
 
 
@@ -181,10 +182,12 @@ class Config:
             raise BadValueError(
                 "fast_reads and tentative take 2f + 1 correct replicas; with minbft there are f + 1"
             )
-        if self.joining or self.membership is not None:
-            raise BadValueError(
-                "a group with minbft is not reconfigured: leave out joining and membership"
-            )
+        for member in self.epoch.membership.members:
+            if member.key and read_member_key(member.key) is None:
+                raise BadValueError(
+                    f"the key of replica {member.number} names no trusted counter: make it with "
+                    f"usig.member_key"
+                )
         if self.statements_max < 4 * self.window_batches:
             raise BadValueError(
                 f"statements_max is {self.statements_max}; with a window of {self.window_batches} "

@@ -156,6 +156,8 @@ class CountedOrdering(Ordering):
         f + 1 votes of one view for one batch decide, whatever view this replica is in.
         """
         replica, view = self._replica, counted.view
+        if not replica.epoch.has_view(view):
+            return
         primary = replica.epoch.primary(view) == counted.replica
         if primary != (counted.kind == PROPOSED) or not replica.log.holds(counted.sequence):
             return

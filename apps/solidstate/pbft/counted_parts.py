@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.authentication import Keyring, Principal
 from apps.solidstate.pbft.checkpoints import Checkpoints
+from apps.solidstate.pbft.configuration import Config
 from apps.solidstate.pbft.counted_ordering import CountedOrdering
 from apps.solidstate.pbft.counted_proofs import CountedProofs
 from apps.solidstate.pbft.counted_views import CountedViews
@@ -31,12 +32,15 @@ STATEMENTS_AT_ONCE = 64
 """Statements of one replica in one message."""
 
 
-def install(replica: Replica, usigs: UsigVerifier | None) -> dict[type[Message], Handler]:
-    """Give a replica the parts of this mode, and return what hears its messages."""
+def proofs_of(config: Config, keyring: Keyring, usigs: UsigVerifier | None) -> CountedProofs:
+    """Return what checks proofs in this mode; raises `BadValueError` without ``usigs``."""
     if usigs is None:
         raise BadValueError("minbft takes usigs, which checks the UIs of all members' devices")
-    proofs = CountedProofs(replica.config, replica.keyring, usigs)
-    replica.proofs = proofs
+    return CountedProofs(config, keyring, usigs)
+
+
+def install(replica: Replica, proofs: CountedProofs) -> dict[type[Message], Handler]:
+    """Give a replica the other parts of this mode, and return what hears its messages."""
     replica.views = views = CountedViews(replica, proofs)
     replica.ordering = ordering = CountedOrdering(replica, views)
     replica.counting = counting = Counting(replica, proofs, ordering, views)
@@ -74,6 +78,12 @@ class CountedCheckpoints(Checkpoints):
         if stable.sequence > self.proven.sequence or self._counting.lacks(stable):
             if self._replica.proofs.stable(stable):
                 self.learn(stable)
+
+    def enter_epoch(self) -> None:
+        """Start from the checkpoint an epoch begins with, and all chains with it."""
+        super().enter_epoch()
+        self._signed = {}
+        self._counting.enter_epoch()
 
     def _prove(self, stable: Stable) -> None:
         if stable.sequence > self.proven.sequence:
@@ -119,6 +129,9 @@ class CountedResending(Resending):
     def _resend_decided(self, sender: int, status: Status) -> None:
         super()._resend_decided(sender, status)
         numbers = self._replica.epoch.numbers
+        if len(self._before) > len(numbers) ** 2:
+            # There are some of members that left the group.
+            self._before = {}
         if len(status.heard) == len(numbers):
             for number, heard in zip(numbers, status.heard, strict=True):
                 if number != sender:

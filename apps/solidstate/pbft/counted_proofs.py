@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from apps.solidstate.pbft.authentication import Keyring
 from apps.solidstate.pbft.configuration import Config
+from apps.solidstate.pbft.membership import epoch_of
 from apps.solidstate.pbft.messages import (
     COUNTED_KINDS,
     LEFT,
@@ -20,6 +21,7 @@ from apps.solidstate.pbft.messages import (
     PROPOSED,
     Checkpoint,
     Counted,
+    Member,
     NewView,
     Opened,
     Opening,
@@ -28,7 +30,13 @@ from apps.solidstate.pbft.messages import (
     ViewChange,
 )
 from apps.solidstate.pbft.proofs import Proofs, stable_of_view
-from apps.solidstate.pbft.usig import UsigVerifier, read_ui
+from apps.solidstate.pbft.usig import (
+    UsigVerifier,
+    base_of,
+    epoch_of_count,
+    read_member_key,
+    read_ui,
+)
 
 CHECKED_MAX = 4096
 """Statements that are known to be verified, about 1 MB: what a few view changes show again."""
@@ -60,13 +68,31 @@ class CountedProofs(Proofs):
     """Checks what is counted or signed, for one replica of a group with trusted counters."""
 
     def __init__(self, config: Config, keyring: Keyring, usigs: UsigVerifier) -> None:
-        super().__init__(config, keyring)
         self._usigs = usigs
         self._checked: dict[tuple[int, bytes, bytes], int] = {}
+        super().__init__(config, keyring)
+
+    def _learn_member(self, member: Member) -> None:
+        super()._learn_member(member)
+        found = read_member_key(member.key)
+        if found is not None:
+            self._usigs.learn(member.number, found[1])
+
+    def is_member_key(self, key: bytes) -> bool:
+        """Tell whether a replica may come into the group with this key, and this device."""
+        found = read_member_key(key)
+        return (
+            found is not None
+            and super().is_member_key(found[0])
+            and self._usigs.is_device(found[1])
+        )
 
     def counter(self, counted: Counted) -> int | None:
         """Return the number under which a member counted a statement, None if it did not."""
         if counted.replica not in self.epoch or counted.kind not in COUNTED_KINDS:
+            return None
+        # What is said about an epoch of the group counts under the numbers of that epoch alone.
+        if epoch_of_count(counted.counter) != epoch_of(counted.view):
             return None
         # The same statement comes by itself, in histories and in new views: it is verified once.
         key = (counted.replica, counted.body, counted.signature)
@@ -143,7 +169,9 @@ class CountedProofs(Proofs):
         if account.anchor != record.stable and not self.stable(account.anchor):
             return False
         head = account.anchor.bases.get(record.replica)
-        counter, view = (0, 0) if head is None else (head.counter, head.view)
+        counter, view = base_of(self.epoch.number), self.epoch.first_view
+        if head is not None:
+            counter, view = head.counter, head.view
         last = Counted(LEFT, record.view, 0, record.claim, record.replica, record.signature)
         votes: dict[tuple[int, int], bytes] = {}
         for counted in (*account.history, last):
@@ -169,18 +197,12 @@ class CountedProofs(Proofs):
                 return place >= len(one.batches) or one.batches[place] == order.batch
         return False
 
-    def new_view(self, record: NewView) -> bool:
-        """Tell whether a new view follows from its proof: a backup does the computation again."""
-        signers = {vote.replica for vote in record.view_changes}
-        return (
-            self.epoch.has_view(record.view)
-            and self.signed(self.epoch.primary(record.view), record)
-            and len(signers) == len(record.view_changes)
-            and len(signers) >= self.epoch.quorums.certificate
-            and all(vote.view == record.view for vote in record.view_changes)
-            and all(self.view_change(vote) for vote in record.view_changes)
-            and list(record.pre_prepares) == orders_of_view(record.view, record.view_changes)
-        )
+    def _is_proposed(self, order: PrePrepare) -> bool:
+        """Whether it is the primary's: it counts what a view starts with when the view is open."""
+        return True
+
+    def _follows(self, record: NewView) -> bool:
+        return list(record.pre_prepares) == orders_of_view(record.view, record.view_changes)
 
 
 def orders_of_view(view: int, votes: Sequence[ViewChange]) -> list[PrePrepare]:

@@ -52,6 +52,13 @@ class CountedViews(Views):
         self._made: ViewChange | None = None
         self._valid: set[bytes] = set()
 
+    def enter_epoch(self) -> None:
+        """Go to the first view of the epoch; how views of another one began is forgotten."""
+        super().enter_epoch()
+        self.kept, self.spare, self.lacking = {}, {}, set()
+        self._openings, self._valid = {}, set()
+        self._wanted, self._made = False, None
+
     @property
     def _counting(self) -> Counting:
         counting = self._replica.counting

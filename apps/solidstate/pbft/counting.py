@@ -1,11 +1,12 @@
 """What every replica counted, heard in the order of its counter and without a gap.
 
-Four rules (after Veronese and others, "Efficient Byzantine Fault-Tolerance", IEEE TC 2013). What a
+Five rules (after Veronese and others, "Efficient Byzantine Fault-Tolerance", IEEE TC 2013). What a
 replica says about an order counts when everything it said before was heard: so all hear the same,
 and the first thing it said about a number of a view is the only one. What this replica counts is on
 disk before its device is asked for the number, so every number can be accounted for after a crash.
 A chain that goes back to a view which was left is followed no further. What lies below a checkpoint
-is dropped on the word of those who signed it: one of f + 1 heard the whole chain.
+is dropped on the word of those who signed it: one of f + 1 heard the whole chain. In each epoch of
+the group all chains begin anew, at the first number of that epoch.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from apps.solidstate.pbft.messages import (
     History,
     Stable,
 )
-from apps.solidstate.pbft.proofs import GENESIS
+from apps.solidstate.pbft.usig import base_of
 
 if TYPE_CHECKING:
     from apps.solidstate.pbft.counted_ordering import CountedOrdering
@@ -50,12 +51,12 @@ class Chain:
     count, since some of its chain up to there was not heard. ``anchor`` proves the base.
     """
 
-    def __init__(self) -> None:
-        self.base = 0
+    def __init__(self, base: int, anchor: Stable, view: int) -> None:
+        self.base = base
         self.head: Counted | None = None
-        self.anchor: Stable = GENESIS
+        self.anchor = anchor
         self.floor = 0
-        self.view = 0
+        self.view = view
         self.broken = False
         self.statements: dict[int, Counted] = {}
         self.waiting: dict[int, tuple[Counted, Batch | None]] = {}
@@ -117,8 +118,21 @@ class Counting:
         self._proofs = proofs
         self._ordering = ordering
         self._views = views
-        self.chains = {number: Chain() for number in replica.epoch.numbers}
+        self.chains: dict[int, Chain] = {}
         self._intents: dict[int, Counted] = {}
+        self.enter_epoch()
+
+    def enter_epoch(self) -> None:
+        """Begin all chains at the first number of the epoch; what was counted before is void."""
+        for chain in self.chains.values():
+            # One may be followed just now, up to the statement that began the epoch.
+            chain.broken, chain.waiting = True, {}
+        epoch, start = self._replica.epoch, self._proofs.base
+        base = base_of(epoch.number)
+        numbers = {*epoch.numbers, self._replica.me}
+        self.chains = {n: Chain(base, start, epoch.first_view) for n in sorted(numbers)}
+        self._intents = {}
+        self._ordering.begin_with(())
 
     @property
     def own(self) -> Chain:

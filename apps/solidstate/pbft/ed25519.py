@@ -8,6 +8,7 @@ from hashlib import blake2b
 from nacl.bindings import crypto_sign, crypto_sign_open
 from nacl.exceptions import BadSignatureError, CryptoError
 from nacl.public import Box
+from nacl.secret import SecretBox
 from nacl.signing import SigningKey, VerifyKey
 
 from apps.solidstate.pbft.authentication import Principal
@@ -18,6 +19,12 @@ SIGNATURE_BYTES = 64
 
 KEY_BYTES = 32
 """Bytes of a public key."""
+
+NONCE_BYTES = 24
+"""Bytes of what makes one encryption differ from every other one."""
+
+ENCRYPTION_BYTES = 40
+"""Bytes that an encryption has more than what is in it."""
 
 
 class Ed25519Keyring:
@@ -81,3 +88,22 @@ class Ed25519Keyring:
         except CryptoError as error:
             raise BadValueError(f"the key of {principal!r} is no point to agree by") from error
         return blake2b(shared, digest_size=32, key=self._prefix[-32:]).digest()
+
+    def encrypt(self, principal: Principal, data: bytes, nonce: bytes) -> bytes:
+        """Return ``data`` so that this member and another one alone can read it.
+
+        ``nonce`` are 24 bytes that no other data was encrypted with.
+        """
+        return bytes(self._box(principal).encrypt(data, nonce))
+
+    def decrypt(self, principal: Principal, data: bytes) -> bytes:
+        """Return what `encrypt` of another member was given. Raises `BadValueError`."""
+        try:
+            return bytes(self._box(principal).decrypt(data))
+        except (CryptoError, ValueError, TypeError) as error:
+            raise BadValueError(f"not what {principal!r} encrypted: {error}") from error
+
+    def _box(self, principal: Principal) -> SecretBox:
+        # Another key than that of MACs.
+        key = blake2b(self.shared_key(principal), digest_size=32, person=b"encryption")
+        return SecretBox(key.digest())

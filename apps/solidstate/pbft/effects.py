@@ -107,7 +107,7 @@ class Report:
     Kinds: view (a new view was entered), suspect (a view is left, as the primary is late or
     caught), joined (as others left it), turn (as the primary had its turn), faulty (a member
     proved to be faulty), diverged (the own state was wrong and is repaired), transfer (state
-    was fetched), damaged (what was on disk was not whole), rejoined (who was damaged votes
+    was fetched), damaged (the disk is not whole, or an older one), rejoined (who was damaged votes
     again), epoch (a reconfiguration took effect), retired (this replica is no member of the
     group), rolled-back (a batch was executed that is not decided). ``member`` is the replica that
     is meant, if it is another one.

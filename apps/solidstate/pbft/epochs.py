@@ -34,6 +34,7 @@ class Epochs:
         self.ends: dict[int, Checkpoint] = {}
         self._before: set[int] = set()
         self._told: dict[Principal, float] = {}
+        self._directed: dict[Principal, float] = {}
 
     @property
     def over(self) -> bool:
@@ -123,9 +124,15 @@ class Epochs:
             replica.send(to, Handovers(tuple(later[:HANDOVERS_AT_ONCE])))
 
     def direct(self, client: Principal) -> None:
-        """Tell a client which asks a replica that left the group who took over."""
-        if self.handovers:
-            self._replica.send(client, Handovers(tuple(self.handovers[-1:])))
+        """Tell a client who took over, not too often: it may know members of former epochs alone.
+
+        Not counted with `tell`: what it is told here may make it ask for the handovers before.
+        """
+        replica = self._replica
+        since = replica.now - self._directed.get(client, -math.inf)
+        if self.handovers and since >= replica.config.status_seconds / 2:
+            self._directed[client] = replica.now
+            replica.send(client, Handovers(tuple(self.handovers[-1:])))
 
     def on_handovers(self, sender: Principal, message: Handovers) -> None:
         """Follow the handovers that begin with the next epoch."""

@@ -156,14 +156,14 @@ class State:
         """Have the epoch end with this batch; the result has the group that goes on from here."""
         replica = self._replica
         try:
-            if replica.config.minbft:
-                raise BadValueError("a group with trusted counters is not reconfigured")
             self.membership = reconfigured(
                 self.membership,
                 operation,
                 self.executed + 1,
                 replica.keyring.is_key,
                 replica.config.crash_only,
+                replica.config.minbft,
+                replica.proofs.is_member_key,
             )
         except BadValueError as error:
             return pack(["refused", str(error), self.membership.row])

@@ -103,10 +103,11 @@ def reconfiguration(
 ) -> bytes:
     """Return the operation by which an administrator changes a membership.
 
-    ``add`` has the public keys of those who come by their numbers, from ``membership.fresh`` up;
-    ``remove`` the numbers of those who leave. To replace one is to do both. ``clients`` has the
-    keys of clients that come, and an empty one for each that leaves. Raises `BadValueError` for a
-    number that is no member's, or was one before.
+    ``add`` has the public keys of those who come by their numbers, from ``membership.fresh`` up, or
+    what `usig.member_key` makes of them and their trusted counters; ``remove`` the numbers of those
+    who leave. To replace one is to do both. ``clients`` has the keys of clients that come, and an
+    empty one for each that leaves. Raises `BadValueError` for a number that is no member's, or was
+    one before.
 
     >>> operation = reconfiguration(founders(4), add={4: b"key"}, remove=[2])
     """
@@ -128,12 +129,16 @@ def reconfigured(
     sequence: int,
     is_key: Callable[[bytes], bool],
     crash_only: bool,
+    minbft: bool = False,
+    is_member_key: Callable[[bytes], bool] | None = None,
 ) -> Membership:
     """Return the membership that an operation executed at ``sequence`` makes of another one.
 
-    ``is_key`` tells whether bytes are a public key. It is the same at every replica, and so are the
+    ``is_key`` tells whether bytes are a public key, and ``is_member_key`` whether they are what a
+    replica has in its place, where that is more. Both are the same at every replica, and so are the
     words of the `BadValueError` that says what is wrong with the operation.
     """
+    is_member_key = is_member_key or is_key
     epoch, members, admitted = _read(operation)
     if epoch != before.epoch or sequence <= before.start:
         raise BadValueError(f"epoch {before.epoch} is reached, and the operation is for {epoch}")
@@ -147,11 +152,12 @@ def reconfigured(
                 raise BadValueError(f"the key of {member.number} cannot change: give a new number")
         elif member.number < before.fresh:
             raise BadValueError(f"{member.number} was a member; the least free: {before.fresh}")
-        elif not is_key(member.key):
-            raise BadValueError(f"the key of {member.number} is no public key")
+        elif not is_member_key(member.key):
+            more = " with a trusted counter (usig.member_key)" if minbft else ""
+            raise BadValueError(f"the key of {member.number} is no public key{more}")
     if len(members) > MEMBERS_MAX:
         raise BadValueError(f"{len(members)} members: {MEMBERS_MAX} are the most")
-    Quorums(len(members), crash_only)
+    Quorums(len(members), crash_only, minbft)
     clients = _admissions(before, admitted, is_key)
     return Membership(epoch + 1, sequence, max(before.fresh, numbers[-1] + 1), members, clients)
 

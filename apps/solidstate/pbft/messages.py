@@ -228,7 +228,10 @@ class Stable(Message):
 
 @dataclass(frozen=True)
 class Member(Message):
-    """A replica of a group. ``key`` is its public key, empty for one all know from the start."""
+    """A replica of a group. ``key`` is its public key, empty for one all know from the start.
+
+    With `Config.minbft` it holds what names the replica's trusted counter as well (`member_key`).
+    """
 
     TAG = "member"
     number: int

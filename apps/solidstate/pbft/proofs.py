@@ -16,6 +16,7 @@ from apps.solidstate.pbft.messages import (
     Batch,
     Checkpoint,
     Handover,
+    Member,
     NewView,
     Opening,
     Prepare,
@@ -25,6 +26,7 @@ from apps.solidstate.pbft.messages import (
     Stable,
     ViewChange,
 )
+from apps.solidstate.pbft.usig import read_member_key
 
 GENESIS = Stable(0, b"", ())
 """The stable checkpoint every group starts with."""
@@ -49,11 +51,20 @@ class Proofs:
     def _learn_keys(self) -> None:
         for member in self.epoch.membership.members:
             if member.key:
-                self._keyring.learn(member.number, member.key)
+                self._learn_member(member)
         for client, key in self.epoch.admissions.items():
             # Who was admitted under an administrator's name would be one from then on.
             if key and client not in self._config.administrators:
                 self._keyring.learn(client, key)
+
+    def _learn_member(self, member: Member) -> None:
+        found = read_member_key(member.key) if self._config.minbft else (member.key, b"")
+        if found is not None:
+            self._keyring.learn(member.number, found[0])
+
+    def is_member_key(self, key: bytes) -> bool:
+        """Tell whether a replica may come into the group with this key."""
+        return self._keyring.is_key(key)
 
     def may_ask(self, client: str) -> bool:
         """Tell whether a client is one in this epoch, or an administrator, who always is."""
@@ -73,7 +84,8 @@ class Proofs:
 
     def follow(self, handover: Handover) -> None:
         """Believe the members of the epoch that a proven handover begins."""
-        self.epoch = Epoch(handover.membership, self._config.crash_only)
+        config = self._config
+        self.epoch = Epoch(handover.membership, config.crash_only, config.minbft)
         self.base = Stable(handover.stable.sequence, handover.stable.root, ())
         self._learn_keys()
 
@@ -176,11 +188,15 @@ class Proofs:
             and all(vote.view == record.view for vote in record.view_changes)
             and all(self.view_change(vote) for vote in record.view_changes)
             and self._follows(record)
-            and all(self.pre_prepare(order) for order in record.pre_prepares)
+            and all(self._is_proposed(order) for order in record.pre_prepares)
         )
 
-    @staticmethod
-    def _follows(record: NewView) -> bool:
+    def _is_proposed(self, order: PrePrepare) -> bool:
+        """Whether a pre-prepare that a view starts with is its primary's."""
+        return self.pre_prepare(order)
+
+    def _follows(self, record: NewView) -> bool:
+        """Whether a view starts with what its view-change messages show."""
         start = start_of_view(record.view_changes)
         orders = [(order.sequence, order.batch) for order in record.pre_prepares]
         return start == orders and all(order.view == record.view for order in record.pre_prepares)

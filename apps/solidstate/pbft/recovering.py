@@ -39,6 +39,8 @@ def recover(replica: Replica, found: Recovered) -> None:
     if replica.counting is not None:
         reader.abstaining |= not replica.counting.restore(reader.anchors, reader.intents)
     replica.abstains = found.damaged or not found.records or reader.abstaining
+    proven = replica.checkpoints.proven.sequence
+    replica.checkpoints.voted = max([replica.log.low, proven, *reader.checkpoints])
     orders = [entry.sequence for entry in replica.log.entries() if entry.pre_prepare is not None]
     replica.ordering.next_sequence = max([replica.log.low, *orders]) + 1
     _restore_state(replica, reader.checkpoints, found.blobs)

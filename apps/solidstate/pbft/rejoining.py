@@ -54,6 +54,21 @@ class Rejoining:
             self._nonce = replica.entropy.randbytes(NONCE_BYTES)
             self.deadline = replica.now
 
+    def forget(self, sequence: int) -> None:
+        """Abstain: this replica signed the checkpoint of that number, and its disk has no such.
+
+        Somebody put an older disk back. Where no checkpoint came between, it is not found out: then
+        this replica is one of the f as long as what it forgot lies above what is proven.
+        """
+        replica = self._replica
+        if not replica.abstains:
+            replica.abstains = True
+            replica.append("abstaining")
+            words = "is an older one, or another's: it does not vote"
+            replica.report("damaged", f"it signed the state at {sequence}, and its disk {words}")
+            self._standings = {}
+            self.begin()
+
     def tick(self) -> None:
         """Rejoin if it is time; else ask those who have not answered."""
         replica = self._replica
@@ -105,6 +120,8 @@ class Rejoining:
             # What it did as the primary of just that view is forgotten as well.
             view += 1
         replica.abstains = False
+        # Nothing that it forgot lies above: who shows it an old vote of its own tells it no news.
+        replica.checkpoints.voted = max(replica.checkpoints.voted, replica.log.low)
         replica.voting_from = view
         replica.append("rejoined", view)
         replica.report("rejoined", f"the state at {replica.log.low} is beyond all it forgot")

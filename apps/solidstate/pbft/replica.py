@@ -17,7 +17,7 @@ from apps.solidstate.pbft.authentication import Keyring, Principal
 from apps.solidstate.pbft.canonical import pack
 from apps.solidstate.pbft.checkpoints import Checkpoints
 from apps.solidstate.pbft.configuration import Config
-from apps.solidstate.pbft.counted_parts import install
+from apps.solidstate.pbft.counted_parts import install, proofs_of
 from apps.solidstate.pbft.counting import Counting
 from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.effects import Append, Broadcast, Effect, Entered, Report, Send
@@ -97,7 +97,8 @@ class Replica:
         self.now = 0.0
         self.abstains = False
         self.voting_from = 0
-        self.proofs = Proofs(config, self.keyring)
+        counted = proofs_of(config, self.keyring, usigs) if config.minbft else None
+        self.proofs = counted or Proofs(config, self.keyring)
         self.epochs = Epochs(self)
         self.log = Log(config.window_batches, config.spare_batches_max)
         self.requests = Requests(self)
@@ -111,7 +112,7 @@ class Replica:
         self.rejoining = Rejoining(self)
         self.allowance = Allowance(self)
         self.counting: Counting | None = None
-        more = install(self, usigs) if config.minbft else {}
+        more = install(self, counted) if counted is not None else {}
         self._effects: list[Effect] = []
         self._recovered = recovered
         self._started = False

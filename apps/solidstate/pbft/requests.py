@@ -70,7 +70,14 @@ class Requests:
 
     def _pass_on(self, sender: Principal, request: Request) -> None:
         replica = self._replica
-        if sender == request.client and replica.primary != replica.me and replica.views.active:
+        if sender != request.client:
+            return
+        if not replica.views.active:
+            # The client may know members of a former epoch alone, and these may be too few to leave
+            # a view where the group has grown: the others want it when they are asked as well.
+            # How many say that they do does not matter: liars may say so to this replica alone.
+            replica.epochs.direct(sender)
+        elif replica.primary != replica.me:
             replica.send(replica.primary, self.pending[request.client])
 
     def enter_view(self) -> None:

@@ -96,6 +96,10 @@ class Resending:
             vote = replica.checkpoints.votes[sequence].get(replica.me)
             if vote is not None and sequence > status.stable:
                 replica.send(sender, vote)
+        signed = replica.checkpoints.latest.get(sender)
+        if signed is not None and signed.sequence > status.executed:
+            # Its state was on disk when it signed that: so it has another disk.
+            replica.send(sender, signed)
         if replica.me in replica.epochs.ends:
             replica.send(sender, replica.epochs.ends[replica.me])
 

@@ -5,6 +5,10 @@ Fault-Tolerance" (IEEE Transactions on Computers, 2013), section 4.1. Three prom
 its trust, whoever runs it: it numbers no two messages alike, the numbers of successive messages
 follow each other, and nobody else makes its certificates. An epoch is the time in which its count
 is whole: a device that lost it draws another epoch and speaks for another replica than before.
+
+One thing is added for groups that change. The numbers that count in an epoch of the *group* begin
+at a place of their own, `base_of`, and the device is told to pass over those before. So every
+member's statements of an epoch begin where everybody knows, whatever it counted in former ones.
 """
 
 from __future__ import annotations
@@ -14,7 +18,10 @@ from typing import NamedTuple, Protocol
 from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
 
 COUNTER_MAX = 2**63 - 1
-"""The greatest number of a statement; at a million in a second it takes 290,000 years."""
+"""The greatest number of a statement: of eight million epochs of a group."""
+
+COUNTS_PER_EPOCH = 2**40
+"""Numbers of one epoch of a group; at a thousand statements in a second they last 34 years."""
 
 
 class UI(NamedTuple):
@@ -32,8 +39,11 @@ class Usig(Protocol):
     def epoch(self) -> int:
         """The epoch of its UIs, the same after every start as long as its count was kept."""
 
-    def create_ui(self, message: bytes) -> bytes:
-        """Return a UI with the next number for a message, as `ui_bytes`; the first number is 1."""
+    def create_ui(self, message: bytes, base: int = 0) -> bytes:
+        """Return a UI with the next number for a message, as `ui_bytes`; the first number is 1.
+
+        Numbers up to ``base`` are passed over, and never given from then on.
+        """
 
     def kept(self, counter: int) -> bytes | None:
         """Return again the UI that was made with a number, None if it was not or is forgotten."""
@@ -50,6 +60,39 @@ class UsigVerifier(Protocol):
 
         A UI of another epoch than the one the group knows for the device is none.
         """
+
+    def is_device(self, device: bytes) -> bool:
+        """Tell whether bytes name a device; every member's verifier says the same."""
+
+    def learn(self, replica: int, device: bytes) -> None:
+        """Take up the device of a replica that came into the group."""
+
+
+def base_of(epoch: int) -> int:
+    """Return the number below the first one that counts in an epoch of a group."""
+    return epoch * COUNTS_PER_EPOCH
+
+
+def epoch_of_count(counter: int) -> int:
+    """Return the epoch of a group in which a number counts."""
+    return (counter - 1) // COUNTS_PER_EPOCH
+
+
+def member_key(key: bytes, device: bytes) -> bytes:
+    """Return what a membership has in the place of a public key: it and what names the device."""
+    return pack([key, device])
+
+
+def read_member_key(data: bytes) -> tuple[bytes, bytes] | None:
+    """Return the public key and the device in a `member_key`, None where it is none."""
+    try:
+        found = unpack(data)
+    except MalformedMessage:
+        return None
+    match found:
+        case [bytes(key), bytes(device)]:
+            return key, device
+    return None
 
 
 def ui_bytes(ui: UI) -> bytes:
@@ -80,4 +123,4 @@ def certify(usig: Usig, counter: int, message: bytes) -> bytes:
     It was made before if the answer was lost in a crash: then it is the one that is kept. Were the
     counter asked anew, the number would be gone, and others would wait for it for ever.
     """
-    return usig.kept(counter) or usig.create_ui(message)
+    return usig.kept(counter) or usig.create_ui(message, base_of(epoch_of_count(counter)))

@@ -44,7 +44,8 @@ class AdministratorHost:
         group, before = self._group, self._membership
         numbers = group.plan.epochs[before.epoch]
         present = {member.number for member in before.members}
-        added = {n: group.authority.key(n) for n in numbers if n not in present}
+        key = group.authority.counted_key if group.plan.config.minbft else group.authority.key
+        added = {n: key(n) for n in numbers if n not in present}
         operation = reconfiguration(before, added, present - set(numbers))
         members = [member for member in before.members if member.number in numbers]
         members += [Member(number, key) for number, key in added.items()]

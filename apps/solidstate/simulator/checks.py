@@ -69,7 +69,8 @@ class Checker:
             raise Violation(f"replica {number} has another state: {effect.words}")
 
     def _enter(self, number: int, membership: Membership) -> None:
-        epoch = Epoch(membership, self._group.plan.config.crash_only)
+        config = self._group.plan.config
+        epoch = Epoch(membership, config.crash_only, config.minbft)
         known = self.epochs.setdefault(epoch.number, epoch)
         if known.membership != membership:
             raise Violation(f"replica {number} enters another epoch {epoch.number}")
@@ -124,7 +125,7 @@ class Checker:
             for order in message.pre_prepares:
                 self._vote(number, order)
         elif isinstance(message, Checkpoint):
-            self._checkpoint(number, message)
+            self._checkpoint(message)
         elif isinstance(message, Reply) and message.ordered:
             self._reply(number, message)
 
@@ -156,8 +157,10 @@ class Checker:
         if self._votes.setdefault(key, vote.batch) != vote.batch:
             raise Violation(f"replica {maker} says two things in its {vote.TAG} {key[2:]}")
 
-    def _checkpoint(self, number: int, vote: Checkpoint) -> None:
-        if number in self._group.diverging:
+    def _checkpoint(self, vote: Checkpoint) -> None:
+        # Others show it to the one who signed it.
+        number = vote.replica
+        if number in self._group.diverging or not self._group.is_correct(number):
             return
         if self._roots.setdefault(vote.sequence, vote.root) != vote.root:
             raise Violation(f"replica {number} has another state at {vote.sequence}")

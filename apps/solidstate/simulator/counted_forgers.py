@@ -19,6 +19,10 @@ from apps.solidstate.pbft.messages import (
     Account,
     Checkpoint,
     Counted,
+    Handover,
+    Handovers,
+    Member,
+    Membership,
     Message,
     NewView,
     Opened,
@@ -110,6 +114,8 @@ class CountedForging(Witness):
     def _attack(self) -> None:
         if self.replica is None or self.group.network.calm:
             return
+        if self.group.plan.epochs and self.random.random() < 0.3:
+            self.tell(Handovers((self._handover(),)))
         view, _ = self.core
         ahead = self.random.choice((1, 1, 2, 50))
         tricks = (
@@ -182,9 +188,25 @@ class CountedForging(Witness):
         quorum = replica.quorums.certificate
         names = self.random.choice(([self.number] * quorum, [*range(quorum)], [self.number]))
         heads = tuple(self.history()[-1:])
-        proof = [Checkpoint(sequence, FALSE, name, 0, b"", heads) for name in names]
+        epoch = replica.epoch.number
+        proof = [Checkpoint(sequence, FALSE, name, epoch, b"", heads) for name in names]
         signed = [replace(one, signature=self._sign_as(one.replica, one.body)) for one in proof]
         return Stable(sequence, FALSE, tuple(signed))
+
+    def _handover(self) -> Handover:
+        """A handover to an epoch in which conspirators are by themselves, signed by them."""
+        replica, authority = self.replica, self.group.authority
+        assert replica is not None
+        before, names = replica.epoch.membership, sorted(self.group.faulty_keys)
+        members = [Member(name, authority.counted_key(name)) for name in names]
+        others = [one for one in before.members if one.number not in names]
+        members = sorted(members + others[: max(0, 3 - len(members))], key=lambda one: one.number)
+        sequence = self.core[1] + self.random.randint(0, 2)
+        membership = Membership(before.epoch + 1, sequence, before.fresh, tuple(members))
+        signers = (names * replica.quorums.certificate)[-replica.quorums.certificate :]
+        proof = [Checkpoint(sequence, FALSE, n, before.epoch, membership.digest) for n in signers]
+        signed = [replace(one, signature=self._sign_as(one.replica, one.body)) for one in proof]
+        return Handover(membership, Stable(sequence, FALSE, tuple(signed)))
 
     def _sign_as(self, number: int, body: bytes) -> bytes:
         return self.group.faulty_keys.get(number, self.keyring).sign(body)
@@ -193,7 +215,7 @@ class CountedForging(Witness):
         """The next view that this replica is the primary of."""
         assert self.replica is not None
         view = self.replica.views.view + 1
-        while self.replica.epoch.primary(view) != self.number:
+        while self.replica.epoch.primary(view) != self.number and self.number in self.replica.epoch:
             view += 1
         return view
 

@@ -16,6 +16,7 @@ from apps.solidstate.pbft.counting import Counting
 from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.effects import Broadcast, Certify, Send
 from apps.solidstate.pbft.events import Certified, Event
+from apps.solidstate.pbft.membership import epoch_of
 from apps.solidstate.pbft.messages import (
     COMMITTED,
     PROPOSED,
@@ -29,7 +30,7 @@ from apps.solidstate.pbft.messages import (
 )
 from apps.solidstate.pbft.replica import Replica
 from apps.solidstate.pbft.store import KeyValueStore
-from apps.solidstate.pbft.usig import read_ui
+from apps.solidstate.pbft.usig import base_of, read_ui
 from apps.solidstate.simulator.host import STORE_PAGES
 from apps.solidstate.simulator.strategies import (
     Amnesiac,
@@ -58,8 +59,13 @@ class LooseCounting(Counting):
         self._intents = {}
         self._catch_up(max(said, default=0))
 
+    def enter_epoch(self) -> None:
+        """Begin anew, behind what the device has numbered in the epoch already."""
+        super().enter_epoch()
+        self._catch_up(max(self.said, default=0))
+
     def _catch_up(self, last: int) -> None:
-        while self.own.heard < last:
+        while self.own.heard < last and self.own.heard + 1 in self.said:
             self.own.statements[self.own.heard + 1] = self.said[self.own.heard + 1]
 
     def on_certified(self, event: Certified) -> None:
@@ -100,7 +106,8 @@ class Counter(Faulty):
     def count(self, kind: str, view: int, sequence: int, subject: bytes) -> Counted:
         """Have anything counted."""
         counted = Counted(kind, view, sequence, subject, self.number)
-        counted = replace(counted, signature=self.usig.create_ui(counted.body))
+        ui = self.usig.create_ui(counted.body, base_of(epoch_of(view)))
+        counted = replace(counted, signature=ui)
         self.said[self.usig.counter] = counted
         return counted
 
@@ -223,7 +230,7 @@ class CountedTwins(Counter):
         self._twin: Replica | None = None
         super().start()
         config = self.group.config_of(self.number)
-        store, usigs = KeyValueStore(STORE_PAGES), self.group.authority
+        store, usigs = KeyValueStore(STORE_PAGES), self.group.authority.usigs()
         twin = Replica(config, self.random, self.keyring, store, None, usigs)
         self._twin = self.loosened(twin)
 

@@ -27,22 +27,23 @@ class Epochs:
 
 
 def draw_epochs(
-    random: Random, replicas: int, faulty: frozenset[int], spared: int, crash_only: bool = False
+    random: Random, replicas: int, faulty: frozenset[int], spared: int, half: bool = False
 ) -> Epochs:
     """Return one to three reconfigurations of a group of ``replicas``, some of which are faulty.
 
-    ``spared`` faults are needed for something else in every epoch.
+    ``spared`` faults are needed for something else in every epoch; ``half`` says that 2f + 1
+    replicas tolerate f, as they only crash or have trusted counters.
     """
     numbers = tuple(range(replicas))
     bad = set(faulty)
     drawn: list[tuple[int, ...]] = []
     fresh = replicas
     for _ in range(random.randint(1, 3)):
-        gone, come = _draw_step(random, len(numbers), 3 if crash_only else 4)
+        gone, come = _draw_step(random, len(numbers), 3 if half else 4)
         added = range(fresh, fresh + come)
         fresh += come
         size = len(numbers) - gone + come
-        most = Quorums(size, crash_only).faults - spared
+        most = Quorums(size, crash_only=half).faults - spared
         # The faulty ones leave first where the next epoch tolerates fewer of them.
         present = sorted(set(numbers) & bad)
         leaving = present[max(most, 0) :][:gone]

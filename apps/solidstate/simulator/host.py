@@ -74,7 +74,7 @@ class Host:
     def make(self, recovered: Recovered | None) -> Replica:
         """Return a replica of this host's identity."""
         config = self.group.config_of(self.number)
-        usigs = self.group.authority
+        usigs = self.group.authority.usigs()
         return Replica(config, self.random, self.keyring, self.store, recovered, usigs)
 
     def crash(self) -> None:

@@ -13,7 +13,7 @@ from random import Random
 
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.canonical import digest_of
-from apps.solidstate.pbft.usig import UI, read_ui, ui_body, ui_bytes
+from apps.solidstate.pbft.usig import UI, member_key, read_ui, ui_body, ui_bytes
 
 EPOCH = 7
 """The epoch of all simulated counters."""
@@ -65,6 +65,18 @@ class Authority:
         """Return the trusted counter of a replica, which nothing can make lie."""
         return SimulatedUsig(_counter_secret(self._secrets[replica]))
 
+    def counted_key(self, replica: int) -> bytes:
+        """Return what stands for the key of a member that has a trusted counter."""
+        return member_key(self.key(replica), self.device(replica))
+
+    def device(self, replica: int) -> bytes:
+        """Return what names the trusted counter of a replica."""
+        return _public(_counter_secret(self._secrets[replica]))
+
+    def usigs(self) -> SimulatedDevices:
+        """Return what checks the counters of others for one replica."""
+        return SimulatedDevices(self)
+
     def verify_ui(self, replica: int, message: bytes, ui: bytes) -> int | None:
         """Return the number under which a replica's counter certified a message, if it did."""
         secret, found = self._secrets.get(replica), read_ui(ui)
@@ -73,6 +85,28 @@ class Authority:
         body = ui_body(found.epoch, found.counter, digest_of(message))
         true = _signature(_counter_secret(secret), body) == found.certificate
         return found.counter if true else None
+
+
+class SimulatedDevices:
+    """A `UsigVerifier` that knows the founders' counters, and others once it learnt them."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._learnt: set[int] = set()
+
+    def verify_ui(self, replica: int, message: bytes, ui: bytes) -> int | None:
+        """Return the number under which a replica's counter certified a message, if it did."""
+        known = replica in self._learnt or self._authority.is_founder(replica)
+        return self._authority.verify_ui(replica, message, ui) if known else None
+
+    def is_device(self, device: bytes) -> bool:
+        """Tell whether bytes are as long as what names a counter."""
+        return len(device) == KEY_BYTES
+
+    def learn(self, replica: int, device: bytes) -> None:
+        """Believe a replica's counter from now on, if that is its name."""
+        if device == self._authority.device(replica):
+            self._learnt.add(replica)
 
 
 class SimulatedUsig:
@@ -85,9 +119,9 @@ class SimulatedUsig:
         self._kept: dict[int, bytes] = {}
         self.counter = 0
 
-    def create_ui(self, message: bytes) -> bytes:
-        """Return a UI with the next number."""
-        self.counter += 1
+    def create_ui(self, message: bytes, base: int = 0) -> bytes:
+        """Return a UI with the next number above ``base``."""
+        self.counter = max(self.counter, base) + 1
         body = ui_body(self.epoch, self.counter, digest_of(message))
         ui = ui_bytes(UI(self.epoch, self.counter, _signature(self._secret, body)))
         self._kept[self.counter] = ui

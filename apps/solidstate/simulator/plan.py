@@ -45,9 +45,6 @@ MODES = ("byzantine", "crash", "minbft")
 CRASH_FAULTS = ("crashes", "network", "partitions", "skew", "epochs")
 """Kinds of faults where replicas only crash."""
 
-COUNTED_FAULTS = tuple(fault for fault in FAULTS if fault != "epochs")
-"""Kinds of faults where replicas have trusted counters; such groups are not reconfigured."""
-
 COUNTED_STRATEGIES = tuple(name for name in STRATEGIES if name != "rotten")
 """What faulty replicas with a trusted counter do; who forgot something does not vote again."""
 
@@ -206,7 +203,7 @@ def draw_counted_plan(
     drawn = 3 if random.random() < 0.7 else random.choice((4, 5, 5, 7))
     replicas = replicas or drawn
     strategies = [name for name in strategies if name in COUNTED_STRATEGIES]
-    plan = draw_plan(seed, random, faults & {*COUNTED_FAULTS}, strategies or STRATEGIES[:1], 4)
+    plan = draw_plan(seed, random, faults - {"epochs"}, strategies or STRATEGIES[:1], 4)
     limit = (replicas - 1) // 2
     faulty = random.randint(0, limit) if random.random() < 0.2 else limit
     faulty = min(faulty, limit - plan.diverging)
@@ -216,12 +213,12 @@ def draw_counted_plan(
         plan.config,
         replicas=replicas,
         minbft=True,
-        administrators=frozenset(),
         fast_reads=False,
         tentative=False,
     )
     byzantine = "byzantine" in faults and bool(strategies)
-    return replace(plan, replicas=replicas, strategies=chosen if byzantine else {}, config=config)
+    plan = replace(plan, replicas=replicas, strategies=chosen if byzantine else {}, config=config)
+    return _with_epochs(plan, faults, strategies or ("silent",))
 
 
 def _with_epochs(plan: Plan, faults: frozenset[str], strategies: Sequence[str]) -> Plan:
@@ -235,7 +232,8 @@ def _with_epochs(plan: Plan, faults: frozenset[str], strategies: Sequence[str]) 
         return plan
     spared = int(plan.diverging)
     crash_only = plan.config.crash_only
-    epochs = draw_epochs(random, plan.replicas, frozenset(plan.strategies), spared, crash_only)
+    half = crash_only or plan.config.minbft
+    epochs = draw_epochs(random, plan.replicas, frozenset(plan.strategies), spared, half)
     chosen = dict(plan.strategies)
     if ("crashes" if crash_only else "byzantine") in faults:
         for number in sorted(epochs.faulty - set(chosen)):
