@@ -10,7 +10,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import growth, http, pbft, solidstate, starship
+from benchmarks import (
+    growth,
+    http,
+    pbft,
+    solidstate,
+    solidstate_files,
+    solidstate_plots,
+    starship,
+)
 from benchmarks.measure import Result, Row, measure
 from benchmarks.report import (
     HEADINGS,
@@ -34,6 +42,7 @@ TABLES = {
     "agreement": "benchmarks-agreement.txt",
     "solidstate": "benchmarks-solidstate.txt",
     "replicated": "benchmarks-replicated.txt",
+    "files": "benchmarks-files.txt",
     "http": "benchmarks-http.txt",
     "starship": "benchmarks-starship.txt",
     "galaxy": "benchmarks-galaxy.txt",
@@ -52,6 +61,7 @@ def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS, docs: P
     grown = _measure_growth(options)
     agreed = _measure_agreement(options)
     asked = _measure_replicated(options)
+    kept = _measure_files(options)
     played = _measure_galaxies(options)
     if options.rst and results:
         print(rst_table(results, words), end="")
@@ -60,11 +70,14 @@ def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS, docs: P
     tables = {
         "agreement": pbft.rst_tables(agreed, words) if agreed else "",
         "replicated": solidstate.rst_tables(asked, words) if asked else "",
+        "files": solidstate_files.rst_tables(kept, words) if kept else "",
         "galaxy": starship.rst_tables(played, words) if played else "",
     }
-    file = _write(results, grown, agreed, asked, played, around, folder)
+    file = _write(results, grown, agreed, asked, kept, played, around, folder)
     if options.docs:
         _write_tables(results, grown, words, docs)
+    if options.docs and (asked or agreed):
+        solidstate_plots.draw_all(asked, agreed, docs / "pictures")
     for name, table in tables.items():
         if table and options.docs:
             (docs / TABLES[name]).write_text(table, "utf-8")
@@ -112,6 +125,15 @@ def _measure_replicated(options: argparse.Namespace) -> list[solidstate.Asked]:
     if options.only not in ("solidstate", "replicated") and not (options.docs and not options.only):
         return []
     return solidstate.measure_all(solidstate.QUICK if options.quick else solidstate.FULL)
+
+
+def _measure_files(options: argparse.Namespace) -> list[solidstate_files.Phase]:
+    """Measure the workload on files where it is asked for: it takes minutes."""
+    if options.only != "files" and not (options.docs and not options.only):
+        return []
+    return solidstate_files.measure_all(
+        solidstate_files.QUICK if options.quick else solidstate_files.FULL
+    )
 
 
 def _measure_galaxies(options: argparse.Namespace) -> list[starship.Galaxy]:
@@ -179,6 +201,7 @@ def _write(
     grown: growth.Grown | None,
     agreed: list[pbft.Ordered],
     asked: list[solidstate.Asked],
+    kept: list[solidstate_files.Phase],
     played: list[starship.Galaxy],
     around: dict[str, object],
     folder: Path,
@@ -194,6 +217,7 @@ def _write(
         "growth": [asdict(found) for part in grown or () for found in part],
         "agreement": [asdict(found) for found in agreed],
         "replicated": [asdict(found) for found in asked],
+        "files": [asdict(found) for found in kept],
         "galaxy": [asdict(found) for found in played],
     }
     file.write_text(json.dumps(report, indent=1) + "\n", "utf-8")

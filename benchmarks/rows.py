@@ -29,6 +29,7 @@ from benchmarks.objects import Counter, Driver
 from benchmarks.pbft import pbft_rows
 from benchmarks.rows_peers import Linked, kept_rows, peer_rows
 from benchmarks.solidstate import Pools, solidstate_rows
+from benchmarks.solidstate_page import Shop, page_rows
 from benchmarks.starship import starship_rows
 from benchmarks.starship_players import player_rows
 from vista import Limits, Node, Ref
@@ -50,12 +51,14 @@ class World:
         self.linked = Linked()
         self.servers = Servers()
         self.pools = Pools()
+        self.shop = Shop()
 
     def close(self) -> None:
         """Stop the node, and what else was started."""
         self.linked.close()
         self.servers.close()
         self.pools.close()
+        self.shop.close()
         self.node.stop()
 
     def inside(self, function: Measured, name: str) -> Subject:
@@ -83,7 +86,7 @@ def all_rows(world: World) -> list[Row]:
     local = [*_messages(world), *_objects(world), *_memory(), *_start(), *_costs(world)]
     linked = [*peer_rows(world.linked), *kept_rows(world.linked)]
     played = [*starship_rows(), *player_rows()]
-    agreed = [*pbft_rows(), *solidstate_rows(world.pools)]
+    agreed = [*pbft_rows(), *solidstate_rows(world.pools), *page_rows(world.shop)]
     return [*local, *linked, *agreed, *http_rows(world.servers), *played]
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.solidstate.objects.charter import mode_of
+from apps.solidstate.objects.server import BUNDLE_OPERATIONS_MAX
 from benchmarks.http_load import processor_seconds
 from benchmarks.measure import (
     MILLISECONDS,
@@ -38,7 +39,8 @@ class Scene:
     """What is measured.
 
     ``users`` call one cart, shared by the ``proxies`` of as many members, with ``payload`` bytes
-    there and back; the cart's state has about ``state`` bytes besides.
+    there and back; the cart's state has about ``state`` bytes besides. At most ``batch`` calls of
+    one proxy go together.
     """
 
     mode: str = "byzantine"
@@ -47,6 +49,7 @@ class Scene:
     users: int = 1
     payload: int = 0
     state: int = 0
+    batch: int = BUNDLE_OPERATIONS_MAX
 
 
 class Pools:
@@ -132,6 +135,8 @@ class Pool:
         self.servers, self.fronts = children[:replicas], children[replicas:]
         for child in children:
             expect(child.tell("meet", len(names)), len(names))
+        for front in self.fronts:
+            expect(front.tell("bundle", scene.batch), scene.batch)
         expect(self.fronts[0].tell("found", scene.mode, scene.faults), "cart")
         for front in self.fronts[1:]:
             expect(front.tell("come"), "cart")
@@ -200,11 +205,23 @@ def _scenes() -> tuple[Scene, ...]:
         for users in (1, 200)
         for payload in (0, 100, 1024)
     ]
-    users = [Scene(users=users) for users in (10, 50, 1000)]
+    users = [Scene(mode, users=users) for mode in modes for users in (10, 50, 1000)]
+    counted = [Scene("minbft", users=users) for users in (1, 10, 50, 200, 1000)]
+    counted += [Scene("minbft", users=200, payload=payload) for payload in (100, 1024)]
     proxies = [Scene(mode, proxies=4, users=200) for mode in modes]
-    states = [Scene(users=200, state=state) for state in (100_000, 1_000_000)]
-    faults = [Scene(mode, faults=2, users=200) for mode in modes]
-    return (*payloads, *users, *proxies, *states, *faults)
+    states = [
+        Scene(mode, users=200, state=state)
+        for mode in modes
+        for state in (100_000, 1_000_000, 10_000_000)
+    ]
+    batches = [Scene(mode, users=200, batch=batch) for mode in modes for batch in (1, 10, 50)]
+    faults = [
+        Scene(mode, faults=faults, users=users)
+        for mode in modes
+        for faults in (2, 3)
+        for users in (1, 200)
+    ]
+    return (*payloads, *users, *counted, *proxies, *states, *batches, *faults)
 
 
 FULL = Plan(_scenes())
@@ -228,7 +245,7 @@ def measure_scene(scene: Scene, plan: Plan) -> Asked:
 
 
 HEADINGS = (
-    "mode", "f", "proxies", "users", "payload", "state", "requests", "median",
+    "mode", "f", "proxies", "users", "payload", "state", "together", "requests", "median",
     "99 of 100 within", "processor time of a request", "of each server", "of each proxy",
     "in a batch",
 )  # fmt: skip
@@ -244,6 +261,7 @@ def cells_of(found: Asked) -> tuple[str, ...]:
         f"{scene.users:,}",
         f"{scene.payload:,} B",
         f"{scene.state // 1000:,} kB",
+        str(scene.batch),
         f"{found.per_second:,.0f}/s",
         f"{found.median * 1e3:,.1f} ms",
         f"{found.slow * 1e3:,.1f} ms",

@@ -10,12 +10,13 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import vista
+from apps.solidstate.objects import proxy
 from apps.solidstate.objects.mail import pool_service, service_name
 from benchmarks import solidstate_cart
+from benchmarks.measure import expect
 from vista import Limits, Node
 
 POOL = "measured"
@@ -26,6 +27,9 @@ MODULES = ("apps.solidstate.objects.creating", "apps.solidstate.objects.member")
 
 class Part:
     """What a process does when it is told to; each method runs on the node."""
+
+    deeds = ("meet", "bundle", "found", "come", "fill", "batches", "work")
+    """The methods that it may be told by name."""
 
     def __init__(self) -> None:
         self._cart: Any = None
@@ -50,6 +54,11 @@ class Part:
             name = pool_service(POOL)
             found = {row.object for row in vista.services() if row.name == name}
         return len(found)
+
+    def bundle(self, operations: int) -> int:
+        """Have the proxies that are made from here on take so many calls together; return that."""
+        proxy.BUNDLE_OPERATIONS_MAX = operations
+        return operations
 
     def found(self, mode: str, faults: int) -> str:
         """Found the group, with a cart; return the name of the cart's service."""
@@ -86,20 +95,16 @@ class Part:
         return self._crowd.work(users, requests, payload)
 
 
-def main(name: str, folder: str, urls: list[str]) -> None:
+def main(part: Part, name: str, folder: str, urls: list[str]) -> None:
     """Be a member until the standard input ends."""
     for module in MODULES:
         __import__(module)
-    part = Part()
     with Node(name, limits=LIMITS) as node:
         _say(node.call(part.join, folder, urls))
-        deeds: dict[str, Callable[..., Any]] = {
-            "meet": part.meet, "found": part.found, "come": part.come, "fill": part.fill,
-            "batches": part.batches, "work": part.work,
-        }  # fmt: skip
         for line in sys.stdin:
             deed, *words = json.loads(line)
-            _say(node.call(deeds[deed], *words))
+            expect(deed in part.deeds, True)
+            _say(node.call(getattr(part, deed), *words))
 
 
 def _say(answer: Any) -> None:
@@ -108,4 +113,4 @@ def _say(answer: Any) -> None:
 
 if __name__ == "__main__":
     logging.disable(logging.WARNING)
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(Part(), sys.argv[1], sys.argv[2], sys.argv[3:])
