@@ -15,6 +15,7 @@ CLASSES: dict[str, str] = {
     "ReplicaHTTPsession": "apps.solidstate.web.session",
     "ReplicaPoolMember": "apps.solidstate.objects.member",
     "ReplicaServer": "apps.solidstate.objects.server",
+    "ReplicatedFiles": "apps.solidstate.files.tree",
     "ReplicatedStore": "apps.solidstate.services.store",
     "ReplicatedVariable": "apps.solidstate.objects.proxy",
     "ShopCart": "apps.solidstate.shop.cart",

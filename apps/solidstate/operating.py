@@ -18,13 +18,14 @@ from apps.solidstate.objects.backup import (
     read_backup,
     write_file,
 )
+from apps.solidstate.objects.machines import answers_of
 from apps.solidstate.objects.mail import service_name
+from apps.solidstate.pbft.ed25519 import ENCRYPTION_BYTES
 
 _POOL = "SolidState/pool/"
 CHANGE_SECONDS = 120.0
 """How long a change may take: one that waits for a replica gives up after a minute by itself."""
 
-ASK_SECONDS = 5.0
 DONE, FAILED = 0, 1
 
 
@@ -37,13 +38,18 @@ def main(options: argparse.Namespace) -> int:
         with vista.Node("solidstate-operator"):
             told = carry_out(options, vista.connect(options.url))
     except (SolidStateError, vista.VistaError, OSError) as error:
-        print(f"vista solidstate {options.what}: {error}", file=sys.stderr)
+        print(printable(f"vista solidstate {options.what}: {error}"), file=sys.stderr)
         return FAILED
     if options.json:
         print(json.dumps(told, indent=1, default=str))
     else:
-        print(told["words"])
+        print(printable(told["words"]))
     return DONE
+
+
+def printable(words: str) -> str:
+    """Return words in which a faulty machine cannot tell the terminal what to do."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in words)
 
 
 def carry_out(options: argparse.Namespace, peer: vista.Ref) -> dict[str, Any]:
@@ -71,14 +77,17 @@ def carry_out(options: argparse.Namespace, peer: vista.Ref) -> dict[str, Any]:
 def find_administrator(peer: vista.Ref, group: str) -> tuple[str, vista.Ref]:
     """Return the group that is meant, and its administrator, which is on the founder's machine.
 
-    Raises `SolidStateError` when none, or no single one, is found.
+    Where several machines say that they founded a group, the node of the URL is believed. Raises
+    `SolidStateError` when none, or no single one, is found.
     """
-    founders: dict[str, vista.Id] = {}
-    for id in _members(peer):
-        told = vista.future(id, "get_status")
-        if told.exception(ASK_SECONDS) is None:
-            proxies = told.result()["proxies"]
-            founders |= {name: id for name, row in proxies.items() if row["founder"]}
+    claims: dict[str, list[vista.Id]] = {}
+    for id, told in answers_of([(id, id) for id in _members(peer)], "get_status"):
+        for name in _founded(told):
+            claims.setdefault(name, []).append(id)
+    here = vista.id_of(peer).node
+    founders = {
+        name: next((id for id in ids if id.node == here), ids[0]) for name, ids in claims.items()
+    }
     if group:
         founders = {name: id for name, id in founders.items() if name == group}
     if len(founders) != 1:
@@ -89,8 +98,24 @@ def find_administrator(peer: vista.Ref, group: str) -> tuple[str, vista.Ref]:
             f"founders are: {found}" + (" (give --group)" if founders else "")
         )
     [(name, id)] = founders.items()
+    if len(claims[name]) > 1 and id.node != here:
+        raise SolidStateError(
+            f"{len(claims[name])} machines say that they founded group {name!r}, and all but one "
+            f"lie: give the URL of the one that did"
+        )
     made: vista.Ref = vista.send(id, "get_administrator", name)
     return name, made
+
+
+def _founded(told: Any) -> list[str]:
+    """Return the groups that a machine says it founded; what it tells may be anything."""
+    proxies = told.get("proxies") if isinstance(told, dict) else None
+    rows = proxies.items() if isinstance(proxies, dict) else ()
+    return [
+        name
+        for name, row in rows
+        if isinstance(name, str) and isinstance(row, dict) and row.get("founder") is True
+    ]
 
 
 def _members(peer: vista.Ref) -> list[vista.Id]:
@@ -127,7 +152,7 @@ def fetch(peer: vista.Ref, group: str, administrator: vista.Ref, least: int) -> 
 
     Its administrator signs it, and it is verified. Raises `SolidStateError` when nobody has one.
     """
-    text, signature = administrator.get_charter(), administrator.sign_reading(least)
+    text = administrator.get_charter()
     begin = service_name(group, 0)[:-1]
     wrong = []
     for row in sorted(vista.services(peer), key=lambda row: row.name):
@@ -135,7 +160,8 @@ def fetch(peer: vista.Ref, group: str, administrator: vista.Ref, least: int) -> 
             continue
         try:
             with vista.timeout(CHANGE_SECONDS):
-                found = read_backup(_fetch_data(row.object, least, signature))
+                number = int(row.name.removeprefix(begin))
+                found = read_backup(_fetch_data(row.object, number, least, administrator))
             signed = administrator.sign_backup(found.stable.sequence, found.stable.root)
             found = replace(found, signature=signed)
             found.check(text, least)
@@ -146,17 +172,19 @@ def fetch(peer: vista.Ref, group: str, administrator: vista.Ref, least: int) -> 
     raise SolidStateError("no replica gives a backup: " + ("; ".join(wrong) or "none is reached"))
 
 
-def _fetch_data(replica: vista.Id, least: int, signature: bytes) -> bytes:
+def _fetch_data(replica: vista.Id, number: int, least: int, administrator: vista.Ref) -> bytes:
     """Have a replica make a backup, and return its bytes; it may be faulty in any way."""
-    size = vista.send(replica, "make_backup", least, signature)
+    challenge = vista.send(replica, "draw_challenge")
+    signature = administrator.sign_reading(number, least, challenge)
+    size = vista.send(replica, "make_backup", least, challenge, signature)
     if type(size) is not int or not 0 <= size <= BACKUP_BYTES_MAX:
         raise BackupError(f"a backup has {BACKUP_BYTES_MAX} bytes at most")
     data = bytearray()
     while len(data) < size:
         piece = vista.send(replica, "read_backup", len(data), signature)
-        if type(piece) is not bytes or not 0 < len(piece) <= PIECE_BYTES:
+        if type(piece) is not bytes or not 0 < len(piece) - ENCRYPTION_BYTES <= PIECE_BYTES:
             raise BackupError(f"a piece has 1 to {PIECE_BYTES} bytes: ask again")
-        data += piece
+        data += administrator.open_piece(number, piece)
     return bytes(data)
 
 

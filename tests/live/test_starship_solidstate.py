@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
 import vista
 from apps.starship.replicated.copying import SERVERS
@@ -21,6 +23,7 @@ from apps.starship.themes import shipped_theme
 from tests.live.process import ROOT, Process, own_directories
 from tests.live.process import vista as run
 from tests.live.starship_servers import until
+from tests.live.test_starship_web import ARGUMENTS, board, see_a_step
 
 CAPTAINS = 4
 ORDERS = 6
@@ -105,9 +108,10 @@ def _is_answer(told: dict[str, Any]) -> bool:
     return told["code"] not in ("E_LINK", "E_CAPTAIN", "E_SHIP", "E_ARG", "E_BUSY")
 
 
-@pytest.fixture
-def machines(tmp_path: Path) -> Iterator[list[Machine]]:
+@pytest.fixture(scope="module")
+def galaxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Machine]]:
     """Four processes of the game, at ports of their own."""
+    tmp_path = tmp_path_factory.mktemp("galaxy")
     text = (ROOT / "rc" / "starship-solidstate.rc").read_text()
     assert "127.0.0.1:432$1" in text
     text = text.replace("127.0.0.1:432$1", "127.0.0.1:0")
@@ -116,8 +120,18 @@ def machines(tmp_path: Path) -> Iterator[list[Machine]]:
         made = [Machine(number, tmp_path, stack) for number in (1, 2, 3, 4)]
         for machine in made:
             machine.find_port()
-        until(lambda: all(machine.step() >= 1 for machine in made))
         yield made
+
+
+@pytest.fixture
+def machines(galaxy: list[Machine]) -> list[Machine]:
+    """All four of them, those included that a test before killed and left so."""
+    for machine in galaxy:
+        if machine.process.process.poll() is not None:
+            machine.start()
+            machine.find_port()
+    until(lambda: all(machine.step() >= 1 for machine in galaxy))
+    return galaxy
 
 
 def computed_again(node: vista.Node) -> tuple[dict[int, str], dict[tuple[str, str], list[int]]]:
@@ -201,3 +215,54 @@ def servers(node: vista.Node) -> list[vista.Id]:
     """The servers that a node can reach."""
     rows = node.call(vista.services)
     return sorted({row.object for row in rows if row.name == SERVERS})
+
+
+def be_on_the_bridge(page: Page, root: str, name: str) -> None:
+    """Make a ship without script, and be its captain."""
+    page.goto(f"{root}/starshipLogin.html")
+    page.locator('[data-testid="create-name"]').fill(name)
+    page.locator('[data-testid="create"]').click()
+    expect(page.locator("body")).to_have_attribute("data-mode", "captain")
+
+
+def order(page: Page, name: str) -> None:
+    """Press a button that gives an order, and be told that it counts."""
+    with page.expect_response(lambda told: told.request.method == "POST") as told:
+        page.locator(f'[data-testid="{name}"]').click()
+    assert told.value.status < 400
+
+
+def see_shields(page: Page, state: str, script: bool) -> None:
+    """See the shields up or down; without script the page is loaded anew."""
+    shown = page.locator('[data-testid="shields-state"]')
+    if not script:
+        until(lambda: page.reload() and shown.inner_text() == state)
+    expect(shown).to_have_text(state)
+    expect(page.locator("body")).to_have_attribute("data-mode", "captain")
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no program chromium")
+@pytest.mark.timeout(300)  # four processes and a browser, on a machine that does much else
+def test_pages_go_on_when_the_conductor_is_killed(machines: list[Machine]) -> None:
+    leads = conductor(machines)
+    near = machines[leads.number % 4]
+    root = f"http://localhost:{near.port}"
+    expect.set_options(timeout=60_000)  # in milliseconds; a busy machine is slow
+    with sync_playwright() as playwright:
+        path = shutil.which("chromium")
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        live = chromium.new_context(reduced_motion="reduce").new_page()
+        plain = chromium.new_context(java_script_enabled=False).new_page()
+        board(live, root, "Bounty")
+        be_on_the_bridge(plain, root, "Beagle")
+        for page in (live, plain):
+            order(page, "shields-up")
+        leads.process.signal(signal.SIGKILL)
+        leads.process.end()
+        for page in (live, plain):
+            see_shields(page, "Up", page is live)
+            order(page, "shields-down")
+            see_shields(page, "Down", page is live)
+        see_a_step(live)
+        expect(live.locator("#connection")).to_have_attribute("data-state", "live")
+        chromium.close()

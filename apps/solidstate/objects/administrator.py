@@ -19,8 +19,8 @@ from apps.solidstate.objects.backup import may_read, signed_body
 from apps.solidstate.objects.charter import KEY_BYTES
 from apps.solidstate.objects.classes import bring_class
 from apps.solidstate.objects.machines import (
-    MACHINE_SECONDS,
     Machine,
+    answers_of,
     find_machines,
     live_number,
     only_one,
@@ -94,6 +94,7 @@ class GroupAdministrator(Asking, namespace="SolidState"):
 
         Keys: group, epoch, members (numbers), tolerates, sequence (the number of the last batch).
         """
+        self._check_user()
         sequence, membership = self._pass()
         return {**self._told(membership), "sequence": sequence}
 
@@ -395,15 +396,12 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         names = {service_name(self._charter.name, one.number): one for one in membership.members}
         told: dict[int, dict[str, Any]] = {one.number: {} for one in membership.members}
         asked = [
-            (names[row.name].number, vista.future(row.object, "get_status"))
-            for row in vista.services()
-            if row.name in names
+            (names[row.name].number, row.object) for row in vista.services() if row.name in names
         ]
-        for number, answer in asked:
-            if answer.exception(MACHINE_SECONDS) is None:
-                found = read_figures(answer.result())
-                if found.get("id") == number:
-                    told[number] = found
+        for number, answer in answers_of(asked, "get_status"):
+            found = read_figures(answer)
+            if found.get("id") == number:
+                told[number] = found
         return told
 
     # --- checkpoints -------------------------------------------------------------------------
@@ -429,10 +427,18 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         """Return the charter of the group as a text."""
         return self._charter.text()
 
-    def sign_reading(self, least: int) -> bytes:
-        """Return the signature on which a replica makes a backup."""
+    def sign_reading(self, number: int, least: int, challenge: bytes) -> bytes:
+        """Return the signature on which replica ``number`` makes a backup, once."""
         self._check_user()
-        return self._keyring.sign(may_read(least))
+        return self._keyring.sign(may_read(number, least, challenge))
+
+    def open_piece(self, number: int, piece: bytes) -> bytes:
+        """Return what is in a piece of the backup that replica ``number`` made.
+
+        Raises `BadValueError` for what is none.
+        """
+        self._check_user()
+        return self._keyring.decrypt(number, piece)
 
     def sign_backup(self, sequence: int, root: bytes) -> bytes:
         """Return the signature of a backup: who the replicas are, and that it is theirs to prove.

@@ -20,7 +20,7 @@ from apps.solidstate.objects.charter import Charter, read_charter
 from apps.solidstate.objects.service import STATE_BYTES_MAX
 from apps.solidstate.pbft.authentication import Keyring
 from apps.solidstate.pbft.canonical import DIGEST_BYTES, MalformedMessage, digest_of, pack, unpack
-from apps.solidstate.pbft.ed25519 import Ed25519Keyring
+from apps.solidstate.pbft.ed25519 import NONCE_BYTES, Ed25519Keyring
 from apps.solidstate.pbft.encoding import decode
 from apps.solidstate.pbft.executing import membership_of
 from apps.solidstate.pbft.membership import read_membership
@@ -136,9 +136,14 @@ def signed_body(membership: Membership, stable: Stable) -> bytes:
     return pack(["backup", membership.row, stable.sequence, stable.root])
 
 
-def may_read(least: int) -> bytes:
-    """Return what the administrator signs to have a backup made: any reader has all there is."""
-    return pack(["read", least])
+def may_read(number: int, least: int, challenge: bytes) -> bytes:
+    """Return what the administrator signs to have replica ``number`` make a backup, once."""
+    return pack(["read", number, least, challenge])
+
+
+def piece_nonce(signature: bytes, at: int) -> bytes:
+    """Return the nonce by which a piece of a backup is encrypted, which no other piece has."""
+    return digest_of(signature + at.to_bytes(8, "big"))[:NONCE_BYTES]
 
 
 def take_backup(charter: Charter, replica: Replica, least: int, signature: bytes = b"") -> Backup:

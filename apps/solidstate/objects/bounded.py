@@ -89,6 +89,17 @@ class _Counter:
         raise _Stop(error)
 
 
+class Meter:
+    """Counts the ``lines`` of all calls that are given it."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+
+    def read(self) -> int:
+        """Return how many lines there were so far."""
+        return self.lines
+
+
 def call_bounded(
     name: str,
     function: Callable[..., Any],
@@ -96,11 +107,13 @@ def call_bounded(
     kwargs: Mapping[str, Any],
     own: frozenset[str],
     lines_max: int = LINES_MAX,
+    meter: Meter | None = None,
 ) -> Any:
     """Call a function and return its result, or raise what it raises.
 
-    ``name`` is what errors call it; ``own`` are the files whose lines count. Raises
-    `EndlessMethodError` past the bounds and `OutsideCallError` when it uses vista's functions.
+    ``name`` is what errors call it; ``own`` are the files whose lines count, in ``meter`` as well.
+    Raises `EndlessMethodError` past the bounds and `OutsideCallError` when it uses vista's
+    functions.
     """
     counter = _Counter(name, own, lines_max)
     before = sys.gettrace()
@@ -111,6 +124,8 @@ def call_bounded(
         raise stop.error from None
     finally:
         sys.settrace(before)
+        if meter is not None:
+            meter.lines += lines_max - counter.left
     if counter.failed is not None:
         raise counter.failed
     return result

@@ -10,14 +10,18 @@ import asyncio
 import contextlib
 import math
 from collections import deque
+from collections.abc import Iterator
+from typing import ClassVar
 
 import vista
 from apps.solidstate.objects.charter import Charter
-from apps.solidstate.objects.identity import Identity, pinned
+from apps.solidstate.objects.identity import Identity, known_membership, note_membership, pinned
 from apps.solidstate.objects.mail import Mail
 from apps.solidstate.objects.places import AnyPlace, Place
 from apps.solidstate.objects.steady import SteadyClock
 from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.client import Client
+from apps.solidstate.pbft.events import Received
 from vista import BadValueError
 
 LETTERS_MAX = 512
@@ -28,6 +32,10 @@ PAUSE_SECONDS = 1.0
 
 TURN_SECONDS = 0.01
 """How long letters are handled before the node sees to everything else."""
+
+CEILING_SECONDS = 60.0
+"""How far above its clock a client keeps on disk what the numbers of its requests stay below: after
+a restart, also with a clock that was set back, they go on above that."""
 
 
 class Correspondent(vista.Object, namespace="SolidState", abstract=True):
@@ -106,6 +114,15 @@ class Correspondent(vista.Object, namespace="SolidState", abstract=True):
             del self._waiting_bytes[sender]
         return sender, data
 
+    def _received(self) -> Iterator[Received]:
+        """Yield what came, letter by letter, until the turn is over."""
+        until = self._loop_time() + TURN_SECONDS
+        mail = self._mail
+        assert mail is not None
+        while self._loop_time() < until and (letter := self._next_letter()) is not None:
+            for message in mail.read(*letter):
+                yield Received(letter[0], message)
+
     def _forget_letters(self) -> None:
         self._letters.clear()
         self._waiting_bytes.clear()
@@ -114,8 +131,13 @@ class Correspondent(vista.Object, namespace="SolidState", abstract=True):
 
     def _await_turn(self) -> None:
         if not self._awaited and not self._in_turn and not self._closed:
-            vista.self_ref(self).turn.post()
-            self._awaited = True
+            try:
+                vista.self_ref(self).turn.post()
+            except vista.Overloaded:
+                # As much as may waits for this object, and its turn is not among it.
+                self._set_alarm(PAUSE_SECONDS)
+            else:
+                self._awaited = True
 
     def turn(self) -> None:
         """Handle what came; the object posts it to itself, and its timer does."""
@@ -148,13 +170,13 @@ class Correspondent(vista.Object, namespace="SolidState", abstract=True):
             self._await_turn()
 
     def _set_alarm(self, pause: float = 0.0) -> None:
-        due = max(self._deadline(), self._now() + pause) if pause else self._deadline()
+        due = self._now() + pause if pause else self._deadline()
         if due < self._alarm and not self._closed:
             self._cancel_alarm()
-            self._alarm = due
             self._alarms += 1
             wait = max(0.0, due - self._now())
             self._timer = vista.create("TimerEvent", vista.self_ref(self), wait, self._alarms)
+            self._alarm = due
 
     def _cancel_alarm(self) -> None:
         timer, self._timer = self._timer, None
@@ -168,3 +190,52 @@ class Correspondent(vista.Object, namespace="SolidState", abstract=True):
         self._closed = True
         if "_timer" in vars(self):
             self._cancel_alarm()
+
+
+class Questioner(Correspondent, namespace="SolidState", abstract=True):
+    """An object that drives a client of a group: the numbers of what it asks for only grow.
+
+    ``ceiling_file`` holds what they stay below.
+    """
+
+    ceiling_file: ClassVar[str]
+
+    def _open_client(self, name: str) -> None:
+        """Be the client of this name. Raises `BadValueError` for a file that holds no number."""
+        self._open_mail(name)
+        known = known_membership(self._place, self._charter)
+        config = self._charter.config(None, known)
+        self._client = Client(config, name, self._place.entropy(), self._keyring)
+        self._epoch = -1
+        self._ceiling = 0.0
+        self._ahead = 0.0
+        self._ahead = max(0.0, self._read_ceiling() - self._now())
+        self._follow()
+
+    def _now(self) -> float:
+        return super()._now() + self._ahead
+
+    def _read_ceiling(self) -> float:
+        found = self._place.read(self.ceiling_file)
+        try:
+            ceiling = 0.0 if found is None else float(found)
+        except ValueError:
+            ceiling = math.nan
+        if not math.isfinite(ceiling):
+            raise BadValueError(f"file {self.ceiling_file} holds no number: remove it")
+        return ceiling
+
+    def _raise_ceiling(self, now: float) -> None:
+        """See to it that the file is ahead of what is asked for at this time."""
+        if now >= self._ceiling - CEILING_SECONDS / 2:
+            self._ceiling = now + CEILING_SECONDS
+            self._place.write(self.ceiling_file, f"{self._ceiling:.0f}".encode())
+
+    def _follow(self) -> None:
+        """Take note of the group of the day, where it is another one than before."""
+        membership = self._client.membership
+        if membership.epoch != self._epoch:
+            self._epoch = membership.epoch
+            assert self._mail is not None
+            self._mail.follow(membership)
+            note_membership(self._place, self._charter, membership)

@@ -17,8 +17,10 @@ from apps.solidstate.objects.charter import (
 )
 from apps.solidstate.objects.classes import bring_class, full_name
 from apps.solidstate.objects.identity import draw_nonce
+from apps.solidstate.objects.machines import answers_of, is_offer
 from apps.solidstate.objects.mail import pool_service
 from apps.solidstate.objects.places import AnyPlace, Place
+from apps.solidstate.objects.showing import read_figures
 from vista import BadValueError
 
 POOL_SECONDS = 20.0
@@ -29,8 +31,18 @@ SPARE_SECONDS = 2.0
 """How long a further one is waited for where there are just enough: with it the founder's own node
 is none of the servers."""
 
+SPREAD_SECONDS = 30.0
+"""How long one machine may take to have the classes and start its part; then it is left out, as one
+that is down, and starts when the group is founded again."""
+
+NUMBERS_MAX = 1_000
+"""Numbers of replicas that machines are believed: more than come into a group in its life."""
+
 _LOOK_SECONDS = 0.25
 _GONE = (vista.PeerLost, vista.CallTimeout, vista.NoSuchObject)
+
+Offers = dict[vista.Ref, dict[str, Any]]
+"""What the members of a pool offer; any of them may be faulty."""
 
 _log = logging.getLogger("vista.solidstate")
 
@@ -108,7 +120,8 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         class_name = full_name(state_class_name)
         group = proxy_object_name or server_pool_name
         own, offers = self._find_pool(server_pool_name, needed, group)
-        charter = _pinned_by(offers.values())
+        charter = known_charter(own, offers)
+        is_there = charter is not None
         if charter is None:
             # The own member only where there are no others left.
             chosen = [*(ref for ref in offers if ref != own), own]
@@ -117,8 +130,8 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
             faults, chosen = faults_to_tolerate, chosen[:needed]
             charter = charter_of(group, mode, faults, chosen, offers, own, place)
         _check_same(charter, mode, faults_to_tolerate)
-        _check_known(charter, offers.values())
-        self._spread(charter, offers, [class_name])
+        offers = _members_of(charter, offers)
+        self._spread(charter, own, offers, [class_name], is_there)
         self.proxy = own.get_proxy(group)
         made: vista.Ref = self.proxy.create_state_variable(
             class_name, state_object_name, *additional_state_var_args
@@ -145,12 +158,10 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         """Return dice, wherever they are from."""
         return Place(".")
 
-    def _find_pool(
-        self, pool: str, needed: int, group: str
-    ) -> tuple[vista.Ref, dict[vista.Ref, dict[str, Any]]]:
+    def _find_pool(self, pool: str, needed: int, group: str) -> tuple[vista.Ref, Offers]:
         """Return this node's member of a pool, and what each member offers, by their names."""
         own = self._own_member(pool)
-        offers: dict[vista.Ref, dict[str, Any]] = {}
+        offers: Offers = {}
         waited = 0.0
         self._ask_offers(pool, group, offers)
         # One more than needed: then this node's own need not be one of them.
@@ -162,16 +173,15 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
             self._ask_offers(pool, group, offers)
         return own, dict(sorted(offers.items(), key=lambda offer: str(offer[1]["node"])))
 
-    def _ask_offers(self, pool: str, group: str, offers: dict[vista.Ref, dict[str, Any]]) -> None:
+    def _ask_offers(self, pool: str, group: str, offers: Offers) -> None:
         """Ask the members that have not answered yet; one that is lost is asked again."""
-        for id in sorted(self._members(pool)):
-            ref = vista.ref_of(id)
-            if ref in offers:
-                continue
-            try:
-                offers[ref] = ref.offer(group)
-            except vista.CallError as error:
-                _log.warning("a member of pool %s does not answer: %s", pool, error)
+        ids = sorted(self._members(pool))
+        asked = [ref for ref in map(vista.ref_of, ids) if ref not in offers]
+        for ref, offer in answers_of([(ref, ref) for ref in asked], "offer", group):
+            if is_offer(offer):
+                offers[ref] = offer
+            else:
+                _log.warning("member %s of pool %s does not say who it is", ref, pool)
 
     def _own_member(self, pool: str) -> vista.Ref:
         here = vista.id_of(vista.here()).node
@@ -187,27 +197,33 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         return {row.object for row in vista.services() if row.name == name}
 
     def _spread(
-        self, charter: Charter, offers: dict[vista.Ref, dict[str, Any]], classes: list[list[Any]]
+        self,
+        charter: Charter,
+        own: vista.Ref,
+        offers: Offers,
+        classes: list[list[Any]],
+        is_there: bool = False,
     ) -> None:
-        """Hand the charter and the classes to all members that are there."""
-        text = charter.text()
+        """Hand the charter and the classes to all members that are there, this node's own first.
+
+        Cut off behind it, this node knows the group: it believes nobody else's word for it. Of a
+        group that ``is_there`` one member that refuses keeps the others from nothing.
+        """
         self.replica = [None] * len(charter.replicas)
-        for ref, offer in offers.items():
+        for ref in sorted(offers, key=lambda ref: ref != own):
+            offer = offers[ref]
             if not _takes_part(charter, offer):
                 continue
-            try:
-                for class_name in classes:
-                    bring_class(ref, offer["node"], offer["creator"], class_name)
-                server = ref.take_charter(text)
-            except _GONE as error:
+            told = (charter.text(), ref, offer, classes)
+            with vista.timeout(SPREAD_SECONDS):
+                error = vista.future(vista.self_ref(self), "hand_over", *told).exception()
+            if error is not None and not (is_there or isinstance(error, _GONE)):
+                raise error
+            if error is not None:
                 _log.warning(
-                    "%s is lost while group %s is founded: %s", offer["node"], charter.name, error
-                )
-                continue
-            if server is not None:
-                number = server.get_status()["id"]
-                self.replica += [None] * (number + 1 - len(self.replica))
-                self.replica[number] = server
+                    "%s takes no part while group %s is founded: %r",
+                    offer["node"], charter.name, error,
+                )  # fmt: skip
         founded = enumerate(self.replica[: len(charter.replicas)])
         missing = [str(number) for number, one in founded if one is None]
         if missing:
@@ -215,6 +231,20 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         for ref, offer in offers.items():
             if _takes_part(charter, offer):
                 vista.post(ref, "note_replica_oids", charter.name, self.replica)
+
+    @vista.preemptable
+    def hand_over(
+        self, text: str, ref: vista.Ref, offer: dict[str, Any], classes: list[list[Any]]
+    ) -> None:
+        """Hand a charter and the classes to one member; the object sends it to itself."""
+        for class_name in classes:
+            bring_class(ref, offer["node"], offer["creator"], class_name)
+        server = ref.take_charter(text)
+        if isinstance(server, vista.Ref):
+            number = read_figures(server.get_status()).get("id", -1)
+            if 0 <= number < NUMBERS_MAX:
+                self.replica += [None] * (number + 1 - len(self.replica))
+                self.replica[number] = server
 
 
 def _given(words: list[str] | None) -> list[str]:
@@ -228,18 +258,43 @@ def _takes_part(charter: Charter, offer: dict[str, Any]) -> bool:
     return mine or offer["replica_key"] in charter.replicas or bool(offer["charter"])
 
 
-def _pinned_by(offers: Any) -> Charter | None:
-    """Return the charter that members have pinned, None where none has one."""
-    found: Charter | None = None
-    for offer in offers:
-        if offer["charter"]:
-            charter = read_charter(offer["charter"])
-            if found is not None and charter != found:
-                raise PinnedKeyError(
-                    f"group {charter.name!r} was founded twice: {offer['node']} has it with other "
-                    f"members than others; remove its folder on the servers where it is to be gone"
-                )
-            found = charter
+def known_charter(own: vista.Ref, offers: Offers) -> Charter | None:
+    """Return the charter that this node's own member has pinned, None where no machine has any.
+
+    What others show is believed by nobody: who founds a group, or was there or came later, has it
+    pinned. Raises `PinnedKeyError` where others show one and this node has none.
+    """
+    mine = offers[own]["charter"] if own in offers else ""
+    others = sorted({offer["node"] for offer in offers.values() if offer["charter"] != mine})
+    if mine:
+        for offer in offers.values():
+            if offer["charter"] not in ("", mine):
+                _log.warning("%s shows another charter, and is left out", offer["node"])
+        return read_charter(mine)
+    if others:
+        raise PinnedKeyError(
+            f"{', '.join(others)} has such a group, and this node, which was never told of it, "
+            f"believes no other one: give the line on the node that founded the group, add this "
+            f"one to it there (vista solidstate add --client), or, if there is no such group, "
+            f"remove its folder on those machines, and look at who put it there"
+        )
+    return None
+
+
+def _members_of(charter: Charter, offers: Offers) -> Offers:
+    """Return the offers of those who are who they were, or come newly."""
+    found: Offers = {}
+    for ref, offer in offers.items():
+        key = charter.clients.get(offer["client"])
+        if offer["charter"] not in ("", charter.text()):
+            continue
+        if key is not None and offer["client_key"] != key:
+            _log.error(
+                "%s is left out of group %r: it shows key %s, and %s is pinned; bring its folder "
+                "back", offer["node"], charter.name, offer["client_key"].hex()[:16], key.hex()[:16],
+            )  # fmt: skip
+            continue
+        found[ref] = offer
     return found
 
 
@@ -248,11 +303,15 @@ def charter_of(
     mode: str,
     faults: int,
     chosen: Sequence[vista.Ref],
-    offers: dict[vista.Ref, dict[str, Any]],
+    offers: Offers,
     own: vista.Ref,
     place: AnyPlace,
 ) -> Charter:
-    """Return the charter of a new group, whose clients are all members of the pool."""
+    """Return the charter of a new group, whose clients are all members of the pool.
+
+    Raises `PinnedKeyError` where two of them say that they are the same.
+    """
+    _check_apart(offers)
     return Charter(
         group,
         draw_nonce(place),
@@ -267,24 +326,26 @@ def charter_of(
     )
 
 
+def _check_apart(offers: Offers) -> None:
+    """Raise `PinnedKeyError` for machines of which one takes the place of another."""
+    for kind in ("client", "client_key", "replica_key"):
+        seen: dict[Any, vista.Ref] = {}
+        for ref, offer in offers.items():
+            other = seen.setdefault(offer[kind], ref)
+            if other != ref:
+                raise PinnedKeyError(
+                    f"{offers[other]['node']} and {offer['node']} show the same "
+                    f"{kind.replace('_', ' ')}: one has a copy of the other's folder, or lies; "
+                    f"stop it"
+                )
+
+
 def _check_same(charter: Charter, mode: str, faults: int) -> None:
     if (charter.mode, charter.faults) != (mode, faults):
         raise PoolError(
             f"group {charter.name!r} was founded as {charter.mode} for {charter.faults}, and "
             f"{mode} for {faults} is asked for: give another proxy_object_name"
         )
-
-
-def _check_known(charter: Charter, offers: Any) -> None:
-    """Raise `PinnedKeyError` for a machine that comes under a name it had with another key."""
-    names = {offer["client"]: offer for offer in offers}
-    for name, key in charter.clients.items():
-        offer = names.get(name)
-        if offer is not None and offer["client_key"] != key:
-            raise PinnedKeyError(
-                f"{offer['node']} shows key {offer['client_key'].hex()[:16]} for group "
-                f"{charter.name!r}, and {key.hex()[:16]} is pinned: bring its folder back"
-            )
 
 
 def _counters(group: str, chosen: Sequence[vista.Ref]) -> tuple[tuple[int, bytes], ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Container, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import vista
 from apps.solidstate.errors import PoolError
@@ -17,11 +17,14 @@ from apps.solidstate.objects.mail import pool_service
 MACHINE_SECONDS = 5.0
 """How long a machine of the pool has to say who it is; then it is taken for one that is down."""
 
+Key = TypeVar("Key")
+
 Machine = tuple[vista.Ref, dict[str, Any]]
 """A member of the pool, and what it offers."""
 
 _OFFERED = {
     "node": str, "client": str, "client_key": bytes, "charter": str, "live": int | None,
+    "replica_key": bytes, "administrator": str, "administrator_key": bytes,
 }  # fmt: skip
 
 _log = logging.getLogger("vista.solidstate")
@@ -30,20 +33,26 @@ _log = logging.getLogger("vista.solidstate")
 def find_machines(pool: str, group: str) -> dict[str, list[Machine]]:
     """Return the machines of a pool that answer, by the names they say they have."""
     name = pool_service(pool)
-    asked = {
-        row.object: vista.future(row.object, "offer", group)
-        for row in vista.services()
-        if row.name == name
-    }
+    ids = sorted({row.object for row in vista.services() if row.name == name})
     found: dict[str, list[Machine]] = {}
-    for id, answer in sorted(asked.items()):
-        if answer.exception(MACHINE_SECONDS) is None:
-            offer = answer.result()
-            if _is_offer(offer):
-                found.setdefault(offer["node"], []).append((vista.ref_of(id), offer))
-            else:
-                _log.warning("machine %s of pool %s does not say who it is", id, pool)
+    for id, offer in answers_of([(id, id) for id in ids], "offer", group):
+        if is_offer(offer):
+            found.setdefault(offer["node"], []).append((vista.ref_of(id), offer))
+        else:
+            _log.warning("machine %s of pool %s does not say who it is", id, pool)
     return found
+
+
+def answers_of(
+    targets: Sequence[tuple[Key, Any]], method: str, *args: Any
+) -> list[tuple[Key, Any]]:
+    """Return what machines answer to a message, each with what its place is known by.
+
+    Those that do not answer in time are left out; all are asked at once.
+    """
+    with vista.timeout(MACHINE_SECONDS):
+        asked = [(key, vista.future(target, method, *args)) for key, target in targets]
+        return [(key, answer.result()) for key, answer in asked if answer.exception() is None]
 
 
 def only_one(node: str, machines: Mapping[str, Sequence[Machine]]) -> Machine:
@@ -77,8 +86,10 @@ def live_number(
     return int(number)
 
 
-def _is_offer(offer: Any) -> bool:
+def is_offer(offer: Any) -> bool:
     """Tell whether a machine says who it is in words that are understood."""
-    return isinstance(offer, dict) and all(
-        isinstance(offer.get(name), kind) for name, kind in _OFFERED.items()
+    return (
+        isinstance(offer, dict)
+        and offer.keys() >= {*_OFFERED, "creator"}
+        and all(isinstance(offer[name], kind) for name, kind in _OFFERED.items())
     )

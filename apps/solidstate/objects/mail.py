@@ -35,8 +35,9 @@ network would. Each has its own, so one that sends without end silences nobody."
 CLIENT_BYTES_MAX = 2 * 1024 * 1024
 """The same for one client: four of its largest requests, of which one is under way at a time."""
 
-MESSAGES_MAX = 10_000
-"""Messages of one letter."""
+MESSAGES_MAX = 1_000
+"""Messages of one letter: handling them takes some 50 ms where their signatures are verified, and
+then it is the turn of the letters of others."""
 
 _log = logging.getLogger("vista.solidstate")
 
@@ -86,8 +87,9 @@ class Mail:
         self._numbers.update(one.number for one in membership.members)
 
     def note_address(self, principal: Principal, ref: Ref) -> None:
-        """Take note of where a member is said to be."""
-        self._addresses.setdefault(principal, ref)
+        """Take note of where a member is said to be, if there is such a replica."""
+        if principal in self._numbers:
+            self._addresses.setdefault(principal, ref)
 
     def unseal(self, sender: object, sealed: object) -> bytes | None:
         """Return what is in a letter; None, and count it, when ``sender`` did not seal it."""
@@ -102,6 +104,8 @@ class Mail:
         """Return the messages of a letter that is opened; none, and count it, for other bytes."""
         try:
             id, *messages = unpack(data)
+            if len(messages) > MESSAGES_MAX:
+                raise MalformedMessage(f"{len(messages)} messages; {MESSAGES_MAX} are the most")
             found = [decode(one) for one in messages]
             if self._heard.get(sender) != id or sender not in self._addresses:
                 self._addresses[sender] = vista.ref_of(Id(id))
@@ -157,7 +161,8 @@ def _letters(messages: Sequence[bytes]) -> list[list[bytes]]:
     letters: list[list[bytes]] = []
     size = 0
     for message in messages:
-        if not letters or size + len(message) > LETTER_BYTES_MAX or len(letters[-1]) > MESSAGES_MAX:
+        full = size + len(message) > LETTER_BYTES_MAX
+        if not letters or full or len(letters[-1]) >= MESSAGES_MAX:
             letters.append([])
             size = 0
         letters[-1].append(message)

@@ -23,6 +23,7 @@ from apps.solidstate.objects.identity import (
     pin,
     pinned,
 )
+from apps.solidstate.objects.machines import answers_of
 from apps.solidstate.objects.mail import pool_service, service_name
 from apps.solidstate.objects.places import AnyPlace, Claim, Place, folder_of
 from apps.solidstate.objects.proxy import ReplicaClientProxy
@@ -35,6 +36,7 @@ from apps.solidstate.objects.showing import (
     rows_of_proxy,
     rows_of_server,
 )
+from apps.solidstate.objects.users import check_user
 from apps.solidstate.pbft.canonical import MalformedMessage, pack
 from apps.solidstate.pbft.membership import read_membership
 from apps.solidstate.pbft.messages import Membership
@@ -49,8 +51,9 @@ ANNOUNCE_SECONDS = 2.0
 TEND_SECONDS = 5.0
 """How often a member looks whether it came into a group, or left one and can stop serving it."""
 
-ASK_SECONDS = 5.0
-"""How long a replica may take to say how it is."""
+NODE_FILE = "node"
+"""The file that names the node whose folder it is: one that is copied to another node is two
+machines with one secret, and each forgets what the other one promised."""
 
 _FOLDER = re.compile(r"[^A-Za-z0-9_.-]")
 
@@ -62,11 +65,15 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
 
     rc line: ``ReplicaPoolMember carts``, or ``ReplicaPoolMember carts /var/lib/vista``
 
-    ``create(pool, directory="solidstate-data")``: the member keeps all that outlives it in a folder
-    of the directory that is called after the node, so processes of one machine can have one
-    directory. It holds the machine's secret key and the groups that it is in; when the node starts
-    again so do their replicas, with what their disks hold. Never start a server with the folder of
-    another one, nor with a copy.
+    ``create(pool, directory="solidstate-data", users="*")``: the member keeps all that outlives it
+    in a folder of the directory that is called after the node, so processes of one machine can have
+    one directory. It holds the machine's secret key and the groups that it is in; when the node
+    starts again so do their replicas, with what their disks hold. Never start a server with the
+    folder of another one, nor with a copy.
+
+    ``users`` are those, besides the node's own, who may found groups on this machine and have its
+    proxies ask: names or patterns, joined by commas. Where servers have keys of their own it names
+    the founder's user and those of web pages, and not the other servers'.
 
     `CreateReplicasOnServers` finds the members of a pool among the peers.
     """
@@ -76,18 +83,22 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     administrator_class: type[GroupAdministrator] = GroupAdministrator
     restorer_class: type[RestoreReplicas] = RestoreReplicas
 
-    def create(self, pool: str, directory: str = "solidstate-data") -> None:
+    def create(self, pool: str, directory: str = "solidstate-data", users: str = "*") -> None:
         """Join the pool, and start what the folder holds."""
         self.pool = pool
+        self._users = users
         self.node_name = vista.here().get_name()
         self._directory = f"{directory}/{_FOLDER.sub('_', self.node_name) or 'node'}"
         self._claim = self._make_claim()
         self._place = self._make_place()
+        self._check_owner()
         self._identity = Identity(self._place)
         self._servers: dict[str, vista.Ref] = {}
         self._proxies: dict[str, vista.Ref] = {}
         self._administrators: dict[str, vista.Ref] = {}
         self._tended: set[str] = set()
+        self._tending: set[str] = set()
+        self._announcing: dict[str, bool] = {}
         self._origin: tuple[str, bytearray] = ("", bytearray())
         self._user = vista.current_user()
         self._deleted = False
@@ -103,6 +114,20 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
 
     def _make_place(self) -> AnyPlace:
         return Place(self._directory)
+
+    def _check_owner(self) -> None:
+        known = self._place.read(NODE_FILE)
+        if known is None:
+            self._place.write(NODE_FILE, self.node_name.encode())
+        elif known != self.node_name.encode():
+            if self._claim is not None:
+                self._claim.release()
+            raise BadValueError(
+                f"folder {self._directory} is that of node {known.decode(errors='replace')!r}, and "
+                f"this is {self.node_name!r}: bring back its own, or replace this machine in its "
+                f"groups. If it is the same machine under another name, remove the file "
+                f"{NODE_FILE!r} in it, and never start the node of the former name again"
+            )
 
     def delete(self) -> None:
         """Stop its replicas and proxies; they start again from the folder."""
@@ -139,8 +164,12 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     def offer_counter(self, group: str) -> tuple[int, bytes]:
         """Return the epoch and public key of this machine's trusted counter in a group.
 
-        Raises `vista.StoreError` when it cannot be started.
+        Raises `vista.StoreError` when it cannot be started, `PinnedKeyError` for a group that is
+        here: its counter is in use.
         """
+        self._check_founder()
+        if pinned(self._place, group) is not None:
+            raise PinnedKeyError(f"{self.node_name} has a group {group!r} already")
         counter = self._place.counter(folder_of(group))
         try:
             told: tuple[int, bytes] = vista.wait(counter.identity())
@@ -155,8 +184,10 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     def take_charter(self, text: str) -> vista.Ref | None:
         """Pin a group and start this machine's part in it; return its ReplicaServer, if it has one.
 
-        Raises `PinnedKeyError` when another one is pinned under its name.
+        Raises `PinnedKeyError` when another one is pinned under its name, `AccessDenied` for users
+        for whom nothing is founded here.
         """
+        self._check_founder()
         charter = read_charter(text)
         self._check_groups(charter)
         stranger = self._identity.number(charter) is None and not joined(self._place, charter)
@@ -179,8 +210,9 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         """Take a piece of the state that a group is to begin with, before its charter comes.
 
         Of one group at a time. Raises `PinnedKeyError` for a group that is here, `BackupError` for
-        pieces that do not follow each other, or are too much.
+        pieces that do not follow each other, or are too much, and `AccessDenied`.
         """
+        self._check_founder()
         if pinned(self._place, group) is not None:
             raise PinnedKeyError(f"{self.node_name} has a group {group!r} already")
         if at == 0:
@@ -224,8 +256,7 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         for parts in (self._servers, self._proxies):
             part = parts.get(group)
             if part is not None:
-                method = "note_replica_oids" if parts is self._servers else "initialize"
-                vista.send(part, method, replicas)
+                part.note_replica_oids(replicas)
 
     def _start(self, charter: Charter) -> None:
         group = charter.name
@@ -242,7 +273,9 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     def _start_proxy(self, charter: Charter) -> None:
         group = charter.name
         if self._identity.is_client(charter) and group not in self._proxies:
-            self._proxies[group] = vista.create(self.proxy_class, group, self._directory)
+            self._proxies[group] = vista.create(
+                self.proxy_class, group, self._directory, self._user, self._users
+            )
             vista.self_ref(self).announce.post(group)
 
     # --- coming and leaving ----------------------------------------------------------------
@@ -320,8 +353,16 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         if user != self._user:
             raise AccessDenied(f"a group is changed by {self._user}, and not by {user}")
 
+    def _check_founder(self) -> None:
+        """Raise `AccessDenied` for users who may not found groups on this machine."""
+        check_user(self._user, self._users, "groups are founded here")
+
     def tend(self, group: str) -> None:
         """See to it that what runs here is what the group knows; the member posts it to itself."""
+        if group not in self._tended or group in self._tending:
+            # Whoever may send messages here would make threads that never end.
+            return
+        self._tending.add(group)
         while not self._deleted:
             vista.sleep(TEND_SECONDS)
             try:
@@ -353,16 +394,8 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         """Tell whether all members of the group of the day say that they have its state."""
         membership = known_membership(self._place, charter)
         names = {service_name(charter.name, one.number) for one in membership.members}
-        asked = {
-            row.name: vista.future(row.object, "get_status")
-            for row in vista.services()
-            if row.name in names
-        }
-        told = [
-            read_figures(one.result())
-            for one in asked.values()
-            if one.exception(ASK_SECONDS) is None
-        ]
+        asked = {row.name: row.object for row in vista.services() if row.name in names}
+        told = [read_figures(one) for _, one in answers_of([*asked.items()], "get_status")]
         there = [
             row
             for row in told
@@ -374,13 +407,22 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     def announce(self, group: str) -> None:
         """Give the state variables of a group their service names here; it posts it to itself."""
         proxy = self._proxies.get(group)
-        while proxy is not None and not self._deleted:
-            try:
-                proxy.announce_state_variables()
-                break
-            except vista.CallError as error:
-                _log.debug("group %s does not answer yet: %s", group, error)
-                vista.sleep(ANNOUNCE_SECONDS)
+        if group in self._announcing:
+            # One thread is enough, and tells what came meanwhile as well.
+            self._announcing[group] = True
+            return
+        self._announcing[group] = True
+        try:
+            while proxy is not None and not self._deleted and self._announcing[group]:
+                self._announcing[group] = False
+                try:
+                    proxy.announce_state_variables()
+                except vista.CallError as error:
+                    _log.debug("group %s does not answer yet: %s", group, error)
+                    self._announcing[group] = True
+                    vista.sleep(ANNOUNCE_SECONDS)
+        finally:
+            del self._announcing[group]
 
     # --- looking ---------------------------------------------------------------------------
 

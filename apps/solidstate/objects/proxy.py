@@ -13,32 +13,32 @@ from typing import Any
 import vista
 from apps.solidstate.errors import RefusedOperationError
 from apps.solidstate.objects.classes import find_class, full_name
-from apps.solidstate.objects.correspondent import TURN_SECONDS, Correspondent
-from apps.solidstate.objects.identity import known_membership, note_membership
+from apps.solidstate.objects.correspondent import Questioner
+from apps.solidstate.objects.delivering import send_out
+from apps.solidstate.objects.operations import read_result
+from apps.solidstate.objects.postings import OUTBOX_MAX
 from apps.solidstate.objects.server import BUNDLE_OPERATIONS_MAX
-from apps.solidstate.objects.service import NAMES_AT_ONCE, VARIABLES_MAX, read_result
+from apps.solidstate.objects.service import NAMES_AT_ONCE, VARIABLES_MAX
+from apps.solidstate.objects.users import check_user
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.bundles import BUNDLE_BYTES_MAX, Proxy, UserAnswer, UserAsk
-from apps.solidstate.pbft.client import Client
 from apps.solidstate.pbft.effects import Send
 from apps.solidstate.pbft.encoding import encode
-from apps.solidstate.pbft.events import Received, Tick
+from apps.solidstate.pbft.events import Tick
 from vista import AccessDenied, BadValueError, Overloaded
 
 WAITING_MAX = 10_000
 """Requests that wait in one proxy; the next one is refused. At 5,000 in a second, the last one has
 its answer within two seconds."""
 
-CEILING_FILE = "client-ceiling"
-CEILING_SECONDS = 60.0
-"""How far above its clock a proxy keeps on disk what the numbers of its requests stay below: after
-a restart, also with a clock that was set back, they go on above that."""
-
 OUTBOX_SECONDS = 30.0
 """How often messages are looked for that somebody else did not deliver."""
 
-DELIVERY_SECONDS = 10.0
-"""How long a receiver may take for one of them before the next is tried."""
+DELIVERIES_MAX = 100
+"""State variables whose messages are being delivered at a time; others have their turn later."""
+
+REST_ROUNDS = 2
+"""Rounds of the loop in which those who were answered may ask again before a bundle leaves."""
 
 _CALL = b"\x96\xa4call"
 """How an encoded call begins: a list of six with this text first (`service`)."""
@@ -46,20 +46,26 @@ _CALL = b"\x96\xa4call"
 _log = logging.getLogger("vista.solidstate")
 
 
-class ReplicaClientProxy(Correspondent, namespace="SolidState"):
+class ReplicaClientProxy(Questioner, namespace="SolidState"):
     """Asks a group of replicas on behalf of the objects of its node.
 
     `ReplicaPoolMember` makes one for each group on every node of the pool; its service name is that
     of the group. Requests of many callers go together, in bundles. A result is believed when
     f + 1 replicas give the same, or more after `raise_wait_limit`.
 
-    ``create(group, directory)``: the group is pinned in the directory.
+    ``create(group, directory, owner, users)``: the group is pinned in the directory. It asks for
+    ``owner``, and for users of whom one of the patterns ``users`` says so, joined by commas. What
+    only the founder may, and dropping variables, it asks for ``owner`` alone.
 
     The original's ReplicaClientProxy.
     """
 
-    def create(self, group: str, directory: str) -> None:
+    ceiling_file = "client-ceiling"
+
+    def create(self, group: str, directory: str, owner: str = "", users: str = "*") -> None:
         """Be ready to ask."""
+        self._owner = owner or vista.current_user()
+        self._users = users
         self.set_up(group, directory)
         name = self._identity.client_name
         if not self._identity.is_client(self._charter):
@@ -67,20 +73,13 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
                 f"group {group!r} does not know this machine as a client: it was no member of the "
                 f"pool when the group was founded, and was not added since"
             )
-        self._open_mail(name)
-        known = known_membership(self._place, self._charter)
-        config = self._charter.config(None, known)
-        self._client = Client(config, name, self._place.entropy(), self._keyring)
-        self._epoch = -1
-        self._follow()
+        self._open_client(name)
         self._asker = Proxy(self._client, BUNDLE_OPERATIONS_MAX, waiting_max=2 * WAITING_MAX)
         self._wishes: deque[UserAsk] = deque()
         self._rests = False
         self._waiting = 0
         self._next_request_id: int | None = None
         self._variables: dict[str, vista.Ref] = {}
-        self._ceiling = 0.0
-        self._ahead = self._read_ceiling()
         self._look_at = self._now()
         self._delivering: set[str] = set()
         self._looks = False
@@ -103,14 +102,25 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         ``proxy_obj_name`` is a further service name for this proxy, ``id`` as for
         `set_next_request_id`.
         """
-        assert self._mail is not None
-        for number, ref in enumerate(replica_list):
-            if ref is not None:
-                self._mail.note_address(number, vista.ref_of(ref))
+        self._check_user()
+        self.note_replica_oids(replica_list)
         if proxy_obj_name:
             vista.register_service(proxy_obj_name, self)
         if id is not None:
             self.set_next_request_id(id)
+
+    def note_replica_oids(self, replicas: Sequence[Any]) -> None:
+        """Take note of where the replicas are, in the order of their numbers, None for unknown."""
+        assert self._mail is not None
+        for number, ref in enumerate(replicas):
+            if ref is not None:
+                self._mail.note_address(number, vista.ref_of(ref))
+
+    def _check_user(self) -> None:
+        """Raise `AccessDenied` for users for whom nothing is asked here."""
+        # Most calls are of the node's own user, and each pays for this.
+        if vista.current_user() != self._owner:
+            check_user(self._owner, self._users, f"group {self._charter.name!r} is asked here")
 
     # --- asking ----------------------------------------------------------------------------
 
@@ -143,6 +153,7 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         key: str | None = None,
     ) -> Any:
         """Do as `issue_request`, with keyword arguments for the method."""
+        self._check_user()
         operation = ["call", state_variable, method, list(args), kwargs, key]
         value, waiting = self._ask(operation)
         if waiting:
@@ -159,6 +170,7 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         """
         if type(operation) is not bytes or not operation.startswith(_CALL):
             raise BadValueError("no call of a state variable: issue_request makes one")
+        self._check_user()
         return self._ask_encoded(operation)
 
     def raise_wait_limit(self, faults_to_initially_tolerate: int) -> int:
@@ -167,6 +179,7 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         At least f + 1 and at most all replicas. A higher limit costs time, and one that is too high
         a wait in vain: after the first retransmission f + 1 do.
         """
+        self._check_user()
         return self._client.raise_wait_limit(faults_to_initially_tolerate)
 
     def set_next_request_id(self, id: int) -> int:
@@ -175,6 +188,7 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         The number is the request's key, so whoever goes on with the same numbers, on any node, gets
         the answers of what was executed already. Without it requests have no keys.
         """
+        self._check_user()
         if id < 0:
             raise BadValueError(f"a request's number is 0 or more, not {id}")
         self._next_request_id = id
@@ -201,7 +215,10 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
 
         For those that are called by `issue_request` alone. Return whether there was none before.
         """
-        made, _ = self._ask(["create", name, full_name(class_name), list(args), kwargs])
+        self._check_user()
+        # Whoever else may send messages here cannot have all replicas stop by a class.
+        kind = "create" if vista.current_user() == self._owner else "make"
+        made, _ = self._ask([kind, name, full_name(class_name), list(args), kwargs])
         return bool(made)
 
     def retire_state_variables(self) -> int:
@@ -210,6 +227,7 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         Which those are the classes say: ``idle_seconds`` and ``unused_seconds`` of
         `ReplicatedObject`. Any proxy may, again and again.
         """
+        self._check_user()
         after, gone = "", 0
         for _ in range(VARIABLES_MAX // NAMES_AT_ONCE):
             (after, count), _ = self._ask(["retire", after])
@@ -221,8 +239,13 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
     def drop_state_variable(self, name: str) -> None:
         """Have all replicas forget a state variable that this proxy had made.
 
-        The founder's may drop any. Raises `RefusedOperationError`.
+        The founder's may drop any. Raises `RefusedOperationError`, and `AccessDenied` for another
+        user than that of the node.
         """
+        if vista.current_user() != self._owner:
+            raise AccessDenied(
+                f"state variables are dropped by {self._owner}, and not by {vista.current_user()}"
+            )
         self._ask(["drop", name])
         ref = self._variables.pop(name, None)
         if ref is not None:
@@ -233,6 +256,10 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
 
         It is not asked whether there is such a variable. Raises `Overloaded` for too many.
         """
+        self._check_user()
+        return self._stand_in(name)
+
+    def _stand_in(self, name: str) -> vista.Ref:
         known = self._variables.get(name)
         if known is None:
             if len(self._variables) >= VARIABLES_MAX:
@@ -251,8 +278,10 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         rows: list[Any] = []
         for _ in range(VARIABLES_MAX // NAMES_AT_ONCE + 1):
             more, _ = self._ask([kind, name_of(rows[-1]) if rows else ""])
-            rows += more
-            if len(more) < NAMES_AT_ONCE:
+            # None stands where not all that were looked at fitted.
+            cut = more[-1:] == [None]
+            rows += more[:-1] if cut else more
+            if not cut and len(more) < NAMES_AT_ONCE:
                 break
         return rows
 
@@ -264,7 +293,7 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         for name in self.list_state_variables():
             if "/" not in name:
                 with contextlib.suppress(vista.ServiceTaken):
-                    vista.register_service(name, self.get_state_variable(name))
+                    vista.register_service(name, self._stand_in(name))
 
     def get_status(self) -> dict[str, Any]:
         """Return how the proxy is, as a dict.
@@ -291,34 +320,22 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
 
     def deliver(self, state_variable: str) -> None:
         """Send what a state variable wants sent; the proxy posts it to itself."""
-        if state_variable in self._delivering:
+        if state_variable in self._delivering or len(self._delivering) >= DELIVERIES_MAX:
             return
         self._delivering.add(state_variable)
         try:
-            (founded, rows), _ = self._ask(["outbox", state_variable])
-            done = [row[0] for row in rows if self._sent(state_variable, founded, row)]
-            if done:
-                self._ask(["delivered", state_variable, founded, done])
+            after = 0
+            for _ in range(OUTBOX_MAX):
+                (founded, rows), _ = self._ask(["outbox", state_variable, after])
+                if not rows:
+                    break
+                after = rows[-1][0]
+                name = f"{self._charter.nonce}/{state_variable}/{founded}"
+                done, refused = send_out(rows, name)
+                if done or refused:
+                    self._ask(["delivered", state_variable, founded, done, refused])
         finally:
             self._delivering.discard(state_variable)
-
-    def _sent(self, state_variable: str, founded: str, row: list[Any]) -> bool:
-        number, target, method, args = row
-        key = f"{self._charter.nonce}/{state_variable}/{founded}/{number}"
-        error: BaseException | None
-        with vista.timeout(DELIVERY_SECONDS):
-            try:
-                error = vista.future(target, method, *args, key).exception()
-            except (vista.NoSuchService, vista.UsageError) as wrong:
-                # Also what is no target at all: else it would stay first in the outbox for ever.
-                error = wrong
-        if isinstance(error, vista.CallError):
-            _log.warning("a message of %s is tried again: %s", state_variable, error)
-            return False
-        if error is not None:
-            # The receiver has it, and does not want it.
-            _log.warning("a message of %s was refused: %r", state_variable, error)
-        return True
 
     def look_for_messages(self) -> None:
         """Deliver what others did not; the proxy posts it to itself."""
@@ -332,11 +349,13 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
                 names = self._ask_for_all("waiting", str)
         finally:
             self._looks = False
-        with contextlib.suppress(vista.CallError):
-            for name in names:
-                # It may be gone meanwhile, and others wait as well.
-                with contextlib.suppress(RefusedOperationError):
-                    self.deliver(name)
+        for name in names[:DELIVERIES_MAX]:
+            vista.self_ref(self).look_after.post(name)
+
+    def look_after(self, state_variable: str) -> None:
+        """Deliver the messages of a variable that may be gone; the proxy posts it to itself."""
+        with contextlib.suppress(vista.CallError, RefusedOperationError):
+            self.deliver(state_variable)
 
     # --- turns -----------------------------------------------------------------------------
 
@@ -360,21 +379,6 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         self.requests += 1
         return result
 
-    def _now(self) -> float:
-        return super()._now() + self._ahead
-
-    def _read_ceiling(self) -> float:
-        """Return by how many seconds this proxy's time is ahead of the machine's."""
-        self._ahead = 0.0
-        found = self._place.read(CEILING_FILE)
-        try:
-            ceiling = 0.0 if found is None else float(found)
-        except ValueError:
-            ceiling = math.nan
-        if not math.isfinite(ceiling):
-            raise BadValueError(f"file {CEILING_FILE} holds no number: remove it")
-        return max(0.0, ceiling - self._now())
-
     def _deadline(self) -> float:
         if self._rests:
             return math.inf
@@ -384,19 +388,13 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
 
     def _take_turn(self) -> None:
         now = self._now()
-        if now >= self._ceiling - CEILING_SECONDS / 2:
-            self._ceiling = now + CEILING_SECONDS
-            self._place.write(CEILING_FILE, f"{self._ceiling:.0f}".encode())
+        self._raise_ceiling(now)
         if now >= self._look_at:
             self._look_at = now + OUTBOX_SECONDS
             vista.self_ref(self).look_for_messages.post()
         effects: list[Any] = []
-        until = self._loop_time() + TURN_SECONDS
-        mail = self._mail
-        assert mail is not None
-        while self._loop_time() < until and (letter := self._next_letter()) is not None:
-            for message in mail.read(*letter):
-                effects += self._asker.handle(Received(letter[0], message), now)
+        for received in self._received():
+            effects += self._asker.handle(received, now)
         while self._wishes:
             effects += self._asker.handle(self._wishes.popleft(), now)
         answered = sum(isinstance(one, UserAnswer) for one in effects)
@@ -417,20 +415,13 @@ class ReplicaClientProxy(Correspondent, namespace="SolidState"):
         users and at the price of a whole one.
         """
         try:
-            # They are woken in the next round of the loop, and this thread stands behind them then.
-            vista.sleep(0)
+            # They are woken in the next round of the loop, and this thread stands behind them then;
+            # who asks by a future is a round later.
+            for _ in range(REST_ROUNDS):
+                vista.sleep(0)
         finally:
             self._rests = False
         self._await_turn()
-
-    def _follow(self) -> None:
-        """Take note of the group of the day, where it is another one than before."""
-        membership = self._client.membership
-        if membership.epoch != self._epoch:
-            self._epoch = membership.epoch
-            assert self._mail is not None
-            self._mail.follow(membership)
-            note_membership(self._place, self._charter, membership)
 
     def _carry_out(self, effects: list[Any]) -> None:
         outbox: dict[Principal, list[bytes]] = {}

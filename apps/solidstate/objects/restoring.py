@@ -51,7 +51,7 @@ class RestoreReplicas(CreateReplicasOnServers, namespace="SolidState"):
         made = charter_of(group, mode, faults, chosen[:needed], offers, own, place)
         charter = replace(made, origin=Tree(found.service_pages).root.hex())
         self._hand_out(charter, found, [(ref, offers[ref]) for ref in chosen[:needed]], classes)
-        self._spread(charter, offers, classes)
+        self._spread(charter, own, offers, classes)
         for ref in offers:
             ref.announce.post(group)
         words = f"group {group!r} goes on from batch {found.stable.sequence} of the backup"

@@ -11,7 +11,9 @@ from typing import Any
 
 import vista
 from apps.solidstate.errors import BackupError
-from apps.solidstate.objects.backup import PIECE_BYTES, may_read, take_backup
+from apps.solidstate.objects.backup import PIECE_BYTES, may_read, piece_nonce, take_backup
+from apps.solidstate.objects.bounded import LINES_MAX
+from apps.solidstate.objects.challenges import Challenges
 from apps.solidstate.objects.classes import ReplicatedClass, load_class
 from apps.solidstate.objects.correspondent import TURN_SECONDS, Correspondent
 from apps.solidstate.objects.identity import joined, note_membership, replica_folder
@@ -57,6 +59,9 @@ REPORTS_MAX = 100
 STARTED_FILE = "started"
 """The file that says that this replica has written something: one that finds its log empty though
 the file is there has lost it, and may have promised what it does not know."""
+
+OWNER_FILE = "replica/owner"
+"""The file beside the log of a replica that says, by its public key, whose log it is."""
 
 _log = logging.getLogger("vista.solidstate")
 
@@ -108,7 +113,8 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         self._fresh = True
         self._renewal = False
         self._backup = b""
-        self._reader = b""
+        self._reader: tuple[Principal, bytes] = ("", b"")
+        self._challenges = Challenges(self._place.entropy().randbytes(32))
         self._counts: collections.Counter[str] = collections.Counter()
         self._counter: Counter | None = None
         self._open_mail(id)
@@ -177,31 +183,44 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         shown = variables_of_server(self.get_status())
         return told_variables(shown, names, outline_characters_max)
 
-    def make_backup(self, least: int, signature: bytes) -> int:
+    def draw_challenge(self) -> bytes:
+        """Return what the administrator signs to have a backup made, within 30 seconds and once."""
+        return self._challenges.draw(self._loop_time(), self._place.entropy().randbytes(16))
+
+    def make_backup(self, least: int, challenge: bytes, signature: bytes) -> int:
         """Make a backup of the proven state, which holds batch ``least``; return its bytes.
 
-        `read_backup` hands it out; the administrator signed that it may. Raises `BackupError` where
-        there is none, `AccessDenied` for another signature.
+        `read_backup` hands it out; the administrator signed what `draw_challenge` returned. Raises
+        `BackupError` where there is none, `AccessDenied` for another signature.
         """
-        if not any(
-            self._keyring.verify(one, may_read(least), signature)
+        said = may_read(self._number, least, challenge)
+        signers = [
+            one
             for one in self._charter.administrators
-        ):
+            if self._keyring.verify(one, said, signature)
+        ]
+        if not signers:
             raise AccessDenied(f"no administrator of group {self._charter.name!r} signed that")
+        if not self._challenges.use(challenge, self._loop_time()):
+            raise AccessDenied("what was signed is old, or was used: draw another challenge")
         if self._replica is None:
             raise BackupError(f"replica {self._number} does not run")
         self._backup = take_backup(self._charter, self._replica, least).data
-        self._reader = signature
+        self._reader = (signers[0], signature)
         return len(self._backup)
 
     def read_backup(self, at: int, signature: bytes) -> bytes:
-        """Return a piece of the backup that was made last, to whoever shows its signature."""
-        if not self._backup or not hmac.compare_digest(signature, self._reader):
+        """Return a piece of the backup that was made last, which its administrator can read.
+
+        To whoever shows the signature it was made for.
+        """
+        reader, known = self._reader
+        if not self._backup or not hmac.compare_digest(signature, known):
             raise AccessDenied(f"no backup was made for that: call make_backup of {self._number}")
         piece = self._backup[at : at + PIECE_BYTES]
         if at + PIECE_BYTES >= len(self._backup):
             self._backup = b""
-        return piece
+        return self._keyring.encrypt(reader, piece, piece_nonce(signature, at))
 
     # --- starting and ending ---------------------------------------------------------------
 
@@ -212,18 +231,37 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         started = f"{self._folder}/{STARTED_FILE}"
         self._disk = self._place.disk(self._folder)
         found: Recovered | None = vista.wait(self._disk.recover())
+        self._check_owner()
         self._started = self._place.read(started) is not None
         if found is None and self._started:
             found = Recovered(damaged=True)
-        self._service = ObjectService(self._find, self._charter.founder)
+        self._service = service = self._make_service()
         config = self._make_config()
-        bundled = BundledService(self._service, BUNDLE_OPERATIONS_MAX)
+        bundled = BundledService(
+            service, BUNDLE_OPERATIONS_MAX, work=service.meter.read, work_max=LINES_MAX
+        )
         if origin := read_origin(self._place, self._charter, self._number):
             bundled.restore(origin)
         usigs = self._start_counter()
         self._replica = Replica(config, self._place.entropy(), self._keyring, bundled, found, usigs)
         self._follow(config.epoch.membership)
         self._ails = ""
+
+    def _make_service(self) -> ObjectService:
+        liars = 0 if self._charter.mode == "crash" else self._charter.faults
+        return ObjectService(self._find, self._charter.founder, faults=liars)
+
+    def _check_owner(self) -> None:
+        """Raise `StoreError` for the log of another replica, which promised what this did not."""
+        path, key = f"{self._folder}/{OWNER_FILE}", self._keyring.public_key
+        known = self._place.read(path)
+        if known is None:
+            self._place.write(path, key)
+        elif known != key:
+            raise vista.StoreError(
+                f"folder {self._folder}/replica is that of another replica: bring back its own, or "
+                f"remove it, and the others give this replica what it needs"
+            )
 
     def _start_counter(self) -> DeviceKeys | None:
         """Start the trusted counter, in the mode that has them, and return the keys of all."""

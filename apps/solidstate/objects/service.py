@@ -2,12 +2,13 @@
 
 Operations and results are encoded values. ``["call", variable, method, args, kwargs, key]`` calls a
 method; with a key, the same request asked again is not executed again and has the same answer.
-``["create", variable, class name, args, kwargs]`` makes a variable; of a class that the group did
-not have before only its founder may. ``["drop", variable]`` forgets one; the founder may, and who
-had it made. ``["retire", variable]`` forgets those of the next variables after that, in the order
-of their names, that nobody used for as long as their classes say. ``["list", variable]`` tells the
-next variables after that, ``["waiting", variable]`` those of all that want something sent,
-``["outbox", variable]`` what that is, ``["delivered", variable, founded, numbers]`` what was sent.
+``["make", variable, class name, args, kwargs]`` makes a variable of a class that the group has,
+``["create", ...]`` does so too, and of another class where its founder asks. ``["drop", variable]``
+forgets one; the founder may, and who had it made. ``["retire", variable]`` forgets those of the
+next variables after that, in the order of their names, that nobody used for as long as their
+classes say. ``["list", variable]`` tells the next variables after that, ``["waiting", variable]``
+those of all that want something sent, ``["outbox", variable, number]`` what that is behind a number
+and ``["delivered", variable, founded, numbers, numbers]`` what was sent and what nobody takes.
 Results: ``["ok", value, messages that wait]`` or ``["raised", exception, words, messages that
 wait]``.
 """
@@ -16,25 +17,35 @@ from __future__ import annotations
 
 import heapq
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import vista
 from apps.solidstate.errors import (
+    BackupError,
     RefusedOperationError,
     SolidStateError,
     StateTooLargeError,
 )
-from apps.solidstate.objects.bounded import LINES_MAX, call_bounded
+from apps.solidstate.objects.bounded import LINES_MAX, Meter, call_bounded
 from apps.solidstate.objects.classes import ReplicatedClass, snake_case
+from apps.solidstate.objects.differing import differences
+from apps.solidstate.objects.operations import (
+    NAME_CHARACTERS_MAX,
+    RESULT_BYTES_MAX,
+    raised,
+    read_operation,
+    told,
+)
 from apps.solidstate.objects.replicated import Execution, executing, is_read_only
 from apps.solidstate.objects.variables import Variable
 from apps.solidstate.pbft.service import Context
 
 STATE_BYTES_MAX = 64 * 1024 * 1024
-"""Bytes of all variables and the answers they keep: a fetch of the state takes as much of the
-network, and three times as much of memory. Beyond, a call that would make a variable larger is
-refused."""
+"""Bytes of all variables, the answers they keep and what they want sent: a fetch of the state takes
+as much of the network, and three times as much of memory. Beyond, a call that would make a variable
+larger is refused."""
 
 ANSWERS_BEYOND = 4
 """Beyond those bytes answers may take a quarter more: who makes room is answered as well. Then
@@ -43,21 +54,25 @@ requests with a key, whose answers would be kept, are refused before they are ex
 VARIABLE_BYTES_MAX = 32 * 1024 * 1024
 """Bytes of one variable: half of what one value may take."""
 
-RESULT_BYTES_MAX = 256 * 1024
-"""Bytes of one result: the last ones of each client are part of the state."""
-
 VARIABLES_MAX = 100_000
 """State variables of one group; each has a page of its own."""
+
+OWNED_SHARE = 2
+"""A client other than the founder has the f + 1 times this part of the variables at most: what
+faulty ones make leaves more than half of the room to others."""
+
+PATIENCE_FROM = 0.5
+"""The part of the room from which on variables that nobody uses are given less time to stay."""
+
+PATIENCE_LEAST = 1 / 24
+"""The least part of the time that their classes give them: an hour of a day, when there is no room
+left. So nobody keeps the room filled by making sessions and leaving them."""
 
 NAMES_AT_ONCE = 1_000
 """State variables that one request goes through: a result is bounded, and others wait for about a
 millisecond."""
 
-NAME_CHARACTERS_MAX = 200
-KEY_CHARACTERS_MAX = 200
-
-_FORMAT = 1
-_TELLING = frozenset({"list", "waiting", "outbox"})
+_FORMAT = 2
 
 _log = logging.getLogger("vista.solidstate")
 
@@ -70,8 +85,8 @@ class ObjectService:
     """A `Service` of replicated objects.
 
     ``find`` returns a class by its name, None where it is not loaded; ``founder`` is the client
-    that brings classes into the group; ``lines_max`` bounds one call. `differences` is what a
-    repair found.
+    that brings classes into the group; ``lines_max`` bounds one call; ``faults`` is how many
+    clients may lie. `differences` is what a repair found, `meter` counts the lines of all calls.
     """
 
     def __init__(
@@ -80,17 +95,23 @@ class ObjectService:
         founder: str,
         lines_max: int = LINES_MAX,
         state_bytes_max: int = STATE_BYTES_MAX,
+        variables_max: int = VARIABLES_MAX,
+        faults: int = 0,
     ) -> None:
         self._find = find
         self._founder = founder
         self._lines_max = lines_max
         self._state_bytes_max = state_bytes_max
+        self._variables_max = variables_max
+        self._enough = faults + 1
+        self.meter = Meter()
         self.variables: dict[str, Variable] = {}
         self.differences: list[str] = []
         self.suspected = False
         self._founded = 0
         self._classes: list[list[Any]] = []
         self._total = 0
+        self._owned: Counter[str] = Counter()
         self._head = b""
 
     # --- executing -------------------------------------------------------------------------
@@ -99,24 +120,22 @@ class ObjectService:
         """Carry out an operation and return its result."""
         variable: Variable | None = None
         try:
-            kind, name, *rest = self._read(operation)
+            kind, name, *rest = read_operation(operation)
             variable = self.variables.get(name)
             return self._carry_out(kind, name, variable, rest, context)
         except (SolidStateError, vista.VistaError) as error:
-            return _raised(error, variable)
+            return raised(error, _waiting(variable))
 
     def execute_read_only(self, operation: bytes) -> bytes | None:
         """Return the result of what changes nothing, None for the rest."""
         try:
-            kind, name, *rest = self._read(operation)
+            kind, name, *rest = read_operation(operation)
         except RefusedOperationError:
             return None
         variable = self.variables.get(name)
-        if kind in _TELLING:
-            try:
-                return self._tell(kind, name, variable)
-            except RefusedOperationError as error:
-                return _raised(error, None)
+        # What waits is told to each client otherwise: that is ordered.
+        if kind == "list":
+            return self._list(name)
         if kind != "call" or variable is None:
             return None
         method = _method(variable, rest[0])
@@ -125,60 +144,70 @@ class ObjectService:
         # Without agreed values: a method that asks for them has to be ordered.
         return self._answered(variable, method, rest[1], rest[2], None)
 
-    def _read(self, operation: bytes) -> list[Any]:
-        try:
-            found = vista.decode_value(operation)
-        except vista.RemoteProtocolError:
-            found = None
-        match found:
-            case ["call", str(), str(), list(), dict(), None | str()]:
-                if found[5] is not None and len(found[5]) > KEY_CHARACTERS_MAX:
-                    raise RefusedOperationError(
-                        f"a key has {KEY_CHARACTERS_MAX} characters at most"
-                    )
-                return list(found)
-            case ["create", str(), [str(), str(), int()], list(), dict()]:
-                return list(found)
-            case ["drop" | "outbox" | "retire" | "list" | "waiting", str()]:
-                return list(found)
-            case ["delivered", str(), str(), list()]:
-                return list(found)
-        raise RefusedOperationError("no operation of replicated objects")
-
     def _carry_out(
         self, kind: str, name: str, variable: Variable | None, rest: list[Any], context: Context
     ) -> bytes:
-        if kind == "create":
-            return self._create(name, rest, context)
-        if kind == "retire":
-            return self._retire(name, context)
-        if kind in _TELLING:
-            return self._tell(kind, name, variable)
+        match kind:
+            case "create" | "make":
+                return self._create(kind, name, rest, context)
+            case "retire":
+                return self._retire(name, context)
+            case "list":
+                return self._list(name)
+            case "waiting":
+                wanting = (one for one in self.variables.values() if one.outbox)
+                names = (one.name for one in wanting if one.outbox.wants(context.client))
+                return _some_of(_portion(names, name))
         variable = self._known(name, variable)
+        before = variable.weight
+        try:
+            return self._do(kind, variable, rest, context)
+        finally:
+            self._total += variable.weight - before
+
+    def _do(self, kind: str, variable: Variable, rest: list[Any], context: Context) -> bytes:
+        """Carry out an operation on a variable that is there."""
         if kind == "call":
             return self._call(variable, rest[0], rest[1], rest[2], rest[3], context)
+        if kind == "outbox":
+            rows = variable.outbox.portion(rest[0], context.client)
+            return told([variable.founded, rows], len(variable.outbox))
         if kind == "delivered":
             if variable.founded == rest[0]:
-                variable.delivered([one for one in rest[1] if type(one) is int])
-            return _ok(None, variable)
+                variable.outbox.note(context.client, rest[1], rest[2], self._enough)
+                variable.dirty = True
+            return told(None, len(variable.outbox))
+        return self._drop(variable, context)
+
+    def _drop(self, variable: Variable, context: Context) -> bytes:
+        name = variable.name
         if context.client not in (self._founder, variable.owner):
             raise RefusedOperationError(
                 f"{name} is dropped by {variable.owner}, who had it made, or by {self._founder}, "
                 f"who founded the group, and not by {context.client}"
             )
         self._forget(name)
-        return _ok(None, None)
+        # Whoever asked takes the difference of its weight, of which there is none.
+        return told(None, 0)
 
     def _forget(self, name: str) -> None:
-        self._total -= self.variables.pop(name).weight
+        gone = self.variables.pop(name)
+        self._total -= gone.weight
+        self._owned[gone.owner] -= 1
 
     def _retire(self, after: str, context: Context) -> bytes:
         """Forget what is over; return after which name to go on, empty at the end, and how many."""
         names = self._after(after)
-        over = [name for name in names if self.variables[name].is_over(context.time)]
+        patience = self._patience()
+        over = [name for name in names if self.variables[name].is_over(context.time, patience)]
         for name in over:
             self._forget(name)
-        return _ok([names[-1] if len(names) == NAMES_AT_ONCE else "", len(over)], None)
+        return told([names[-1] if len(names) == NAMES_AT_ONCE else "", len(over)], 0)
+
+    def _patience(self) -> float:
+        """Return the part of their time that variables nobody uses are given."""
+        filled = max(len(self.variables) / self._variables_max, self._total / self._state_bytes_max)
+        return min(1.0, max(PATIENCE_LEAST, (1.0 - filled) / (1.0 - PATIENCE_FROM)))
 
     def _after(self, name: str) -> list[str]:
         return _portion(self.variables, name)
@@ -194,27 +223,22 @@ class ObjectService:
         names = heapq.nsmallest(11, self.variables)
         return [*names[:10], "..."] if len(names) > 10 else names
 
-    def _check_class(self, name: list[Any], context: Context) -> None:
+    def _check_class(self, kind: str, name: list[Any], context: Context) -> None:
         # A replica that lacks a class stops: so nobody else may name one that not all have.
-        if context.client != self._founder and name not in self._classes:
+        brings = kind == "create" and context.client == self._founder
+        if not brings and name not in self._classes:
             raise RefusedOperationError(
                 f"class {name[0]}.{name[1]} version {name[2]} is brought into the group by "
                 f"{self._founder}, who founded it, and not by {context.client}"
             )
 
-    def _tell(self, kind: str, name: str, variable: Variable | None) -> bytes:
-        if kind == "list":
-            return _ok([[n, self.variables[n].kind.name] for n in self._after(name)], None)
-        if kind == "waiting":
-            wanting = (one.name for one in self.variables.values() if one.outbox)
-            return _ok(_portion(wanting, name), None)
-        variable = self._known(name, variable)
-        return _ok([variable.founded, [list(one) for one in variable.outbox]], variable)
+    def _list(self, after: str) -> bytes:
+        return _some_of([[name, self.variables[name].kind.name] for name in self._after(after)])
 
     # --- state variables -------------------------------------------------------------------
 
-    def _create(self, name: str, rest: list[Any], context: Context) -> bytes:
-        if not 1 <= len(name) <= NAME_CHARACTERS_MAX:
+    def _create(self, kind: str, name: str, rest: list[Any], context: Context) -> bytes:
+        if not name:
             raise RefusedOperationError(f"a name has 1 to {NAME_CHARACTERS_MAX} characters")
         known = self.variables.get(name)
         if known is not None:
@@ -222,24 +246,35 @@ class ObjectService:
                 raise RefusedOperationError(
                     f"{name} is a {known.kind.name[1]} already, and no {rest[0][1]}"
                 )
-            return _ok(False, known)
-        if len(self.variables) >= VARIABLES_MAX or self._is_full(None):
-            raise StateTooLargeError("the group holds as much as it may: drop state variables")
-        self._check_class(rest[0], context)
-        kind = self._class(rest[0])
-        kind.check()
+            return told(False, len(known.outbox))
+        self._check_class(kind, rest[0], context)
+        self._check_room(context.client)
+        cls = self._class(rest[0])
+        cls.check()
         if rest[0] not in self._classes:
             self._classes.append(rest[0])
         self._founded += 1
-        made = Variable(name, kind, f"{self._founded}", context.client)
+        made = Variable(name, cls, f"{self._founded}", context.client)
         made.made = context.time
-        result = self._run(made, kind.cls.create, rest[1], rest[2], context)
+        result = self._run(made, cls.cls.create, rest[1], rest[2], context)
         wrong = made.measure()
         if result is not None or wrong:
-            return result or _raised(vista.NotAValueError(wrong), None)
+            return result or raised(vista.NotAValueError(wrong), 0)
         self.variables[name] = made
         self._total += made.weight
-        return _ok(True, made)
+        self._owned[context.client] += 1
+        return told(True, len(made.outbox))
+
+    def _check_room(self, client: str) -> None:
+        """Raise `StateTooLargeError` where there is no room for another variable of a client."""
+        if len(self.variables) >= self._variables_max or self._is_full(None):
+            raise StateTooLargeError("the group holds as much as it may: drop state variables")
+        most = self._variables_max // (OWNED_SHARE * self._enough)
+        if client != self._founder and self._owned[client] >= most:
+            raise StateTooLargeError(
+                f"{client} has {most} state variables, the most that one machine may have: drop "
+                f"some"
+            )
 
     def _run(
         self,
@@ -253,11 +288,11 @@ class ObjectService:
         execution = Execution(context.time, context.random, context.client)
         try:
             self._bounded(variable, "create", function, args, kwargs, execution)
-            variable.post(execution.posted)
+            variable.outbox.add(execution.posted, variable.name, context.client)
         except MemoryError:
             raise
         except Exception as error:
-            return _raised(error, None)
+            return raised(error, 0)
         return None
 
     def _class(self, name: list[Any]) -> ReplicatedClass:
@@ -270,12 +305,6 @@ class ObjectService:
         if variable is not None and variable.size > VARIABLE_BYTES_MAX:
             return True
         return self._total > self._state_bytes_max
-
-    def _measure(self, variable: Variable) -> str:
-        self._total -= variable.size
-        wrong = variable.measure()
-        self._total += variable.size
-        return wrong
 
     # --- calls -----------------------------------------------------------------------------
 
@@ -306,9 +335,7 @@ class ObjectService:
         else:
             result = self._change(variable, method, args, kwargs, execution)
         if key is not None:
-            self._total -= variable.weight
             variable.keep_answer(key, result)
-            self._total += variable.weight
         return result
 
     def _change(
@@ -323,18 +350,20 @@ class ObjectService:
         variable.dirty = True
         variable.used = execution.time
         before = variable.encoded() if self._is_full(variable) else None
-        waiting = len(variable.outbox)
+        waiting, bytes_before = len(variable.outbox), variable.outbox.bytes
         result = self._answered(variable, method, args, kwargs, execution)
         if variable.is_due() or before is not None:
-            wrong = self._measure(variable)
+            wrong = variable.measure()
             if wrong:
-                result = _raised(vista.NotAValueError(wrong), variable)
-        if before is not None and variable.size > len(before):
+                result = raised(vista.NotAValueError(wrong), len(variable.outbox))
+        if before is None:
+            return result
+        if variable.size + variable.outbox.bytes > len(before) + bytes_before:
             words = f"{variable.name} has {len(before)} bytes, and the call would make it larger"
             variable.set_variables(vista.decode_value(before))
-            del variable.outbox[waiting:]
-            self._measure(variable)
-            return _raised(StateTooLargeError(words), variable)
+            variable.outbox.take_back(waiting)
+            variable.measure()
+            return raised(StateTooLargeError(words), len(variable.outbox))
         return result
 
     def _answered(
@@ -350,16 +379,16 @@ class ObjectService:
         execution = execution or Execution(0, bytes(32))
         try:
             value = self._bounded(variable, name, method, args, kwargs, execution)
-            result = _ok(value, variable, len(execution.posted))
+            result = told(value, len(variable.outbox) + len(execution.posted))
             if len(result) > RESULT_BYTES_MAX:
                 raise StateTooLargeError(f"{name} returned {len(result)} bytes: too many")
             if execution.posted:
-                variable.post(execution.posted)
+                variable.outbox.add(execution.posted, variable.name, execution.client)
         except MemoryError:
             # No agreed answer: the others may have had room.
             raise
         except Exception as error:
-            return _raised(error, variable)
+            return raised(error, len(variable.outbox))
         return result
 
     def _bounded(
@@ -374,7 +403,9 @@ class ObjectService:
         token = executing.set(execution)
         given = (variable.instance, *args)
         try:
-            return call_bounded(name, method, given, kwargs, variable.kind.own, self._lines_max)
+            return call_bounded(
+                name, method, given, kwargs, variable.kind.own, self._lines_max, self.meter
+            )
         finally:
             executing.reset(token)
 
@@ -402,7 +433,11 @@ class ObjectService:
         if not pages:
             raise RefusedOperationError("a state without a page is none of replicated objects")
         self._head = pages[0]
-        _, self._founded, self._classes, rows = vista.decode_value(pages[0])
+        format, self._founded, self._classes, rows = vista.decode_value(pages[0])
+        if format != _FORMAT:
+            raise BackupError(
+                f"a state of format {format}; this is {_FORMAT}: use the same program"
+            )
         made: dict[str, Variable] = {}
         at = 1
         for name, class_name, founded, owner, count in rows:
@@ -414,42 +449,12 @@ class ObjectService:
             self.differences = differences(before, made)
         self.variables = made
         self._total = sum(one.weight for one in made.values())
+        self._owned = Counter(one.owner for one in made.values())
 
 
 def _portion(names: Iterable[str], after: str) -> list[str]:
     """Return the next of some names after a name, in their order."""
     return heapq.nsmallest(NAMES_AT_ONCE, (name for name in names if name > after))
-
-
-def differences(ours: dict[str, Variable], theirs: dict[str, Variable]) -> list[str]:
-    """Say what differs between two states, the first differing instance variable of each."""
-    words = []
-    for name in sorted(ours.keys() | theirs.keys()):
-        mine, other = ours.get(name), theirs.get(name)
-        if mine is None or other is None:
-            words.append(f"{name}: {'only here' if other is None else 'not here'}")
-            continue
-        first = _first_difference(mine.variables(), other.variables())
-        if first:
-            words.append(f"{name}: {first}")
-    return words
-
-
-def _first_difference(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
-    for name in sorted(mine.keys() | theirs.keys()):
-        if name not in mine or name not in theirs:
-            return f"variable {name} is {'there' if name in mine else 'not there'}"
-        if not _equal(mine[name], theirs[name]):
-            shown = vista.outline(mine[name], 60), vista.outline(theirs[name], 60)
-            return f"variable {name} is {shown[0]}, and {shown[1]} elsewhere"
-    return ""
-
-
-def _equal(mine: Any, theirs: Any) -> bool:
-    try:
-        return vista.encode_value(mine) == vista.encode_value(theirs)
-    except vista.NotAValueError:
-        return False
 
 
 def _method(variable: Variable, name: str) -> Callable[..., Any] | None:
@@ -459,27 +464,14 @@ def _method(variable: Variable, name: str) -> Callable[..., Any] | None:
     return methods.get(name) or methods.get(snake_case(name))
 
 
-def _ok(value: Any, variable: Variable | None, more: int = 0) -> bytes:
-    waiting = 0 if variable is None else len(variable.outbox) + more
-    return vista.encode_value(["ok", value, waiting])
+def _some_of(rows: list[Any]) -> bytes:
+    """Return the result with the rows that fit; None behind them says that there are more."""
+    result = told(rows, 0)
+    while len(result) > RESULT_BYTES_MAX:
+        rows = rows[: len(rows) // 2]
+        result = told([*rows, None], 0)
+    return result
 
 
-def _raised(error: Exception, variable: Variable | None) -> bytes:
-    """Return the result that says what was raised: its type and arguments, no traceback."""
-    words = f"{type(error).__qualname__}: {error}"
-    waiting = 0 if variable is None else len(variable.outbox)
-    try:
-        return vista.encode_value(["raised", error, words, waiting])
-    except vista.NotAValueError:
-        return vista.encode_value(["raised", vista.RemoteFailure(words), words, waiting])
-
-
-def read_result(result: bytes) -> tuple[Any, int]:
-    """Return the value of a result, and how many messages wait; raises what was raised."""
-    match vista.decode_value(result):
-        case ["ok", value, int(waiting)]:
-            return value, waiting
-        case ["raised", Exception() as error, str(words), int()]:
-            known = not isinstance(error, vista.RemoteFailure)
-            raise error if known else vista.RemoteFailure(words)
-    raise vista.RemoteProtocolError("no result of replicated objects")
+def _waiting(variable: Variable | None) -> int:
+    return 0 if variable is None else len(variable.outbox)

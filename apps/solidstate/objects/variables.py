@@ -12,8 +12,8 @@ from collections import OrderedDict
 from typing import Any
 
 import vista
-from apps.solidstate.errors import StateTooLargeError
 from apps.solidstate.objects.classes import ReplicatedClass
+from apps.solidstate.objects.postings import Postings
 from vista import NotAValueError
 
 ANSWERS_MAX = 1_000
@@ -22,18 +22,12 @@ ANSWERS_MAX = 1_000
 ANSWERS_BYTES_MAX = 1024 * 1024
 """Bytes of those answers."""
 
-OUTBOX_MAX = 1_000
-"""Messages of a state variable that were not delivered; a call that wants more sent is refused."""
-
 PAGE_BYTES = 256 * 1024
 """Bytes of a page: what is fetched when one byte in it differs."""
 
 BYTES_PER_LOOK = 256
 """The state is encoded and measured after so many calls as it has times these bytes: then each call
 pays for about as many bytes, however large the state is."""
-
-Posting = tuple[int, Any, str, tuple[Any, ...]]
-"""A message in the outbox: its number, target, method and arguments."""
 
 
 class Variable:
@@ -54,13 +48,12 @@ class Variable:
         self.size = 0
         self.made = 0
         self.used = 0
-        self.outbox: list[Posting] = []
+        self.outbox = Postings()
         self.dirty = True
         self.looked = False
         self._answers: OrderedDict[str, bytes] = OrderedDict()
         self._answers_bytes = 0
         self._calls = 0
-        self._posted = 0
         self._pages: list[bytes] = []
 
     # --- answers ---------------------------------------------------------------------------
@@ -71,8 +64,8 @@ class Variable:
 
     @property
     def weight(self) -> int:
-        """Bytes of the state that are the variable's: its size, and the answers it keeps."""
-        return self.size + self._answers_bytes
+        """Bytes of the state that are the variable's: its size, kept answers, waiting messages."""
+        return self.size + self._answers_bytes + self.outbox.bytes
 
     def keep_answer(self, key: str, result: bytes) -> None:
         """Keep an answer, and forget the oldest ones beyond the bounds."""
@@ -84,35 +77,19 @@ class Variable:
             old, forgotten = self._answers.popitem(last=False)
             self._answers_bytes -= len(old) + len(forgotten)
 
-    # --- messages to others ----------------------------------------------------------------
-
-    def post(self, posted: list[tuple[Any, str, tuple[Any, ...]]]) -> None:
-        """Take what a call wants sent. Raises `StateTooLargeError` when too much waits."""
-        if len(self.outbox) + len(posted) > OUTBOX_MAX:
-            raise StateTooLargeError(
-                f"{len(self.outbox)} messages of {self.name} wait to be delivered; "
-                f"{OUTBOX_MAX} are the most"
-            )
-        vista.encode_value([[target, list(args)] for target, _, args in posted])
-        for target, method, args in posted:
-            self._posted += 1
-            self.outbox.append((self._posted, target, method, args))
-
-    def delivered(self, numbers: list[int]) -> None:
-        """Take messages out of the outbox."""
-        gone = frozenset(numbers)
-        self.outbox = [one for one in self.outbox if one[0] not in gone]
-        self.dirty = True
-
     # --- its end ---------------------------------------------------------------------------
 
-    def is_over(self, now: int) -> bool:
-        """Tell whether nobody has called it for as long as its class says; ``now`` is agreed."""
+    def is_over(self, now: int, patience: float = 1.0) -> bool:
+        """Tell whether nobody has called it for as long as its class says; ``now`` is agreed.
+
+        ``patience`` is the part of that time which it is given, less where room is scarce.
+        """
         cls = self.kind.cls
         since, seconds = self.made, cls.unused_seconds
         if self.used:
             since, seconds = self.used, cls.idle_seconds
-        return seconds > 0 and not self.outbox and now - since > seconds * 1_000_000
+        waited = now - since > seconds * patience * 1_000_000
+        return seconds > 0 and not self.outbox and waited
 
     # --- encoding --------------------------------------------------------------------------
 
@@ -187,8 +164,8 @@ class Variable:
 
     def _row(self) -> bytes:
         answers = list(self._answers.items())
-        counts = [self._calls, self.size, self._posted, self.made, self.used]
-        return vista.encode_value([counts, self.outbox, answers, self.variables()])
+        counts = [self._calls, self.size, self.made, self.used]
+        return vista.encode_value([counts, self.outbox.row, answers, self.variables()])
 
     def _cut(self, data: bytes) -> None:
         places = range(0, len(data), PAGE_BYTES)
@@ -202,8 +179,8 @@ class Variable:
         """Take over what `pages` of this or another replica returned."""
         row = vista.decode_value(b"".join(pages))
         counts, outbox, answers, variables = row
-        self._calls, self.size, self._posted, self.made, self.used = counts
-        self.outbox = [tuple(one) for one in outbox]
+        self._calls, self.size, self.made, self.used = counts
+        self.outbox.restore(outbox)
         self._answers = OrderedDict((key, result) for key, result in answers)
         self._answers_bytes = sum(len(key) + len(result) for key, result in answers)
         self.set_variables(variables)

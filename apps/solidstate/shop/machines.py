@@ -11,6 +11,7 @@ import ipaddress
 import logging
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,7 +68,8 @@ class ShopMachines(vista.Object, namespace="SolidState"):
             )
         self._key = secrets.token_urlsafe(32)
         self._templates = Templates(_PANEL)
-        self._known: dict[str, dict[str, Any]] = {}
+        # By node, and not by name: what a machine says it is called may be the name of another.
+        self._known: dict[bytes, dict[str, Any]] = {}
         self.url_directory = vista.create("URLdirectory", site)
         self.url_directory.register_object(MACHINES_PAGE, vista.self_ref(self))
         root = front.get_url().rstrip("/")
@@ -113,9 +115,12 @@ class ShopMachines(vista.Object, namespace="SolidState"):
             return plain_page(403, "The form is an old one. Load the page again.")
         how, _, name = fields.get("do", "").partition(" ")
         self._look()
-        machine = self._known.get(name)
-        if how not in HOWS or machine is None:
+        meant = [row for row in self._known.values() if row["name"] == name]
+        if how not in HOWS or not meant:
             return plain_page(404, "There is no such machine, or no such switch.")
+        if len(meant) > 1:
+            return plain_page(409, "Two machines say that they are this one, and one of them lies.")
+        [machine] = meant
         self._throw(how, machine)
         return see_page(f"{MACHINES_PAGE}?did={how}&machine={machine['number']}")
 
@@ -144,17 +149,24 @@ class ShopMachines(vista.Object, namespace="SolidState"):
         for node, status in told.items():
             row = _row(status, self.pool, furthest)
             row["member"] = members[node]
-            if row["name"] in self._known or len(self._known) < MACHINES_MAX:
-                self._known[row["name"]] = row
-        heard = {_name_of(status) for status in told.values()}
-        for name, row in self._known.items():
-            if name not in heard:
+            if node in self._known or len(self._known) < MACHINES_MAX:
+                self._known[node] = row
+        self._forget(told)
+        for node, row in self._known.items():
+            if node not in told:
                 row |= {"state": "does not answer", "bad": True, "primary": False}
-            served = clients.get(name)
+            served = clients.get(row["name"])
             row["front"] = served["state"] if served else "out: not there"
             row["open"] = served["open"] if served else 0
             row["key"] = self._key if self.switches else ""
-        return sorted(self._known.values(), key=lambda row: str(row["number"]))
+        return sorted(self._known.values(), key=lambda row: (str(row["number"]), row["name"]))
+
+    def _forget(self, told: Mapping[bytes, Any]) -> None:
+        """Forget machines that do not answer where another one has come under their names."""
+        heard = {self._known[node]["name"] for node in told if node in self._known}
+        for node in [node for node in self._known if node not in told]:
+            if self._known[node]["name"] in heard:
+                del self._known[node]
 
 
 def _row(status: dict[str, Any], pool: str, furthest: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from apps.http.content.resources import Request, Response
 from apps.http.objects.found import Found
 from apps.http.objects.sessions import HTTPcreateApplicationSession
 from apps.http.syntax.cookies import set_cookie
-from apps.solidstate.errors import RefusedOperationError, SolidStateError
+from apps.solidstate.errors import RefusedOperationError, SolidStateError, StateTooLargeError
 from apps.solidstate.web.arrivals import Arrivals
 from apps.solidstate.web.bounds import (
     ANSWER_SECONDS,
@@ -89,6 +89,7 @@ class CreateReplicaHTTPsession(HTTPcreateApplicationSession, namespace="SolidSta
         self._arrivals = Arrivals(sessions_per_minute, self.sessions_at_once)
         self._under_way: dict[str, asyncio.Future[Response | None]] = {}
         self._retire_at = loop_time() + self.retire_seconds
+        self._retires = False
         self._site = name_of_site(site_name)
         self.initialize(site_name, logical_page, "ReplicaHTTPsession")
 
@@ -206,6 +207,9 @@ class CreateReplicaHTTPsession(HTTPcreateApplicationSession, namespace="SolidSta
             if isinstance(error, RefusedOperationError) and joins:
                 return over_page(self.page_name, query["type"])
             _log.error("%s: no session of type %s: %s", self._site, query["type"], error)
+            if isinstance(error, StateTooLargeError):
+                # Nobody's turn: whoever comes next finds room, if others only left theirs filled.
+                vista.self_ref(self).make_room.post()
             return later_page("The servers take no more sessions at present.")
         except BadValueError as error:
             _log.error("%s: %s", self._site, error)
@@ -231,12 +235,22 @@ class CreateReplicaHTTPsession(HTTPcreateApplicationSession, namespace="SolidSta
         """Let objects go that nobody uses, and sessions that are over; the timer sends it."""
         super().timer_expired(timer, extra_data)
         if loop_time() >= self._retire_at:
-            self._retire_at = loop_time() + self.retire_seconds
+            self.make_room()
+
+    def make_room(self) -> None:
+        """Have the group forget sessions that are over; the object posts it to itself."""
+        if self._retires:
+            return
+        self._retires = True
+        self._retire_at = loop_time() + self.retire_seconds
+        try:
             with contextlib.suppress(*GROUP_IS_AWAY), vista.timeout(self.retire_seconds):
                 # Waited for, since only then it ends in time; else they would gather while the
                 # group is away. What it ends with is no matter: another server or time will do.
                 group = find_group(self.server_pool_name)
                 vista.future(group, "retire_state_variables").exception()
+        finally:
+            self._retires = False
 
 
 def _too_many() -> Response:

@@ -28,7 +28,7 @@ from apps.solidstate.pbft.encoding import encode
 from apps.solidstate.pbft.messages import FetchHandovers
 from apps.solidstate.pbft.usig import UI, certify, ui_body, ui_bytes
 from tests.peers.system import PROMPT, add_node
-from vista.testing import SimulatedDisk, SimulatedNode, World
+from vista.testing import Medium, SimulatedDisk, SimulatedNode, World
 
 POOL = "carts"
 STARTED = 1_700_000_000.0
@@ -122,8 +122,8 @@ class SimulatedDevice:
         self.public_key = self._keyring.public_key
         self._kept: dict[int, bytes] = {}
 
-    def create_ui(self, message: bytes) -> bytes:
-        self.counter += 1
+    def create_ui(self, message: bytes, base: int = 0) -> bytes:
+        self.counter = max(self.counter, base) + 1
         body = ui_body(self.epoch, self.counter, digest_of(message))
         ui = ui_bytes(UI(self.epoch, self.counter, self._keyring.sign(body)))
         self._kept[self.counter] = ui
@@ -187,6 +187,18 @@ class SimulatedPlace:
 
     def disk(self, folder: str) -> SimulatedReplicaDisk:
         return SimulatedReplicaDisk(self._disk, folder)
+
+    @property
+    def medium(self) -> Medium:
+        """The disk of the machine itself."""
+        return self._disk.medium
+
+    def forget(self, folder: str, *files: str) -> None:
+        """Let a folder of the disk be empty, and small files of it be gone."""
+        for name in self._disk.names(folder):
+            self._disk.remove(f"{folder}/{name}")
+        for file in files:
+            self._files.pop(f"{folder}/{file}", None)
 
     def counter(self, folder: str) -> SimulatedCounter:
         device = TIN.counters.get((self._node, folder))

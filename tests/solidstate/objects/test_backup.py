@@ -223,7 +223,7 @@ def test_a_replica_hands_its_state_to_nobody_without_the_administrators_word(wor
     pool.found()
     server = pool.front.call(vista.service, service_name(POOL, 0))
     with pytest.raises(vista.AccessDenied, match=r"^no administrator of group 'carts' signed that"):
-        pool.front.call(server.make_backup, 0, bytes(64))
+        pool.front.call(server.make_backup, 0, pool.front.call(server.draw_challenge), bytes(64))
 
 
 def test_a_replica_without_such_a_state_is_passed_over(world: World) -> None:
@@ -250,7 +250,8 @@ def test_the_pieces_of_a_backup_are_for_whom_it_was_made(world: World) -> None:
     def make() -> None:
         _, administrator = find_administrator(vista.here(), "")
         least = administrator.make_checkpoint()
-        server.make_backup(least, administrator.sign_reading(least))
+        challenge = server.draw_challenge()
+        server.make_backup(least, challenge, administrator.sign_reading(0, least, challenge))
 
     pool.front.call(make)
     with pytest.raises(vista.AccessDenied, match=r"^no backup was made for that: call make_backup"):

@@ -11,8 +11,8 @@ import vista
 from apps.solidstate.errors import SolidStateError
 from apps.solidstate.objects.mail import pool_service, service_name
 from apps.solidstate.simulator.linearizability import Operation, linearization
-from tests.solidstate.objects.liars import LyingPoolMember
 from tests.solidstate.objects.pool import POOL, Pool
+from tests.solidstate.objects.strategists import draw_liar
 from tests.solidstate.objects.test_storms import (
     CALM_SECONDS,
     INFINITE,
@@ -60,7 +60,7 @@ def storm(world: World) -> None:
     dice = Random(world.seed)
     # The one that lies stays a member, so it is the same f throughout.
     liar = 0 if dice.random() < 0.5 else None
-    pool = Pool(world, 6, {} if liar is None else {"server-0": LyingPoolMember})
+    pool = Pool(world, 6, {} if liar is None else {"server-0": draw_liar(dice)})
     await_all(pool)
     pool.found(POOL, 1, StormStore.__name__, "store")
     callers = [Caller(world, f"c{number}", dice.randrange(2**32)) for number in range(2)]

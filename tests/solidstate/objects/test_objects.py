@@ -18,15 +18,12 @@ from apps.solidstate.errors import (
     StateTooLargeError,
 )
 from apps.solidstate.objects.classes import ReplicatedClass, find_class, snake_case
+from apps.solidstate.objects.differing import differences
+from apps.solidstate.objects.operations import RESULT_BYTES_MAX, read_result
+from apps.solidstate.objects.postings import OUTBOX_MAX
 from apps.solidstate.objects.replicated import ReplicatedObject, read_only
-from apps.solidstate.objects.service import (
-    RESULT_BYTES_MAX,
-    MissingClassError,
-    ObjectService,
-    differences,
-    read_result,
-)
-from apps.solidstate.objects.variables import ANSWERS_MAX, OUTBOX_MAX, PAGE_BYTES
+from apps.solidstate.objects.service import MissingClassError, ObjectService
+from apps.solidstate.objects.variables import ANSWERS_MAX, PAGE_BYTES
 from apps.solidstate.pbft.service import Context
 from vista.testing import World
 

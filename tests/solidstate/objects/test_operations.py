@@ -74,7 +74,7 @@ class BoastingServer(SimulatedReplicaServer, namespace="SolidState"):
         told = super().get_status()
         return {**told, "executed": 10**12} if told["runs"] else told
 
-    def make_backup(self, least: int, signature: bytes) -> Any:
+    def make_backup(self, least: int, challenge: bytes, signature: bytes) -> Any:
         return "much"
 
 

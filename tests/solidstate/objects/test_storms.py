@@ -19,8 +19,10 @@ from apps.solidstate.objects.mail import service_name
 from apps.solidstate.objects.member import ReplicaPoolMember
 from apps.solidstate.objects.replicated import ReplicatedObject, read_only
 from apps.solidstate.simulator.linearizability import Operation, linearization
+from apps.solidstate.simulator.plan import STRATEGIES
 from tests.solidstate.objects.liars import LyingPoolMember
 from tests.solidstate.objects.pool import POOL, Pool
+from tests.solidstate.objects.strategists import draw_liar, member_of
 from vista.testing import Faults, SimulatedNode, World, run_seed, run_seeds
 
 STORM_SECONDS = 6.0
@@ -105,13 +107,17 @@ def storm(world: World) -> None:
     storm_at(world, "byzantine", 4)
 
 
-def storm_at(world: World, mode: str, servers: int) -> None:
-    """One run with so many replicas of a mode in which they may lie."""
+def storm_at(
+    world: World, mode: str, servers: int, lying: type[ReplicaPoolMember] | None = None
+) -> None:
+    """One run with so many replicas of a mode in which they may lie; one is ``lying`` if given."""
     dice = Random(world.seed)
-    liar = dice.randrange(servers) if dice.random() < 0.5 else None
-    members: dict[str, type[ReplicaPoolMember]] = (
-        {} if liar is None else {f"server-{liar}": LyingPoolMember}
-    )
+    liar = dice.randrange(servers) if lying or dice.random() < 0.5 else None
+    members: dict[str, type[ReplicaPoolMember]] = {}
+    if liar is not None:
+        # Those of the simulator know the messages of one mode.
+        drawn = draw_liar(dice) if mode == "byzantine" else LyingPoolMember
+        members[f"server-{liar}"] = lying or drawn
     pool = Pool(world, servers, members)
     pool.found(POOL, 1, StormStore.__name__, "store", mode=mode)
     callers = [Caller(world, f"c{number}", dice.randrange(2**32)) for number in range(3)]
@@ -165,6 +171,15 @@ def test_histories_are_linearizable_and_servers_agree_after_storms(seeds: range,
     count = max(1, len(seeds) * SEEDS // 200)
     for seed in seeds[:count][part::PARTS]:
         run_seed(storm, seed, REPLAY)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_each_kind_of_faulty_replica_of_the_simulator_is_survived(
+    seeds: range, strategy: str
+) -> None:
+    lying = member_of(strategy)
+    for seed in seeds[: max(1, len(seeds) // 200)]:
+        run_seed(lambda world: storm_at(world, "byzantine", 4, lying), seed, REPLAY)
 
 
 def test_one_seed_is_one_run(seeds: range) -> None:

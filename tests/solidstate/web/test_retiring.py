@@ -11,8 +11,9 @@ import pytest
 import vista
 from apps.solidstate.errors import StateTooLargeError
 from apps.solidstate.objects.classes import find_class
+from apps.solidstate.objects.operations import read_result
 from apps.solidstate.objects.replicated import ReplicatedObject, read_only
-from apps.solidstate.objects.service import NAMES_AT_ONCE, ObjectService, read_result
+from apps.solidstate.objects.service import NAMES_AT_ONCE, ObjectService
 from apps.solidstate.pbft.service import Context
 from vista.testing import World
 

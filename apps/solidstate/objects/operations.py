@@ -1,0 +1,117 @@
+"""What clients ask a group for, and what it answers, as bytes.
+
+Three rules. What is no operation is refused before anything is done. No argument holds a set: a
+method that goes through it, or puts it into words, does so in another order in each process, and
+one client could have all replicas differ. No result is larger than the bound, whatever it is of:
+the last ones of each client are part of the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import vista
+from apps.solidstate.errors import RefusedOperationError, StateTooLargeError
+
+RESULT_BYTES_MAX = 256 * 1024
+"""Bytes of one result: the last ones of each client are part of the state."""
+
+NAME_CHARACTERS_MAX = 200
+KEY_CHARACTERS_MAX = 200
+
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+
+
+def read_operation(operation: bytes) -> list[Any]:
+    """Return what an operation says: its kind, a name, and what belongs to it.
+
+    Raises `RefusedOperationError` for what is none.
+    """
+    try:
+        found = vista.decode_value(operation)
+    except vista.RemoteProtocolError:
+        found = None
+    match found:
+        case ["call", str(), str(), list(), dict(), None | str()]:
+            if found[5] is not None and len(found[5]) > KEY_CHARACTERS_MAX:
+                raise RefusedOperationError(f"a key has {KEY_CHARACTERS_MAX} characters at most")
+            _check_order(found[3], found[4])
+        case ["create" | "make", str(), [str(), str(), int()], list(), dict()]:
+            _check_order(found[3], found[4])
+        case ["drop" | "retire" | "list" | "waiting", str()]:
+            pass
+        case ["outbox", str()]:
+            found.append(0)
+        case ["outbox", str(), int()]:
+            pass
+        case ["delivered", str(), str(), list()]:
+            found.append([])
+        case ["delivered", str(), str(), list(), list()]:
+            pass
+        case _:
+            raise RefusedOperationError("no operation of replicated objects")
+    if len(found[1]) > NAME_CHARACTERS_MAX:
+        raise RefusedOperationError(f"a name has 1 to {NAME_CHARACTERS_MAX} characters")
+    return list(found)
+
+
+def _check_order(args: list[Any], kwargs: dict[Any, Any]) -> None:
+    plain = _PLAIN.issuperset(map(type, args)) and _PLAIN.issuperset(map(type, kwargs.values()))
+    if not plain and _has_set([*args, *kwargs.values()]):
+        raise RefusedOperationError(
+            "an argument holds a set, whose order differs from replica to replica: send a list"
+        )
+
+
+def _has_set(values: Iterable[Any]) -> bool:
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if type(value) in _PLAIN:
+            continue
+        if isinstance(value, set | frozenset):
+            return True
+        if isinstance(value, list | tuple):
+            if not _PLAIN.issuperset(map(type, value)):
+                waiting += value
+        elif isinstance(value, dict):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, BaseException):
+            waiting += [*value.args, *vars(value).values()]
+        elif is_dataclass(value):
+            waiting += [getattr(value, field.name, None) for field in fields(value)]
+    return False
+
+
+# --- results -------------------------------------------------------------------------------
+
+
+def told(value: Any, waiting: int) -> bytes:
+    """Return the result that says what a call returned, and how many messages wait."""
+    return vista.encode_value(["ok", value, waiting])
+
+
+def raised(error: Exception, waiting: int) -> bytes:
+    """Return the result that says what was raised: its type and arguments, no traceback."""
+    kind = type(error).__qualname__
+    words = f"{kind}: {error}"
+    try:
+        result = vista.encode_value(["raised", error, words, waiting])
+    except vista.NotAValueError:
+        result = vista.encode_value(["raised", vista.RemoteFailure(words), words, waiting])
+    if len(result) > RESULT_BYTES_MAX:
+        return raised(StateTooLargeError(f"{kind} of {len(result)} bytes: too many"), waiting)
+    return result
+
+
+def read_result(result: bytes) -> tuple[Any, int]:
+    """Return the value of a result, and how many messages wait; raises what was raised."""
+    match vista.decode_value(result):
+        case ["ok", value, int(waiting)]:
+            return value, waiting
+        case ["raised", Exception() as error, str(words), int()]:
+            known = not isinstance(error, vista.RemoteFailure)
+            raise error if known else vista.RemoteFailure(words)
+    raise vista.RemoteProtocolError("no result of replicated objects")
