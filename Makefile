@@ -64,7 +64,7 @@ $(VENV)/made:
 	@touch $@
 
 $(VENV)/installed: $(VENV)/made setup.cfg pyproject.toml
-	$(PIP) --editable '.[http]'
+	$(PIP) --editable '.[http,starship]'
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

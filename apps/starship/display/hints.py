@@ -73,7 +73,8 @@ def _way(view: View, me: Thing, loading: bool) -> list[str]:
         return [f"Docked at {full_name}: the supplies come aboard with the next step."]
     if not loading and view.orbit_of(me) is goal:
         return [f"In orbit of {full_name}: the supplies go down with the next step."]
-    units = way // UNIT
+    # Rounded as the panel of the mission has it beside.
+    units = (way + UNIT // 2) // UNIT
     if loading:
         task = f"Load 50 supplies at {full_name}, {units} units away: dock there."
     else:

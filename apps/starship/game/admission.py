@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from apps.starship.game.promised import Keys, Promised, late_orders
+from apps.starship.game.promised import Coming, Keys, Promised, late_orders
 from apps.starship.rules.commands import Command, Refusal, admit
 from apps.starship.rules.creating import automatic_name, check_name, is_record
 from apps.starship.rules.state import View
@@ -49,6 +49,9 @@ class Admission:
         self._captains: dict[str, int | None] = {}
         # Of the step that is computed: its ships are not in the view yet.
         self._closing: frozenset[str] = frozenset()
+        self._closed: Coming | None = None
+        # What was promised for the step after the next one before a restart.
+        self._ahead: Coming | None = None
 
     @property
     def step(self) -> int:
@@ -178,15 +181,36 @@ class Admission:
         orders = {
             ship: (*self._carried.get(ship, ()), *self._orders.get(ship, ())) for ship in ships
         }
-        structure = Structure(
-            tuple(self._enlisted[name] for name in sorted(self._enlisted)),
-            tuple(sorted(self._captains.items())),
-        )
         self._closing = frozenset(self._enlisted)
+        self._closed = self._collected()
+        structure = self._closed.structure
         self._orders, self._carried = {}, {}
         self._enlisted, self._captains = {}, {}
         self.view = View(self.view.state, self.view.step + 1)
+        if self._ahead is not None:
+            self._collect(self._ahead)
+            self._ahead = None
         return orders, structure
+
+    def _collected(self) -> Coming:
+        """Return what was admitted so far for the step that is collected."""
+        return Coming(
+            {ship: tuple(orders) for ship, orders in sorted(self._orders.items())},
+            Structure(
+                tuple(self._enlisted[name] for name in sorted(self._enlisted)),
+                tuple(sorted(self._captains.items())),
+            ),
+        )
+
+    def _collect(self, coming: Coming) -> None:
+        """Go on with what was admitted before a restart."""
+        self._orders = {
+            ship: list(orders)
+            for ship, orders in coming.orders.items()
+            if self.view.living(ship) is not None
+        }
+        self._enlisted = {made.name.lower(): made for made in coming.structure.enlisted}
+        self._captains = dict(coming.structure.captains)
 
     def begin(
         self,
@@ -201,7 +225,7 @@ class Admission:
         lost his ship, loses them.
         """
         self.view = view
-        self._closing = frozenset()
+        self._closing, self._closed = frozenset(), None
         self._carry(late_orders(orders, deferred))
         for ship in [name for name in self._orders if view.living(name) is None]:
             del self._orders[ship]
@@ -221,14 +245,22 @@ class Admission:
         """Return what is to be saved with a step that is made: the keys of its orders."""
         return Promised({step: self._keys[step]} if step in self._keys else {})
 
-    def promised(self) -> Promised:
+    def promised(self, ends: bool = False) -> Promised:
         """Return what is to be saved with the state: what its last steps and the next one owe.
 
-        What is collected for the next step is not in it: it is admitted anew after a restart.
+        What is collected for steps to come is in it when the game ``ends`` with this. Otherwise it
+        is not, and admitted anew after a fall: it is not known then whether its step was made.
         """
         state = self.view.state
-        made = {step: ships for step, ships in self._keys.items() if step <= state.step}
-        return Promised(made, self._late).of(state)
+        made = {s: ships for s, ships in self._keys.items() if ends or s <= state.step}
+        coming: dict[int, Coming] = {}
+        if ends:
+            if self._closed is not None:
+                coming[state.step + 1] = self._closed
+            coming[self.step] = self._collected()
+            if self._ahead is not None:
+                coming[self.step + 1] = self._ahead
+        return Promised(made, self._late, coming).of(state)
 
     def restore(self, promised: Promised) -> None:
         """Go on from what was saved with the state and the steps after it."""
@@ -242,6 +274,9 @@ class Admission:
                     {key: Answer(True, "", "", left, step) for key, left in keys.items()}
                 )
         self._carry(promised.late)
+        if self.step in promised.coming:
+            self._collect(promised.coming[self.step])
+        self._ahead = promised.coming.get(self.step + 1)
 
     def _carry(self, late: Mapping[str, tuple[Command, ...]]) -> None:
         self._late = {s: orders for s, orders in late.items() if self.view.living(s) is not None}

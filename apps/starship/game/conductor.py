@@ -33,7 +33,7 @@ from apps.starship.rules.commands import Command
 from apps.starship.rules.encoding import Encoder
 from apps.starship.rules.objects import Thing
 from apps.starship.rules.state import State
-from apps.starship.rules.step import Delta, Structure, Worker, commit, units_of
+from apps.starship.rules.step import Delta, Merging, Structure, Worker, conclude, units_of
 
 SOFT_PERCENT, HARD_PERCENT = 40, 80
 """When work that is missing is given to others too, and when it is deferred, of the interval."""
@@ -182,6 +182,7 @@ class Conductor:
         self.authors: dict[Unit, str] = {}
         self._deferrals: dict[Unit, int] = {}
         self._worker = Worker(self.view, {})
+        self._merging = Merging(state)
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take in what happened at ``now`` (seconds, any origin); return what is to be done."""
@@ -304,23 +305,34 @@ class Conductor:
             if known is not None and known != delta:
                 disputed.append(delta)
             elif known is None and unit in self._missing:
-                self._results[unit] = delta
-                self._authors[unit] = server
-                self._missing.discard(unit)
+                self._take(delta, server)
                 fresh.append(delta)
                 hand.done += 1
             hand.missing.discard(unit)
-        self._relay(server, tuple(fresh))
+        # As it came, if all of it counts: then it is written already.
+        whole = len(fresh) == len(update.deltas)
+        self._relay(server, update if whole else update._replace(deltas=tuple(fresh)))
         for delta in disputed:
             self._settle_dispute((delta.name, delta.group), server, delta)
         self._commit_if_done()
 
-    def _relay(self, author: str, deltas: tuple[Delta, ...]) -> None:
-        if deltas:
-            update = StepUpdate(self.epoch, self.state.step + 1, deltas)
-            for id in sorted(self.pool.hands):
-                if id not in (author, self.own) and self.pool.hands[id].state != BARRED:
-                    self._effects.append(Send(id, update))
+    def _take(self, delta: Delta, author: str) -> None:
+        """Merge a result and write it for the hash, while others are computed."""
+        unit = delta.name, delta.group
+        made = self._worker.made.get(unit) if author in ("", self.own) else None
+        group = self._merging.add(delta, made)
+        self._encoder.note(self.state.objects[delta.name], delta.group, group, delta.changes)
+        self._results[unit] = delta
+        self._authors[unit] = author
+        self._missing.discard(unit)
+
+    def _relay(self, author: str, update: StepUpdate) -> None:
+        for id in sorted(self.pool.hands) if update.deltas else ():
+            if id not in (author, self.own) and self.pool.hands[id].state != BARRED:
+                self._effects.append(Send(id, update))
+
+    def _relay_own(self, deltas: Sequence[Delta]) -> None:
+        self._relay("", StepUpdate(self.epoch, self.state.step + 1, tuple(deltas)))
 
     def _settle_dispute(self, unit: Unit, server: str, delta: Delta) -> None:
         """Two results differ: the primary computes the unit, and who was wrong is not believed."""
@@ -334,9 +346,8 @@ class Conductor:
             self._distrust(server, f"its result for {unit[0]} {unit[1]} is wrong")
 
     def _correct(self, unit: Unit, right: Delta) -> None:
-        self._results[unit] = right
-        self._authors[unit] = ""
-        self._relay("", (right,))
+        self._take(right, "")
+        self._relay_own([right])
 
     # --- a step ----------------------------------------------------------------------------
 
@@ -347,16 +358,16 @@ class Conductor:
         self._reassigned = False
         self._orders, self._structure = self.admission.close()
         self._worker = Worker(self.view, self._orders)
+        self._merging = Merging(self.state)
         self._results, self._authors = {}, {}
         for hand in self.pool.hands.values():
             hand.missing.clear()
             hand.heard = False
         units = units_of(self.view)
         self._missing = set(units)
-        for unit in units:
-            if self._deferrals.get(unit, 0) >= DEFERRALS_MAX:
-                self._compute_here(unit)
-        shares = self._share([unit for unit in units if unit in self._missing])
+        late = [unit for unit, steps in self._deferrals.items() if steps >= DEFERRALS_MAX]
+        self._compute_here(*sorted(late))
+        shares = self._share([unit for unit in units if unit in self._missing] if late else units)
         for hand in self.pool.ready():
             self._send_begin(hand.id, shares.get(hand.id, []))
         self._commit_if_done()
@@ -383,12 +394,10 @@ class Conductor:
         for unit in units:
             if unit in self._missing:
                 found.append(self._worker.compute(*unit))
-                self._results[unit] = found[-1]
-                self._authors[unit] = ""
-                self._missing.discard(unit)
+                self._take(found[-1], "")
         # Together: one message for each would fill the mailbox of a server that just joins.
         for first in range(0, len(found), RELAYED_TOGETHER):
-            self._relay("", tuple(found[first : first + RELAYED_TOGETHER]))
+            self._relay_own(found[first : first + RELAYED_TOGETHER])
 
     def _reassign_late(self) -> None:
         """Give what is not back to others as well: whoever is first counts."""
@@ -422,10 +431,9 @@ class Conductor:
             self._report(
                 "deferred", f"{len(deferred)} units of step {self.state.step + 1}: {names}"
             )
-        deltas = [self._results[unit] for unit in sorted(self._results)]
         self.authors = self._authors
-        before, orders, structure = self.state, self._orders, self._structure
-        self.state = commit(before, deltas, structure)
+        orders, structure = self._orders, self._structure
+        self.state = conclude(self.state, self._merging.objects(), structure)
         self.hash = self._encoder.digest(self.state)
         self.view = self.state.view()
         self._report_unbuilt(structure)

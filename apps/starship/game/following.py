@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from apps.starship.errors import MergeError
 from apps.starship.game.messages import (
     Ready,
     Refresh,
@@ -24,9 +25,9 @@ from apps.starship.game.messages import (
     Unit,
 )
 from apps.starship.rules.encoding import Encoder
-from apps.starship.rules.objects import Thing
+from apps.starship.rules.objects import Group, Thing
 from apps.starship.rules.state import State
-from apps.starship.rules.step import Delta, Worker, commit, units_of
+from apps.starship.rules.step import Delta, Merging, Worker, conclude, units_of
 
 BATCH_UNITS = 16
 """Results that are sent together."""
@@ -50,10 +51,12 @@ class Follower:
         self.work_factor = max(1, work_factor)
         self._encoder = Encoder()
         self._worker: Worker | None = None
-        self._staged: dict[Unit, Delta] = {}
+        self._merging: Merging | None = None
+        self._staged: set[Unit] = set()
+        self._own: deque[Delta] = deque()
         self._waiting: deque[Unit] = deque()
         self._given: list[Unit] = []
-        self._busy_us = 0
+        self._since = self._busy_us = 0
 
     @property
     def has_work(self) -> bool:
@@ -67,8 +70,7 @@ class Follower:
         if self.state is None or message.epoch != self._epoch:
             return []
         if isinstance(message, StepUpdate):
-            self._stage(message)
-            return []
+            return self._stage(message)
         if isinstance(message, StepBegin):
             return self._begin(message)
         return self._commit(message)
@@ -86,9 +88,10 @@ class Follower:
         return [Ready(self._epoch, snapshot.state.step, self.hash)]
 
     def _forget(self) -> None:
-        self._worker = None
-        self._staged, self._given = {}, []
+        self._worker = self._merging = None
+        self._staged, self._given = set(), []
         self._waiting.clear()
+        self._own.clear()
         self._busy_us = 0
 
     def _lose(self, why: str) -> list[Answer]:
@@ -97,12 +100,26 @@ class Follower:
         self.state = None
         return [Refresh(self._epoch, why)]
 
-    def _stage(self, update: StepUpdate) -> None:
+    def _stage(self, update: StepUpdate) -> list[Answer]:
         assert self.state is not None, "asked of servers with a state"
-        if update.t == self.state.step + 1:
+        if update.t != self.state.step + 1:
+            return []
+        try:
             for delta in update.deltas:
                 # A later one for the same unit is the primary's correction.
-                self._staged[delta.name, delta.group] = delta
+                self._take(delta)
+        except MergeError as error:
+            return self._lose(str(error))
+        return []
+
+    def _take(self, delta: Delta, made: Group | None = None) -> None:
+        """Merge a result and write it for the hash, while the primary waits for others."""
+        assert self.state is not None, "asked of servers with a state"
+        if self._merging is None:
+            self._merging = Merging(self.state)
+        group = self._merging.add(delta, made)
+        self._encoder.note(self.state.objects[delta.name], delta.group, group, delta.changes)
+        self._staged.add((delta.name, delta.group))
 
     def _begin(self, begin: StepBegin) -> list[Answer]:
         assert self.state is not None, "asked of servers with a state"
@@ -114,6 +131,8 @@ class Follower:
             self._worker = Worker(self.state.view(), begin.orders)
         known = set(self._given)
         fresh = [unit for unit in begin.units if unit not in known]
+        if not self._waiting:
+            self._since = self._clock()
         self._given += fresh
         self._waiting.extend(fresh)
         return []
@@ -123,31 +142,51 @@ class Follower:
         if not self._waiting or self._worker is None or self.state is None:
             return []
         worker, t = self._worker, self.state.step + 1
-        began = self._clock()
         deltas = []
         for _ in range(min(most, len(self._waiting))):
             unit = self._waiting.popleft()
             for _again in range(self.work_factor - 1):
                 Worker(worker.view, worker.orders).compute(*unit)
-            delta = worker.compute(*unit)
-            self._staged.setdefault(unit, delta)
-            deltas.append(delta)
-        self._busy_us += self._clock() - began
+            deltas.append(worker.compute(*unit))
+        # All of the time that passes while units wait: a server that does other things is slower.
+        self._since, before = self._clock(), self._since
+        self._busy_us += self._since - before
+        self._own.extend(deltas)
         answers: list[Answer] = [StepUpdate(self._epoch, t, tuple(deltas))]
         if not self._waiting:
             answers.append(StepDone(self._epoch, t, tuple(self._given), self._busy_us))
         return answers
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether results of this server are not merged yet, which nobody waits for."""
+        return bool(self._own)
+
+    def catch_up(self, most: int = BATCH_UNITS) -> None:
+        """Merge up to ``most`` of the own results that are not merged yet."""
+        if self._worker is None or self.state is None:
+            return
+        for _ in range(min(most, len(self._own))):
+            delta = self._own.popleft()
+            unit = delta.name, delta.group
+            # One that is there already is a correction of the primary.
+            if unit not in self._staged:
+                self._take(delta, self._worker.made[unit])
+
     def _commit(self, done: StepCommit) -> list[Answer]:
         assert self.state is not None, "asked of servers with a state"
         if done.t != self.state.step + 1:
             return self._lose(f"step {done.t} was committed, step {self.state.step + 1} not")
+        self.catch_up(len(self._own))
         deferred = set(done.deferred)
-        units = [unit for unit in units_of(self.state.view()) if unit not in deferred]
-        if any(unit not in self._staged for unit in units):
+        if any(
+            unit not in self._staged for unit in units_of(self.state.view()) if unit not in deferred
+        ):
             return self._lose(f"results of step {done.t} are missing")
-        deltas = [self._staged[unit] for unit in units]
-        self.state = commit(self.state, deltas, done.structure)
+        merging = self._merging or Merging(self.state)
+        for name, group in deferred & self._staged:
+            merging.leave_out(name, group)
+        self.state = conclude(self.state, merging.objects(), done.structure)
         self.hash = self._encoder.digest(self.state)
         self._forget()
         if self.hash != done.hash:

@@ -31,7 +31,7 @@ class OwnServer:
         self._step = 0
         self._waiting: deque[Unit] = deque()
         self._given: dict[Unit, None] = {}
-        self._busy_us = 0
+        self._since = self._busy_us = 0
 
     @property
     def has_work(self) -> bool:
@@ -54,6 +54,8 @@ class OwnServer:
             self._step, self._busy_us = begin.t, 0
             self._given = {}
             self._waiting.clear()
+        if not self._waiting:
+            self._since = self._clock()
         self._waiting.extend(unit for unit in begin.units if unit not in self._given)
         self._given.update(dict.fromkeys(begin.units))
 
@@ -63,10 +65,10 @@ class OwnServer:
         if not self._waiting or self._step != conductor.state.step + 1:
             self._waiting.clear()
             return []
-        began = self._clock()
         units = [self._waiting.popleft() for _ in range(min(most, len(self._waiting)))]
         deltas = conductor.compute(units, self._work_factor)
-        self._busy_us += self._clock() - began
+        self._since, before = self._clock(), self._since
+        self._busy_us += self._since - before
         answers: list[Answer] = [StepUpdate(conductor.epoch, self._step, deltas)]
         if not self._waiting:
             answers.append(StepDone(conductor.epoch, self._step, tuple(self._given), self._busy_us))

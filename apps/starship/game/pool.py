@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from apps.starship.rules.partition import COSTS, Server, first_speed, next_speed, share
+from apps.starship.rules.partition import (
+    COSTS,
+    Server,
+    first_speed,
+    next_speed,
+    next_standing,
+    share,
+)
 
 JOINING, FOLLOWING, READY, BARRED = "joining", "following", "ready", "barred"
 
@@ -35,7 +42,8 @@ class Hand:
     """A server: its speed, its units of this step, and what went wrong.
 
     ``heard`` says that it sent results in this step, ``silences`` how often it was to and did not,
-    ``probation`` how many hashes it must tell in time before it gets work again.
+    ``probation`` how many hashes it must tell in time before it gets work again; ``standing`` are
+    the seconds of a step that it is busy with what no other server can do for it.
     """
 
     id: str
@@ -50,6 +58,7 @@ class Hand:
     heard: bool = False
     silences: int = 0
     probation: int = 0
+    standing: float = 0.0
 
 
 class Pool:
@@ -120,7 +129,7 @@ class Pool:
         if len(objects) < _SPLIT_BELOW * len(hands):
             objects = {f"{unit[0]} {unit[1]}": [unit] for own in objects.values() for unit in own}
         costs = {name: sum(map(_cost, own)) for name, own in objects.items()}
-        found = share(costs, [Server(hand.id, hand.speed) for hand in hands])
+        found = share(costs, [Server(hand.id, hand.speed, hand.standing) for hand in hands])
         shares = {id: [u for name in names for u in objects[name]] for id, names in found.items()}
         for id, own in shares.items():
             self.hands[id].missing |= set(own)
@@ -133,6 +142,12 @@ class Pool:
             cost = sum(map(_cost, units))
             hand.busy_us = busy_us
             hand.speed = next_speed(hand.speed, cost, busy_us / 1_000_000)
+
+    def note_standing(self, id: str, seconds: float) -> None:
+        """Take note of how long a server was busy in a step with what is not shared out."""
+        hand = self.hands.get(id)
+        if hand is not None:
+            hand.standing = next_standing(hand.standing, seconds)
 
 
 def _cost(unit: Unit) -> float:

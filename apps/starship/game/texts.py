@@ -1,7 +1,7 @@
 """The messages between the servers of a game as texts: JSON, checked when it is read.
 
 One text is one value for the runtime, whatever is in it. Orders, structure and hash have the form
-of a recording's line.
+of a recording's line; results have the form that `rows` says.
 """
 
 from __future__ import annotations
@@ -12,19 +12,12 @@ from typing import Any
 
 from apps.starship.errors import ScenarioError
 from apps.starship.game.messages import StepBegin, StepCommit, Unit
-from apps.starship.rules.encoding import changes_to_plain
+from apps.starship.game.rows import ROWS_MAX, read_rows, write_rows
 from apps.starship.rules.objects import LOG_LENGTH, UNITS, Record
 from apps.starship.rules.reading import read_changes
 from apps.starship.rules.replay import Played, read_step, write_step
 from apps.starship.rules.state import State
 from apps.starship.rules.step import NO_STRUCTURE, Delta
-
-DELTAS_MAX = 1_000_000
-"""Deltas in one message."""
-
-
-_MORE = "log+"
-"""Where the lines of a log stand that a step added; in the place of ``log``, the whole of it."""
 
 
 def write_deltas(deltas: Iterable[Delta], t: int | None = None) -> str:
@@ -32,20 +25,17 @@ def write_deltas(deltas: Iterable[Delta], t: int | None = None) -> str:
 
     A log has 30 lines, and a unit adds one or two.
     """
-    rows = [[delta.name, delta.group, _plain_changes(delta.changes, t)] for delta in deltas]
-    return _dumps(rows)
+    return write_rows(
+        [(delta.group, delta.name, _on_the_wire(delta.changes, t)) for delta in deltas]
+    )
 
 
-_dumps = json.JSONEncoder(separators=(",", ":")).encode
-
-
-def _plain_changes(changes: dict[str, Any], t: int | None) -> dict[str, Any]:
-    log = changes.get("log")
-    if t is None or log is None:
-        return changes_to_plain(changes)
+def _on_the_wire(changes: dict[str, Any], t: int | None) -> dict[str, Any]:
+    if t is None or "log" not in changes:
+        return changes
     found = {name: value for name, value in changes.items() if name != "log"}
-    found[_MORE] = tuple(record for record in log if record.step == t)
-    return changes_to_plain(found)
+    found[_LINES] = [record for record in changes["log"] if record.step == t]
+    return found
 
 
 def read_deltas(text: str, before: State | None = None) -> tuple[Delta, ...]:
@@ -55,17 +45,23 @@ def read_deltas(text: str, before: State | None = None) -> tuple[Delta, ...]:
     anything else.
     """
     found = []
-    for row in _rows(text):
-        if not isinstance(row, list) or len(row) != 3 or not isinstance(row[2], dict):
-            raise ScenarioError("a delta is the name of an object, a group and its changes")
-        name, group, changes = row
-        _check_unit(name, group)
-        more = changes.pop(_MORE, None)
-        read = read_changes(group, changes)
-        if more is not None:
-            read["log"] = _longer_log(before, name, group, more)
-        found.append(Delta(name, group, read))
+    for row in read_rows(text):
+        group: str = row.group
+        changes: dict[str, Any] = row.changes
+        lines = changes.pop(_LINES, None)
+        if not _CHECKED_AGAIN.isdisjoint(changes):
+            again = {name: changes[name] for name in changes if name in _CHECKED_AGAIN}
+            changes.update(read_changes(group, again))
+        if lines is not None:
+            changes["log"] = _longer_log(before, row.name, group, lines)
+        found.append(Delta(row.name, group, changes))
     return tuple(found)
+
+
+_LINES = "lines"
+"""Where the lines of a log stand that a step added; in the place of ``log``, the whole of it."""
+_CHECKED_AGAIN = frozenset({"log", "weapons", "shots", "mission", "deliveries"})
+"""The attributes of which rows say what they are made of, and not yet what is possible there."""
 
 
 def _longer_log(before: State | None, name: str, group: str, more: Any) -> tuple[Record, ...]:
@@ -108,7 +104,7 @@ def _rows(text: str) -> Sequence[Any]:
         rows = json.loads(text)
     except ValueError as error:
         raise ScenarioError(f"a message that is no JSON: {error}") from None
-    if not isinstance(rows, list) or len(rows) > DELTAS_MAX:
+    if not isinstance(rows, list) or len(rows) > ROWS_MAX:
         raise ScenarioError("a message is a list")
     return rows
 

@@ -33,6 +33,7 @@ SEALS_MAX = 4
 CAPTAIN_MAX = 2**62
 """Numbers of captains are below it."""
 _LATER = (False, "E_BUSY", "Too many pass-phrases at once; try again in a moment.")
+_ENDS = (False, "E_LINK", "The game is being stopped; it goes on here when it is started again.")
 _NO_CAPTAIN = (False, "E_ARG", "A captain is a whole number from 1, below 2 to the power of 62.")
 
 
@@ -78,6 +79,7 @@ class CaptainsDesk:
     _clock: Callable[[], float]
     _sealing: int
     _revived: set[str]
+    _ends: bool
     _count: Any
 
     def look_for_left_over(self) -> None:
@@ -93,7 +95,10 @@ class CaptainsDesk:
         ``key`` again the answer is the same, and nothing is admitted twice.
         """
         self._hear(captain)
-        answer = self._conductor.admission.order(ship, captain, key, name, words)
+        admission = self._conductor.admission
+        if self._ends:
+            return *_ENDS, admission.left(ship), admission.step
+        answer = admission.order(ship, captain, key, name, words)
         self._count["StarshipOrdersAdmitted" if answer.ok else "StarshipOrdersRefused"] += 1
         return answer.ok, answer.code, answer.text, answer.left, answer.step
 
@@ -116,6 +121,8 @@ class CaptainsDesk:
         """
         if not _is_captain(captain):
             return _NO_CAPTAIN
+        if self._ends:
+            return _ENDS
         self._hear(captain)
         owned = self._names.list_names()
         if name and name.lower() in owned:
@@ -146,6 +153,8 @@ class CaptainsDesk:
         """
         if not _is_captain(captain):
             return _NO_CAPTAIN
+        if self._ends:
+            return _ENDS
         self._hear(captain)
         owned = self._names.get_owned(name)
         if owned is not None and not owned.here and owned.captain != captain and not phrase:

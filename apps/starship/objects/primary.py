@@ -19,6 +19,7 @@ from apps.starship.game.conductor import (
     Effect,
     Event,
     Joined,
+    Phase,
     Received,
     Report,
     Send,
@@ -129,6 +130,7 @@ class StarshipPrimary(
         self._activity = Activity(self._config.update_interval_default)
         self._sealing = 0
         self._revived: set[str] = set()
+        self._ends = False
 
     def _begin_conductor(self, state: State, epoch: int, config: Configuration) -> None:
         self._conductor = Conductor(
@@ -147,6 +149,7 @@ class StarshipPrimary(
         self._effects: deque[Effect] = deque()
         self._events: deque[Event] = deque()
         self._is_working_off = False
+        self._standing_us = 0
         for thing in state.objects.values():
             if thing.meta.captain is not None:
                 # Whoever had a ship before a restart may come back to it.
@@ -178,10 +181,14 @@ class StarshipPrimary(
                 vista.post(ref, "delete_yourself")
 
     def system_shutdown(self) -> None:
-        """Tell the servers, and save the game; ``ShutdownService`` sends it."""
+        """Tell the servers, and save the game with all that was admitted for steps to come.
+
+        ``ShutdownService`` sends it. What is asked from here on is refused: it could not be kept.
+        """
+        self._ends = True
         self._end_game()
         self._save_records()
-        self.save_state()
+        self.save_state(True)
 
     def _end_game(self) -> None:
         for ticket, id in self._tickets.items():
@@ -273,10 +280,20 @@ class StarshipPrimary(
             if not isinstance(event, Tick) and few:
                 self._events.append(event)
             return
+        began, phase = microseconds(), self._conductor.phase
         self._effects.extend(self._conductor.handle(event, self._now()))
         self._work_off()
+        if self._conductor.phase is not phase:
+            self._note_standing(phase is Phase.COLLECTING, microseconds() - began)
         self._alarm = math.inf if self._alarm <= self._now() else self._alarm
         self._set_alarm()
+
+    def _note_standing(self, begins: bool, spent_us: int) -> None:
+        """Take note of how long it took to begin a step or to end it: no server does that."""
+        if begins:
+            self._conductor.pool.note_standing(self._own_id(), self._standing_us / 1_000_000)
+            self._standing_us = 0
+        self._standing_us += spent_us
 
     def _work_off(self) -> None:
         # One thread at a time: what another one adds meanwhile is carried out in its place here.
@@ -293,8 +310,10 @@ class StarshipPrimary(
 
     def _go_on(self, done: Committed) -> None:
         """Carry out what waited for a step to be safe."""
+        began = microseconds()
         self._carry_out(done)
         self._work_off()
+        self._note_standing(False, microseconds() - began)
         while self._events and self._held is None:
             self._tell(self._events.popleft())
         self._tell(Tick())

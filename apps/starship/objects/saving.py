@@ -44,6 +44,8 @@ OBJECTS_AT_ONCE = 30_000
 """Objects that a restart computes anew, at most, all steps since the last state together: 3 s."""
 LATE_SECONDS = 10.0
 """How long a store may take for a step; then the game goes on without it."""
+STATE_SECONDS = 30.0
+"""How long a store may take for a state; then another is tried, however long it goes on."""
 AGAIN_SECONDS = 5.0
 """How soon after a failure it is tried again to write a state."""
 LOOK_SECONDS = 0.01
@@ -96,11 +98,12 @@ class GameKeeping:
                 self._base_step = kept["start"][0]
                 return state, epoch
         state = new_game(seed, theme, config.settings())
-        self._archive.forget_steps()
-        self._names.begin_game([], False)
-        error = self._archive.write_state(state.step, Encoder().digest(state), encode_state(state))
+        text, hash = encode_state(state), Encoder().digest(state)
+        error = self._archive.write_state(state.step, hash, text, "", True)
         if error:
-            raise vista.StoreError(f"the game {name} cannot be saved: {error}")
+            before = "" if kept["start"] is None else "; the one that was saved before is untouched"
+            raise vista.StoreError(f"another game cannot be saved as {name}: {error}{before}")
+        self._names.begin_game([], False)
         self._base_step = state.step
         return state, epoch
 
@@ -145,7 +148,8 @@ class GameKeeping:
             played = read_step(line, state.step + 1)
             before, state = state, play(state, played)
             keys = {**self._promised.keys, **read_promised(text).keys}
-            self._promised = Promised(keys, late_orders(played.orders, played.deferred)).of(state)
+            late = late_orders(played.orders, played.deferred)
+            self._promised = Promised(keys, late, self._promised.coming).of(state)
             rows = fallen(before, state)
             if rows:
                 self._names.lose(rows)
@@ -214,8 +218,11 @@ class GameKeeping:
     def _tell_of(self, kind: str, text: str) -> None:
         self._ledger.note(Report(kind, text), self._conductor.state.step)
 
-    def save_state(self) -> None:
-        """Write the whole state, and what owners' ships have earned; done every 60 steps."""
+    def save_state(self, ends: bool = False) -> None:
+        """Write the whole state, and what owners' ships have earned; done every 60 steps.
+
+        With ``ends``, when the game is stopped, also what was admitted for the steps to come.
+        """
         if self._archive is None:
             return
         while self._is_encoding:
@@ -224,12 +231,13 @@ class GameKeeping:
         self._is_writing = self._is_encoding = True
         state, hash = self._conductor.state, self._conductor.hash
         self._to_write = state, hash
-        promised = write_promised(self._conductor.admission.promised())
+        promised = write_promised(self._conductor.admission.promised(ends))
         try:
             text: str = vista.send(self._me, "encode_state_to_write")
-            error = vista.send(self._archive, "write_state", state.step, hash, text, promised)
-        except vista.CallTimeout as failure:
-            error = str(failure)
+            with vista.timeout(STATE_SECONDS):
+                error = vista.send(self._archive, "write_state", state.step, hash, text, promised)
+        except vista.CallTimeout:
+            error = f"the store has not answered for {STATE_SECONDS:.0f} seconds"
         finally:
             self._is_writing = self._is_encoding = False
         if error:

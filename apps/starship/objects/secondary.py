@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,10 @@ from apps.starship.rules.theme import parse_theme
 _log = logging.getLogger("vista.starship")
 
 PRIMARY = "StarshipPrimary"
+UNITS_AT_ONCE = 64
+"""Units that are computed in one go and sent together: 2 ms, in which nothing else is seen to."""
+UNREAD_MAX = 10_000
+"""Messages with results of others that wait until the own units are done."""
 LOOK_AGAIN_SECONDS = 2.0
 """How often a server without a primary looks for one."""
 CHECK_SECONDS = 10.0
@@ -76,6 +81,8 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         self._copies: dict[vista.Id, vista.Ref] = {}
         self._doomed: dict[vista.Id, vista.Ref] = {}
         self._pieces: _Pieces | None = None
+        self._unread: deque[tuple[int, int, str]] = deque()
+        self._is_working = False
         self._is_looking = False
         self.url = ""
         self.refusal = ""
@@ -248,7 +255,15 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         self._work_soon()
 
     def stage_results(self, epoch: int, t: int, deltas: str) -> None:
-        """Keep what others computed."""
+        """Keep what others computed; it is read when the own units are done."""
+        self._unread.append((epoch, t, deltas))
+        if len(self._unread) > UNREAD_MAX:
+            self._read_results()
+        self._work_soon()
+
+    def _read_results(self) -> None:
+        """Read the results of others that came first."""
+        epoch, t, deltas = self._unread.popleft()
         state = self._follower.state
         if state is None or t != state.step + 1:
             return
@@ -263,6 +278,8 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         self, epoch: int, t: int, line: str, objects: tuple[bytes, ...], news: str = "{}"
     ) -> None:
         """Make the step's state the present one; ``news`` is JSON that the rules do not need."""
+        while self._unread:
+            self._read_results()
         before = self._follower.state
         self._handle(read_commit(epoch, t, line))
         after = self._follower.state
@@ -280,14 +297,26 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         self._tell_watchers()
 
     def work(self) -> None:
-        """Compute some of the units that wait; the server posts it to itself."""
-        self._send(self._follower.work())
+        """Compute some of the units that wait, or read results; the server posts it to itself.
+
+        The own units come first: others wait for them.
+        """
+        self._is_working = False
+        if self._follower.has_work:
+            self._send(self._follower.work(UNITS_AT_ONCE))
+        elif self._follower.is_behind:
+            self._follower.catch_up(UNITS_AT_ONCE)
+        elif self._unread:
+            self._read_results()
         self._work_soon()
 
     def _work_soon(self) -> None:
         # A message for each batch: in between the node sees to everything else.
-        if self._follower.has_work:
+        follower = self._follower
+        if not self._is_working and (follower.has_work or follower.is_behind or self._unread):
             vista.self_ref(self).work.post()
+            # After it: a message that was refused does not come.
+            self._is_working = True
 
     def _handle(self, message: Message) -> None:
         try:

@@ -23,6 +23,26 @@ PIECE_THINGS = 100
 Message = Snapshot | StepBegin | StepUpdate | StepCommit
 
 
+class Letters:
+    """The texts of results that are passed on, each written once for all servers.
+
+    One that came from a server as a text is passed on as it came.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[StepUpdate | None, str] = (None, "")
+
+    def keep(self, update: StepUpdate, text: str) -> None:
+        """Take note of the text of a message."""
+        self._last = update, text
+
+    def text_of(self, update: StepUpdate) -> str:
+        """Return the text of a message; one server after another is sent it."""
+        if self._last[0] is not update:
+            self.keep(update, write_deltas(update.deltas, update.t))
+        return self._last[1]
+
+
 class Made(NamedTuple):
     """A commit with what was decided of it when it was: the objects made, encoded, and the news."""
 
@@ -34,21 +54,31 @@ class Made(NamedTuple):
 class Outbox:
     """What waits to be sent to one server, and whether a state is being sent to it.
 
-    The primary's ``own`` server is told everything by the primary itself.
+    The primary's ``own`` server is told everything by the primary itself. ``letters`` are those of
+    all outboxes of a primary.
     """
 
-    def __init__(self, server: vista.Ref, own: bool = False) -> None:
+    def __init__(
+        self, server: vista.Ref, own: bool = False, letters: Letters | None = None
+    ) -> None:
         self.server = server
         self.own = own
+        self._letters = letters or Letters()
         self.is_busy = False
+        self._has_begun = False
         self._waiting: deque[Message | Made] = deque()
         self._snapshot: Snapshot | None = None
 
     def put(self, message: Message | Made) -> bool:
         """Send a message; return True when a state waits for `send_state`.
 
+        What comes before the first state is dropped: while a step is saved, a server may have come
+        back in the place of the one for which that was decided, with a state of long ago.
         Raises `Overloaded` when the link takes no more.
         """
+        self._has_begun = self._has_begun or isinstance(message, Snapshot)
+        if not self._has_begun:
+            return False
         if self.is_busy:
             self._waiting.append(message)
             return False
@@ -62,8 +92,8 @@ class Outbox:
         if isinstance(message, StepBegin):
             vista.post(server, "begin_step", message.epoch, message.t, *write_begin(message))
         elif isinstance(message, StepUpdate):
-            deltas = write_deltas(message.deltas, message.t)
-            vista.post(server, "stage_results", message.epoch, message.t, deltas)
+            text = self._letters.text_of(message)
+            vista.post(server, "stage_results", message.epoch, message.t, text)
         elif isinstance(message, Made):
             done = message.message
             line = write_commit(done)

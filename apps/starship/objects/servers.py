@@ -18,7 +18,7 @@ from apps.starship.game.following import Answer, Message
 from apps.starship.game.messages import Ready, Refresh, StepDone, StepUpdate
 from apps.starship.game.own import OwnServer
 from apps.starship.game.texts import read_deltas, read_units
-from apps.starship.objects.sending import Outbox
+from apps.starship.objects.sending import Letters, Outbox
 from apps.starship.objects.tables import Ledger, Place
 from apps.starship.objects.version import rules_version
 from apps.starship.rules.reading import check_delta
@@ -26,6 +26,8 @@ from apps.starship.rules.state import State
 
 _log = logging.getLogger("vista.starship")
 
+UNITS_AT_ONCE = 64
+"""Units that the own server computes in one go: 2 ms, in which nothing else is seen to."""
 SERVERS_MAX = 256
 """Servers of one game: the primary sends each of them every result."""
 WORDS_MAX = 200
@@ -46,6 +48,7 @@ class ServersDesk:
 
     def _begin_servers(self) -> None:
         self._outboxes: dict[str, Outbox] = {}
+        self._letters = Letters()
         self._places: dict[str, Place] = {}
         self._nodes: dict[str, vista.Ref] = {}
         self._tickets: dict[int, str] = {}
@@ -79,7 +82,7 @@ class ServersDesk:
         self._tickets = {ticket: known for ticket, known in self._tickets.items() if known != id}
         ticket = secrets.randbits(62)
         self._tickets[ticket] = id
-        self._outboxes[id], self._nodes[id] = Outbox(server), node
+        self._outboxes[id], self._nodes[id] = Outbox(server, False, self._letters), node
         self._places[id] = Place(name, str(offer.get("url", ""))[:WORDS_MAX], False)
         self._tell(Joined(id))
         return {"ticket": ticket}
@@ -125,7 +128,9 @@ class ServersDesk:
         except ScenarioError as error:
             self._from_server(ticket, Refresh(epoch, f"it sent what is no result: {error}"))
             return
-        self._from_server(ticket, StepUpdate(epoch, t, found))
+        update = StepUpdate(epoch, t, found)
+        self._letters.keep(update, deltas)
+        self._from_server(ticket, update)
 
     def server_done(self, ticket: int, epoch: int, t: int, units: str, busy_us: int) -> None:
         """Take note that a server has sent everything; it posts it."""
@@ -165,7 +170,7 @@ class ServersDesk:
         if own is None or id in self._outboxes:
             return
         self._conductor.own = id
-        self._outboxes[id] = Outbox(own, True)
+        self._outboxes[id] = Outbox(own, True, self._letters)
         self._nodes[id] = vista.here()
         self._places[id] = Place(vista.here().get_name(), self._own_url, True)
         self._tell(Joined(id))
@@ -187,7 +192,7 @@ class ServersDesk:
 
     def work(self) -> None:
         """Compute some of the own server's units; the primary posts it to itself."""
-        for answer in self._own_server.work():
+        for answer in self._own_server.work(UNITS_AT_ONCE):
             self._take_in(self._conductor.own, answer)
         # A message for each batch: in between the node sees to everything else.
         if self._own_server.has_work:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from operator import attrgetter, is_
+from itertools import compress
+from operator import attrgetter, is_, is_not
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any
 
 from apps.starship.rules.objects import (
     GROUPS,
@@ -102,40 +103,80 @@ def _record_text(record: Record) -> str:
     )
 
 
-class _Written(NamedTuple):
-    """A group that was written: its values in the order of their names, and the texts of them."""
+class _Written:
+    """A group that was written: the texts of its attributes in the order of their names."""
 
-    group: Group
-    values: tuple[Any, ...]
-    texts: list[str]
-    whole: str
+    __slots__ = ("group", "texts", "whole")
+
+    def __init__(self, group: Group, texts: list[str]) -> None:
+        self.group = group
+        self.texts = texts
+        self.whole = f"{{{','.join(texts)}}}"
+
+    def change(self, group: Group, changes: Mapping[str, Any]) -> None:
+        """Write the group that this one has become, which is another one but for some values.
+
+        A step writes 3,000 groups of the large galaxy, most of them with one or two values that are
+        others: to write all of each would take four times as long.
+        """
+        texts, places = self.texts, _TEXT_PLACES[type(group)]
+        for name, value in changes.items():
+            place = places[name]
+            if type(value) is int:
+                texts[place] = f'"{name}":{value}'
+            elif name == "log":
+                old: Any = self.group
+                texts[place] = f'"log":{_log_text(value, old.log, texts[place][len(_LOG) :])}'
+            else:
+                texts[place] = f'"{name}":{canonical(value)}'
+        self.group, self.whole = group, f"{{{','.join(texts)}}}"
+
+
+_LOG = '"log":'
 
 
 class Encoder:
     """Writes states; keeps what it wrote of one for the next."""
 
     def __init__(self) -> None:
+        # By number of the object, in the order of `_WRITTEN`.
         self._groups: dict[int, list[_Written]] = {}
-        self._things: dict[int, tuple[Thing, str]] = {}
 
     def thing(self, thing: Thing) -> str:
         """Return an object as canonical JSON."""
-        number = thing.meta.id
-        known = self._things.get(number)
-        if known is not None and known[0] is thing:
-            return known[1]
-        groups = self._groups.get(number)
-        if groups is None:
-            groups = [_write(group) for group in (thing.com, thing.meta, thing.nav, thing.tac)]
-            self._groups[number] = groups
-        else:
-            for place, group in enumerate((thing.com, thing.meta, thing.nav, thing.tac)):
-                if groups[place].group is not group:
-                    groups[place] = _write_again(group, groups[place])
-        com, meta, nav, tac = groups
-        text = f'{{"com":{com.whole},"meta":{meta.whole},"nav":{nav.whole},"tac":{tac.whole}}}'
-        self._things[number] = thing, text
-        return text
+        known = self._groups.get(thing.meta.id)
+        groups = (thing.com, thing.meta, thing.nav, thing.tac)
+        if known is None or not all(map(is_, groups, [written.group for written in known])):
+            # Nothing is kept of it: what is known may be of the step that is computed.
+            known = [_write(group) for group in groups]
+        return "".join(_pieces(known))
+
+    def note(self, thing: Thing, name: str, group: Group, changes: Mapping[str, Any]) -> None:
+        """Write a group of the next state, so that the hash of that takes less time.
+
+        ``thing`` is the object as it is in this state, ``name`` that of the group, and ``changes``
+        are the attributes of ``group`` that are others there.
+        """
+        known = self._groups.get(thing.meta.id)
+        if known is None or not changes:
+            return
+        place = _PLACES[name]
+        before = known[place]
+        # Otherwise it was written for a result that did not count, and is compared value by value.
+        if before.group is getattr(thing, name):
+            before.change(group, changes)
+
+    def _written(self, thing: Thing) -> list[_Written]:
+        """Return what is written of an object, written anew as far as it is another one."""
+        number, groups = thing.meta.id, (thing.com, thing.meta, thing.nav, thing.tac)
+        known = self._groups.get(number)
+        if known is None:
+            known = self._groups[number] = [_write(group) for group in groups]
+            return known
+        for place, group in enumerate(groups):
+            if known[place].group is not group:
+                known[place].change(group, _differences(group, known[place].group))
+        return known
 
     def head(self, state: State) -> str:
         """Return what a state has besides its objects, as canonical JSON."""
@@ -154,18 +195,41 @@ class Encoder:
         """Return the SHA-256 of a state: its head, then its objects in the order of their ids."""
         made = hashlib.sha256(self.head(state).encode("ascii"))
         things = sorted(state.objects.values(), key=lambda thing: thing.meta.id)
-        for thing in things:
-            made.update(self.thing(thing).encode("ascii"))
-        if len(things) != len(self._things):
+        for first in range(0, len(things), _TOGETHER):
+            pieces: list[str] = []
+            for thing in things[first : first + _TOGETHER]:
+                pieces += _pieces(self._written(thing))
+            made.update("".join(pieces).encode("ascii"))
+        if len(things) != len(self._groups):
             alive = {thing.meta.id for thing in things}
-            for number in [number for number in self._things if number not in alive]:
-                del self._things[number], self._groups[number]
+            for number in [number for number in self._groups if number not in alive]:
+                del self._groups[number]
         return made.hexdigest()
+
+
+_TOGETHER = 64
+"""Objects that are put together for the hash, some 150 KB: all at once would take 30 MB."""
+
+_WRITTEN = ("com", "meta", "nav", "tac")
+_PLACES = {name: place for place, name in enumerate(_WRITTEN)}
+
+
+def _pieces(groups: Sequence[_Written]) -> tuple[str, ...]:
+    com, meta, nav, tac = groups
+    return (
+        '{"com":', com.whole, ',"meta":', meta.whole,
+        ',"nav":', nav.whole, ',"tac":', tac.whole, "}",
+    )  # fmt: skip
 
 
 _SORTED = {group: tuple(sorted(group.names)) for group in GROUPS.values()}
 _READ_SORTED: dict[type[Group], Any] = {
     group: attrgetter(*names) for group, names in _SORTED.items()
+}
+
+
+_TEXT_PLACES = {
+    group: {name: place for place, name in enumerate(names)} for group, names in _SORTED.items()
 }
 
 
@@ -175,26 +239,15 @@ def _write(group: Group) -> _Written:
         f'"{name}":{_text(name, value)}'
         for name, value in zip(_SORTED[type(group)], values, strict=True)
     ]
-    return _Written(group, values, texts, f"{{{','.join(texts)}}}")
+    return _Written(group, texts)
 
 
-def _write_again(group: Group, before: _Written) -> _Written:
-    """Write a group of which most values are those of another one.
-
-    A step writes 2,000 groups of the large galaxy, most of them with one value that is another: to
-    look for these one by one takes twice as long as all the rest.
-    """
-    names, values = _SORTED[type(group)], _READ_SORTED[type(group)](group)
-    texts, same, place = before.texts.copy(), [*map(is_, values, before.values)], -1
-    for _ in range(same.count(False)):
-        place = same.index(False, place + 1)
-        name, value = names[place], values[place]
-        if name == "log":
-            text = _log_text(value, before.values[place], before.texts[place][len('"log":') :])
-        else:
-            text = canonical(value)
-        texts[place] = f'"{name}":{text}'
-    return _Written(group, values, texts, f"{{{','.join(texts)}}}")
+def _differences(group: Group, before: Group) -> dict[str, Any]:
+    """Return the attributes of a group that are not the very ones of another."""
+    kind = type(group)
+    values, theirs = _READ_SORTED[kind](group), _READ_SORTED[kind](before)
+    others = compress(zip(_SORTED[kind], values, strict=True), map(is_not, values, theirs))
+    return dict(others)
 
 
 def digest(state: State) -> str:
@@ -229,8 +282,3 @@ def _plain_thing(thing: Thing) -> dict[str, Any]:
 
 def _plain_group(group: Group) -> dict[str, Any]:
     return {name: plain(getattr(group, name)) for name in group.names}
-
-
-def changes_to_plain(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a delta as what JSON has."""
-    return {name: plain(value) for name, value in changes.items()}

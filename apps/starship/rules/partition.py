@@ -6,6 +6,7 @@ measured and fractions are allowed. The same input still gives the same partitio
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,10 +19,14 @@ FIRST_SPEED = 100.0
 
 
 class Server(NamedTuple):
-    """A server as the partition sees it: its id, and units of cost it does in a busy second."""
+    """A server as the partition sees it: its id, and units of cost it does in a busy second.
+
+    ``standing`` are the seconds of a step that it is busy with what cannot be shared out.
+    """
 
     id: str
     speed: float
+    standing: float = 0.0
 
 
 def share(costs: Mapping[str, float], servers: Sequence[Server]) -> dict[str, list[str]]:
@@ -35,12 +40,18 @@ def share(costs: Mapping[str, float], servers: Sequence[Server]) -> dict[str, li
     {'A': ['o1', 'o2'], 'B': ['o3']}
     """
     shares: dict[str, list[str]] = {server.id: [] for server in servers}
-    loads = dict.fromkeys(shares, 0.0)
     speeds = {server.id: max(server.speed, 1e-9) for server in servers}
+    loads = {server.id: server.standing * speeds[server.id] for server in servers}
+    ids = sorted(shares)
+    # Written out: every step of a large galaxy waits for it.
     for name in sorted(costs, key=lambda name: (-costs[name], name)):
-        chosen = min(shares, key=lambda id: ((loads[id] + costs[name]) / speeds[id], id))
+        cost, chosen, least = costs[name], "", math.inf
+        for id in ids:
+            end = (loads[id] + cost) / speeds[id]
+            if end < least:
+                chosen, least = id, end
         shares[chosen].append(name)
-        loads[chosen] += costs[name]
+        loads[chosen] += cost
     _feed_idle(shares, costs)
     return shares
 
@@ -59,6 +70,11 @@ def next_speed(old: float, cost: float, busy_seconds: float) -> float:
     if busy_seconds <= 0 or cost <= 0:
         return old
     return (7 * old + 3 * cost / busy_seconds) / 10
+
+
+def next_standing(old: float, seconds: float) -> float:
+    """Return the standing work of a server after a step in which that took it ``seconds``."""
+    return (7 * old + 3 * seconds) / 10 if old else seconds
 
 
 def first_speed(others: Sequence[float]) -> float:

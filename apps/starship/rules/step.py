@@ -61,11 +61,15 @@ _UNITS: dict[str, Callable[[View, Thing, tuple[Command, ...]], Group]] = {
 
 
 class Worker:
-    """Computes units of one step; the orders of a computer captain are worked out once."""
+    """Computes units of one step; the orders of a computer captain are worked out once.
+
+    ``made`` are the groups as they are after the step, of the units that were computed.
+    """
 
     def __init__(self, view: View, orders: Orders) -> None:
         self.view = view
         self.orders = orders
+        self.made: dict[tuple[str, str], Group] = {}
         self._decided: dict[str, dict[str, tuple[Command, ...]]] = {}
 
     def orders_of(self, thing: Thing) -> dict[str, tuple[Command, ...]]:
@@ -88,6 +92,7 @@ class Worker:
         """Compute one unit of a living object."""
         thing = self.view.objects[name]
         made = _UNITS[group](self.view, thing, self.orders_of(thing).get(group, ()))
+        self.made[name, group] = made
         return Delta(name, group, made.changes(getattr(thing, group)))
 
 
@@ -101,23 +106,54 @@ def merge(state: State, deltas: Iterable[Delta]) -> dict[str, Thing]:
 
     Raises `MergeError` for two deltas of one unit and for one of no unit.
     """
-    before = state.objects
-    seen: set[tuple[str, str]] = set()
-    # Written out: a step of the large galaxy has 3,000 deltas.
-    changed: dict[str, list[Any]] = {}
-    for name, group, changes in deltas:
-        thing, place = before.get(name), _PLACES.get(group)
+    merging, seen = Merging(state), set()
+    for delta in deltas:
+        unit = delta.name, delta.group
+        if unit in seen:
+            raise MergeError(f"step {state.step + 1}: {delta.name} {delta.group} twice")
+        seen.add(unit)
+        merging.add(delta)
+    return merging.objects()
+
+
+class Merging:
+    """The objects of the next state, put together while results come in.
+
+    Of two results for one unit the later one counts; what has none keeps its values.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._step = state.step + 1
+        self._before = state.objects
+        self._changed: dict[str, list[Any]] = {}
+
+    def add(self, delta: Delta, made: Group | None = None) -> Group:
+        """Take a result in; return the group that the unit has with it.
+
+        ``made`` is that group, if whoever has the result has it already. Raises `MergeError` for
+        one of no unit.
+        """
+        name, group, changes = delta
+        thing, place = self._before.get(name), _PLACES.get(group)
         if thing is None or place is None or thing.tac.dead_at is not None:
-            raise MergeError(f"step {state.step + 1} has no unit {name} {group}")
-        if (name, group) in seen:
-            raise MergeError(f"step {state.step + 1}: {name} {group} twice")
-        seen.add((name, group))
-        if changes:
-            groups = changed.get(name)
-            if groups is None:
-                groups = changed[name] = list(thing)
-            groups[place] = groups[place].changed(changes)
-    return {**before, **{name: Thing(*groups) for name, groups in changed.items()}}
+            raise MergeError(f"step {self._step} has no unit {name} {group}")
+        groups = self._changed.get(name)
+        if groups is None:
+            groups = self._changed[name] = list(thing)
+        old: Group = thing[place]
+        found = old if not changes else old.changed(changes) if made is None else made
+        groups[place] = found
+        return found
+
+    def leave_out(self, name: str, group: str) -> None:
+        """Have a unit keep its values, whatever came for it."""
+        if name in self._changed:
+            place = _PLACES[group]
+            self._changed[name][place] = self._before[name][place]
+
+    def objects(self) -> dict[str, Thing]:
+        """Return all objects, in the order in which they were."""
+        return {**self._before, **{name: Thing(*own) for name, own in self._changed.items()}}
 
 
 _PLACES = {name: Thing._fields.index(name) for name in UNITS}
@@ -155,8 +191,13 @@ NO_STRUCTURE = Structure()
 
 def commit(state: State, deltas: Iterable[Delta], structure: Structure = NO_STRUCTURE) -> State:
     """Return the next state: deltas merged, then what only the primary decides (section 6.4)."""
+    return conclude(state, merge(state, deltas), structure)
+
+
+def conclude(state: State, objects: dict[str, Thing], structure: Structure = NO_STRUCTURE) -> State:
+    """Return the state after ``state``, of whose objects the results are merged already."""
     t = state.step + 1
-    after = replace(state, step=t, objects=merge(state, deltas))
+    after = replace(state, step=t, objects=objects)
     after = _remove_wrecks(after)
     after = _change_captains(after, structure)
     after = _rebuild(after)
@@ -255,11 +296,11 @@ def _reinforce(state: State) -> State:
 def _declare_emergencies(state: State) -> State:
     """Let planets have emergencies now and then, and end those that were helped or are old."""
     t = state.step
-    helped = _rescued(state)
     objects: dict[str, Thing] = {}
-    for name in sorted(state.objects):
-        thing = state.objects[name]
-        since = thing.com.emergency
+    urgent = [thing for thing in state.objects.values() if thing.com.emergency is not None]
+    helped = _rescued(state) if urgent else set()
+    for thing in urgent:
+        name, since = thing.name, thing.com.emergency
         if since is not None and (name in helped or t - since >= EMERGENCY_LASTS):
             objects[name] = thing._replace(com=thing.com.changed({"emergency": None}))
     if t % EMERGENCY_STEPS == 0:

@@ -49,7 +49,7 @@ def help_text(screen: dict[str, Any], width: int, room: int) -> list[Line]:
     rows = [line(Span(f" {usage:<21}"), text) for usage, text in HELP]
     first = line(
         Span(" commands", "bold"),
-        " may be shortened (sp 6, f t2); a NAME may be the number of a contact",
+        " may be shortened (sp 6); a NAME may be a contact's number; srs leads back",
     )
     if len(rows) + 1 <= room:
         return [first, *rows]

@@ -86,8 +86,9 @@ class Boarding:
         outcome: Outcome | None = None,
         form: str = "",
         typed: dict[str, str] | None = None,
+        left: str = "",
     ) -> Response:
-        """Return the login page with what came of a form."""
+        """Return the login page with what came of a form; ``left`` is a ship he has just left."""
         raise NotImplementedError
 
     def _now(self) -> float:
@@ -205,7 +206,7 @@ class Boarding:
         if not outcome.ok:
             return self._refused(request, posted, captain, outcome)
         note = Outcome(True, "", f"You have left {outcome.text}. You may take it again here.")
-        self._note(captain, "", note, posted)
+        self._note(captain, "", note, posted, outcome.text)
         return see_other(LOGIN)
 
     def _welcome(
@@ -255,10 +256,12 @@ class Boarding:
             return told(outcome)
         return page(trouble_page("This form does not count", outcome.text), outcome.status)
 
-    def _note(self, captain: Captain, ship: str, outcome: Outcome, posted: Posted) -> None:
-        """Have the page that comes next say what came of a form."""
+    def _note(
+        self, captain: Captain, ship: str, outcome: Outcome, posted: Posted, left: str = ""
+    ) -> None:
+        """Have the page that comes next say what came of a form; ``left`` is a ship he left."""
         notice = {"ok": outcome.ok, "code": outcome.code, "text": outcome.text}
-        shown = {"notice": notice, "typed": {} if outcome.ok else _typed(posted)}
+        shown = {"notice": notice, "typed": {} if outcome.ok else _typed(posted), "left": left}
         self._notices.put((captain.number, ship.lower()), shown, self._now())
 
     def _order(

@@ -34,13 +34,14 @@ class Visit:
     """Somebody at the login page: his forms' token, and what came of a form.
 
     ``form`` is the one that was sent, ``create`` or ``take``, or ``""`` for one of another page;
-    ``typed`` is what was typed into it.
+    ``typed`` is what was typed into it. ``left`` is the ship he has just left.
     """
 
     token: str = ""
     form: str = ""
     typed: Mapping[str, str] | None = None
     outcome: Outcome | None = None
+    left: str = ""
 
     @property
     def notice(self) -> Notice | None:
@@ -78,7 +79,13 @@ def list_fragment(server: vista.Ref, query: str, visit: Visit = NOBODY) -> str:
     """Return a list of the ships as a part of a page; ``for`` in the query says which."""
     which = dict(parse_qsl(query, keep_blank_values=True)).get("for", "scan")
     own = visit if visit.form == which else replace(visit, typed=None, outcome=None)
-    return list_html(server.get_lists(), which, visit.token, own.typed, own.notice)
+    lists, typed = server.get_lists(), own.typed
+    if which == "take" and visit.left:
+        # It has a captain until the next step, who may well want to come back before that.
+        own_rows = [row for row in lists["scan"] if row["name"] == visit.left]
+        others = [row for row in lists["take"] if row["name"] != visit.left]
+        lists, typed = {**lists, "take": [*own_rows, *others]}, {"ship": visit.left}
+    return list_html(lists, which, visit.token, typed, own.notice)
 
 
 def create_fragment(server: vista.Ref, query: str, visit: Visit = NOBODY) -> str:

@@ -179,7 +179,8 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
         captain = captain_of(request)
         known = None if captain is None else self._notices.take((captain.number, ""), self._now())
         outcome = None if known is None else Outcome(**known["notice"])
-        return self._login_page(request, captain or new_captain(), outcome)
+        left = "" if known is None else known["left"]
+        return self._login_page(request, captain or new_captain(), outcome, left=left)
 
     def _login_page(
         self,
@@ -188,15 +189,16 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
         outcome: Outcome | None = None,
         form: str = "",
         typed: dict[str, str] | None = None,
+        left: str = "",
     ) -> Response:
-        """Return the login page with what came of a form.
+        """Return the login page with what came of a form; ``left`` is a ship he has just left.
 
         Who has no cookie gets none here: to a form that another site has sent browsers add no
         cookie, and one in the answer would take the place of the captain's.
         """
         server = self._shown
         token = "" if captain is None else captain.token
-        text = draw_login(server, Visit(token, form, typed, outcome))
+        text = draw_login(server, Visit(token, form, typed, outcome, left))
         cookie = () if captain is None else (captain.cookie(request.secure),)
         return page(text, 200 if outcome is None else outcome.status, cookie)
 

@@ -13,6 +13,7 @@ import logging
 from typing import Any, NamedTuple
 
 import vista
+from apps.http.content.compressing import encoded_fields, varying
 from apps.http.content.resources import Feed, Request, Response
 from apps.http.errors import RequestRejected, WebSocketClosed
 from apps.http.objects.events import HEARTBEAT_SECONDS, RETRY_SECONDS
@@ -24,6 +25,7 @@ from apps.starship.web.buckets import Counts
 from apps.starship.web.drawing import commands, look_and_page
 from apps.starship.web.given import Given
 from apps.starship.web.limits import SiteLimits
+from apps.starship.web.packing import GZIP, HEAD, pack, wants_gzip
 from apps.starship.web.reading import read_sent
 
 _log = logging.getLogger("vista.starship")
@@ -35,6 +37,8 @@ FIELDS = (
 )
 VIEWS_AT_ONCE_MAX = 64
 """Bridges that are drawn in one go, however quick it was before."""
+
+_PACKED_HEARTBEAT = pack(HEARTBEAT)
 
 Client = tuple[Any, ...]
 """``(receiver, number)`` of a stream of events, ``(socket,)`` of a WebSocket."""
@@ -72,6 +76,8 @@ class StarshipStreams(vista.Object, namespace="StarShip"):
         self.step = -1
         self._audiences: dict[View, Audience] = {}
         self._places: dict[Client, tuple[View, str]] = {}
+        # Those of the clients that are sent gzip.
+        self._packed: set[Client] = set()
         self._counts = Counts(limits.streams_per_address)
         self._given = Given()
         self._activity = Activity(limits.activity_seconds)
@@ -120,14 +126,22 @@ class StarshipStreams(vista.Object, namespace="StarShip"):
         refused = self.refuse(request.client)
         if refused is not None:
             return refused
-        return Response(fields=FIELDS, source=Feed(vista.self_ref(self), (view, request.client)))
+        packed = wants_gzip(request.field("accept-encoding") or "")
+        fields = encoded_fields(FIELDS, GZIP, EVENT_STREAM) if packed else varying(FIELDS)
+        note = view, request.client, packed
+        return Response(fields=fields, source=Feed(vista.self_ref(self), note))
 
-    def feed_opened(self, note: tuple[View, str], receiver: vista.Ref, number: int) -> None:
+    def feed_opened(self, note: tuple[View, str, bool], receiver: vista.Ref, number: int) -> None:
         """Take a client; its connection sends it."""
-        if not self._admit((receiver, number), *note):
+        view, address, packed = note
+        if not self._admit((receiver, number), view, address):
             receiver.end_feed.post(number)
             return
-        receiver.push.post(number, encode_event(None, retry_seconds=RETRY_SECONDS))
+        first = encode_event(None, retry_seconds=RETRY_SECONDS)
+        if packed:
+            self._packed.add((receiver, number))
+            first = HEAD + pack(first)
+        receiver.push.post(number, first)
 
     def feed_closed(self, receiver: vista.Ref, number: int) -> None:
         """Forget a client; its connection sends it."""
@@ -184,6 +198,7 @@ class StarshipStreams(vista.Object, namespace="StarShip"):
         if place is None:
             return
         view, address = place
+        self._packed.discard(client)
         self._counts.end(address)
         audience = self._audiences.get(view)
         if audience is not None:
@@ -213,14 +228,13 @@ class StarshipStreams(vista.Object, namespace="StarShip"):
                 self._draw(view)
             elif self.server is not None and commands(self.server, view):
                 text = json.dumps({"step": self.step, "left": left})
-                for client in list(self._audiences[view].clients):
-                    self._send(client, [text])
+                self._send_all(list(self._audiences[view].clients), [text])
 
     def timer_expired(self, timer: vista.Ref, extra_data: object = None) -> None:
         """Show every client a sign of life; the timer sends it."""
         for client, (view, _) in list(self._places.items()):
             if len(client) == 2:
-                self._push(client, HEARTBEAT)
+                self._push(client, _PACKED_HEARTBEAT if client in self._packed else HEARTBEAT)
             self._note_active(view)
 
     def _draw(self, view: View) -> None:
@@ -281,17 +295,21 @@ class StarshipStreams(vista.Object, namespace="StarShip"):
         else:
             texts = updates(step, next_in, audience.changed(parts), bytes_max, other, leaving)
             whole = updates(step, next_in, parts, bytes_max, other, leaving) if audience.new else []
-        for client in list(audience.clients):
-            self._send(client, texts)
-        for client in audience.admit():
-            self._send(client, whole)
+        self._send_all(list(audience.clients), texts)
+        self._send_all(list(audience.admit()), whole)
 
-    def _send(self, client: Client, texts: list[str]) -> None:
-        if len(client) == 2:
-            self._push(client, b"".join(map(event, texts)))
-            return
-        for text in texts:
-            client[0].tell.post(text)
+    def _send_all(self, clients: list[Client], texts: list[str]) -> None:
+        """Send all of some clients the same, which is written and compressed once."""
+        plain = packed = b""
+        for client in clients:
+            if len(client) != 2:
+                for text in texts:
+                    client[0].tell.post(text)
+                continue
+            plain = plain or b"".join(map(event, texts))
+            if client in self._packed:
+                packed = packed or pack(plain)
+            self._push(client, packed if client in self._packed else plain)
 
     def _push(self, client: Client, data: bytes) -> None:
         receiver, number = client

@@ -233,3 +233,51 @@ def test_the_keys_of_a_ship_that_is_gone_are_no_others() -> None:
 def test_what_was_not_written_as_promised_is_named(text: str) -> None:
     with pytest.raises(ScenarioError, match=r"keys of admitted orders cannot be read"):
         read_promised(text)
+
+
+# --- a polite end --------------------------------------------------------------------------
+
+
+def again(made: Admission) -> Admission:
+    """The admission of a primary that was ended politely and started again."""
+    state = made.view.state
+    back = Admission(state.view())
+    back.restore(read_promised(write_promised(made.promised(ends=True))))
+    return back
+
+
+def test_what_was_collected_when_the_game_ended_is_collected_again() -> None:
+    made = admission()
+    made.order("Lexington", CAPTAIN, "k", "speed", [3])
+    assert made.enlist("Comet", "F", 7) == "Comet"
+    assert made.take("Merlin", 8) == "Merlin"
+    back = again(made)
+    assert back.left("Lexington") == 2
+    assert back.order("Lexington", CAPTAIN, "k", "speed", [3]).left == 2
+    assert back.is_coming("comet")
+    assert back.close() == made.close()
+
+
+def test_what_was_collected_is_saved_at_the_end_alone() -> None:
+    made = admission()
+    made.order("Lexington", CAPTAIN, "k", "speed", [3])
+    assert write_promised(made.promised()) == ""
+
+
+def test_when_the_game_ends_in_a_step_each_order_stays_in_its_step() -> None:
+    made = admission()
+    made.order("Lexington", CAPTAIN, "", "speed", [3])
+    closed = made.close()
+    made.order("Lexington", CAPTAIN, "", "speed", [5])
+    back = again(made)
+    assert back.close() == closed
+    assert [order.args for order in back.given("Lexington")] == [(50,)]
+    assert again(made).left("Lexington") == 2
+
+
+def test_what_was_promised_for_steps_that_were_made_is_not_done_again() -> None:
+    made = admission()
+    made.order("Lexington", CAPTAIN, "", "speed", [3])
+    promised = made.promised(ends=True)
+    later = galaxy(thing("Lexington"), BASE, FREE, step=10)
+    assert not promised.of(later).coming

@@ -16,7 +16,7 @@ from apps.starship.game.messages import (
 )
 from apps.starship.rules.encoding import digest
 from apps.starship.rules.state import State
-from apps.starship.rules.step import NO_STRUCTURE, Delta, Worker, advance, units_of
+from apps.starship.rules.step import NO_STRUCTURE, Delta, Worker, advance, commit, units_of
 from tests.starship.rules.galaxy import galaxy, thing
 
 START: State = galaxy(
@@ -101,8 +101,6 @@ def test_deferred_units_keep_their_values() -> None:
     assert isinstance(answers[0], Refresh), "that is another state than the one of the hash"
     made = follower()
     made.handle(StepUpdate(EPOCH, 1, deltas(*UNITS)))
-    from apps.starship.rules.step import commit
-
     rest = [d for d in deltas(*UNITS) if (d.name, d.group) != ("Lexington", "nav")]
     later = commit(START, rest)
     done = StepCommit(EPOCH, 1, (("Lexington", "nav"),), NO_STRUCTURE, digest(later))
@@ -169,3 +167,31 @@ def test_work_may_be_multiplied_without_another_result() -> None:
     made.handle(Snapshot(EPOCH, START, digest(START)))
     made.handle(begin(*UNITS))
     assert made.work()[0] == StepUpdate(EPOCH, 1, deltas(*UNITS))
+
+
+def test_a_result_of_no_unit_makes_a_server_ask_for_a_snapshot() -> None:
+    made = follower()
+    answer = made.handle(StepUpdate(EPOCH, 1, (Delta("Nobody", "nav", {"x": 5}),)))
+    assert answer == [Refresh(EPOCH, "step 1 has no unit Nobody nav")]
+    assert made.state is None
+
+
+def test_own_results_are_merged_when_nobody_waits_for_others() -> None:
+    made = follower()
+    made.handle(begin(*UNITS))
+    made.work()
+    assert made.is_behind
+    while made.is_behind:
+        made.catch_up(2)
+    assert made.handle(COMMIT) == [Ready(EPOCH, 1, digest(AFTER))]
+
+
+def test_a_correction_of_an_own_result_that_is_not_merged_yet_counts() -> None:
+    made = follower()
+    made.handle(begin(*UNITS))
+    made.work()
+    right = deltas(UNITS[0])[0]
+    other = right._replace(changes={**right.changes, "x": 5})
+    made.handle(StepUpdate(EPOCH, 1, (other,)))
+    later = commit(START, [other, *deltas(*UNITS[1:])])
+    assert made.handle(COMMIT._replace(hash=digest(later))) == [Ready(EPOCH, 1, digest(later))]

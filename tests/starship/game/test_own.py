@@ -111,7 +111,7 @@ def test_of_a_log_the_new_lines_travel_and_make_the_same_log(length: int, fresh:
 
 
 def test_lines_for_the_log_of_nobody_are_refused() -> None:
-    text = '[["Nobody","com",{"log+":[]}]]'
+    text = '[["com","Nobody",{"lines":[]}]]'
     with pytest.raises(ScenarioError, match=r"there is no Nobody to whose log"):
         read_deltas(text, galaxy(thing("Bounty"), step=9))
     assert read_deltas(text) == (Delta("Nobody", "com", {"log": ()}),)

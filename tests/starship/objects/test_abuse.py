@@ -171,7 +171,7 @@ class TardySecondary(StarshipSecondary, namespace="StarShip"):
         """Work, and send that too."""
         assert self._primary is not None, "it has work"
         super().work()
-        self._primary.server_sent.post(self._ticket, 0, self.get_step(), '[["Nobody","tac",{}]]')
+        self._primary.server_sent.post(self._ticket, 0, self.get_step(), '[["tac","Nobody",{}]]')
 
 
 def test_results_that_are_too_late_are_no_fault(world: World) -> None:

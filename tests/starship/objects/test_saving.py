@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 import pytest
 
 import vista
+from apps.starship.objects.archive import (
+    SavedState,
+    StarshipArchive,
+    StarshipSavedStep,
+    found,
+)
 from apps.starship.objects.primary import StarshipPrimary
+from apps.starship.objects.saving import STATE_SECONDS
 from apps.starship.rules.commands import Command
 from apps.starship.rules.replay import Played, write_step
 from apps.starship.rules.step import Structure
@@ -253,9 +261,10 @@ def test_a_store_that_hangs_is_waited_for_once_and_used_when_it_is_back(world: W
     before = node.call(primary.get_step)
     world.pass_time(12 * INTERVAL)
     assert node.call(primary.get_step) >= before + 10
-    assert "not answered for 10 seconds" in node.call(primary.get_servers_table)["saving"]
+    assert "the store has not answered for" in node.call(primary.get_servers_table)["saving"]
     node.call(primary.go_on)
-    world.pass_time(12 * INTERVAL)
+    # The state that it never answered for is waited for no longer than another would take.
+    world.pass_time(STATE_SECONDS + 2 * INTERVAL)
     assert node.call(primary.get_servers_table)["saving"] == ""
 
 
@@ -275,6 +284,124 @@ def test_a_new_game_in_the_place_of_the_old_one(world: World) -> None:
     game.steps(2)
     game.fall(new_game=True)
     assert game.step() == 0
+
+
+def test_a_new_game_that_cannot_be_saved_leaves_the_old_one_whole(world: World) -> None:
+    game = SavedGame(world)
+    game.steps(2)
+    step, hash = game.step(), game.hash()
+    game.node.call(vista.delete, game.primary)
+    # Too little room for a whole state, and enough for all else.
+    rows = game.shelf.rows.items()
+    game.shelf.refused = {key for key, row in rows if b'"next_id"' in row.data}
+    with pytest.raises(vista.StoreError, match=r"is full; the one that was saved before is untou"):
+        game.node.call(lambda: vista.create(StarshipPrimary, INTERVAL, SEED, new_game=True))
+    # What could not be stored is tried again by the node: it must not be the new game then.
+    game.shelf.refused = set()
+    game.node.call(lambda: vista.create(StarshipPrimary, INTERVAL, SEED))
+    assert (game.step(), game.hash()) == (step, hash)
+    game.fall()
+    assert game.step() >= step
+    assert game.hash() == digest(alone(game.step()))
+
+
+def test_lines_of_the_game_before_are_none_of_a_new_one(world: World) -> None:
+    game = SavedGame(world)
+    line = write_step(Played({}, (), Structure(), "another"))
+    # As if the machine had fallen after the state was safe, and before they were forgotten.
+    words = (StarshipSavedStep, "StarShip", 1, line, "", 0)
+    game.node.call(vista.create, *words)
+    game.fall()
+    assert game.step() == 0
+
+
+def test_what_was_admitted_before_a_polite_end_takes_effect_after_it(world: World) -> None:
+    game = SavedGame(world)
+    assert game.call("enlist", "Bounty", "F", 7)[0]
+    game.steps(1)
+    first = game.call("order", "Bounty", 7, "k", "course", ["90"])
+    assert game.call("enlist", "Gallant", "F", 8)[0]
+    game.call("system_shutdown")
+    game.fall()
+    assert game.call("order", "Bounty", 7, "k", "course", ["90"]) == first
+    assert len(game.call("get_orders", "Bounty")[1]) == 1
+    game.fall()
+    game.steps(1)
+    assert game.things()["Bounty"]["nav"]["want_heading"] == 900
+    assert "Gallant" in game.things()
+    game.fall()
+    assert game.call("get_orders", "Bounty")[1] == []
+
+
+def test_what_is_asked_while_the_game_is_stopped_is_refused_and_not_lost(world: World) -> None:
+    game = SavedGame(world)
+    assert game.call("enlist", "Bounty", "F", 7)[0]
+    game.steps(1)
+    game.call("system_shutdown")
+    assert game.call("order", "Bounty", 7, "k", "course", ["90"])[:2] == (False, "E_LINK")
+    assert game.call("enlist", "Gallant", "F", 8)[:2] == (False, "E_LINK")
+    assert game.call("take", "Lexington", 9)[:2] == (False, "E_LINK")
+
+
+class WaitingArchive(StarshipArchive, namespace="StarShip"):
+    """An archive whose store takes long for some states, and then fails."""
+
+    slow: Mapping[int, float] = MappingProxyType({})
+    failing: frozenset[int] = frozenset()
+
+    def set_slow(self, slow: dict[int, float], failing: set[int]) -> None:
+        """Have states of steps take seconds, and those of some steps fail after them."""
+        self.slow, self.failing = slow, frozenset(failing)
+
+    def _keep(self, state: SavedState) -> None:
+        super()._keep(state)
+        vista.sleep(self.slow.get(state.step, 0.0))
+        if state.step in self.failing:
+            raise vista.StoreError("the disk is gone")
+
+
+@pytest.mark.parametrize(
+    ("slow", "failing", "stays", "lines"),
+    [
+        ({10: 60.0}, {10}, 20, [30]),
+        ({10: 60.0, 20: 90.0}, {10, 20}, 0, [5, 15, 30]),
+        ({10: 60.0, 20: 1.0}, {20}, 0, [5, 15, 30]),
+        ({10: 60.0}, set(), 20, [30]),
+    ],
+    ids=["the first fails", "both fail", "the second fails", "none fails"],
+)
+def test_a_state_that_is_given_up_does_not_take_the_place_of_the_next(
+    world: World, slow: dict[int, float], failing: set[int], stays: int, lines: list[int]
+) -> None:
+    node = world.node("home", settings=settings_of(Shelf(), "home"))
+    node.call(vista.create, "PersistenceService")
+    archive = node.call(vista.create, WaitingArchive, "one")
+    node.call(archive.open)
+    assert node.call(archive.write_state, 0, "h", "s", "", True) == ""
+    for step in (5, 15, 30):
+        node.call(archive.write_step, step, "line", archive)
+    node.call(archive.set_slow, slow, failing)
+    for step in (10, 20):
+        node.call(lambda step=step: vista.future(archive, "write_state", step, "h", "s"))
+        world.pass_time(40.0)
+    world.pass_time(100.0)
+    kept = [node.call(ref.get_state_saved)[1] for ref in node.call(found, "StarshipSavedState")]
+    steps = [node.call(ref.get_step_saved)[1] for ref in node.call(found, "StarshipSavedStep")]
+    assert (kept, sorted(steps)) == ([stays], lines)
+
+
+def test_each_state_that_cannot_be_stored_is_answered_with_what_is_against_it(world: World) -> None:
+    shelf = Shelf()
+    node = world.node("home", settings=settings_of(shelf, "home"))
+    node.call(vista.create, "PersistenceService")
+    archive = node.call(vista.create, StarshipArchive, "one")
+    node.call(archive.open)
+    assert node.call(archive.write_state, 0, "h", "s", "", True) == ""
+    shelf.full = True
+    for step in (1, 2):
+        assert "is full" in node.call(archive.write_state, step, "h", "s")
+    shelf.full = False
+    assert node.call(archive.write_state, 3, "h", "s") == ""
 
 
 def test_two_games_of_one_node_do_not_mix(world: World) -> None:

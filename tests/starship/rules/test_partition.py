@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.starship.rules.partition import Server, first_speed, next_speed, share
+from apps.starship.rules.partition import Server, first_speed, next_speed, next_standing, share
 
 TWO = (Server("A", 100), Server("B", 50))
 
@@ -26,6 +27,14 @@ def test_12_objects_of_different_costs() -> None:
 def test_an_idle_server_gets_the_cheapest_object() -> None:
     costs = {"a": 9.0, "b": 5.0, "c": 5.0}
     assert share(costs, [Server("A", 1_000), Server("B", 1)]) == {"A": ["a", "c"], "B": ["b"]}
+
+
+def test_what_only_one_server_can_do_is_no_work_for_others_to_wait_for() -> None:
+    costs = {f"o{number}": 10.0 for number in range(6)}
+    found = share(costs, [Server("A", 100, standing=0.2), Server("B", 100)])
+    assert {id: len(names) for id, names in found.items()} == {"A": 2, "B": 4}
+    assert next_standing(0.0, 0.2) == 0.2
+    assert next_standing(0.2, 0.3) == pytest.approx(0.23)
 
 
 @given(

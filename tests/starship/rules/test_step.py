@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from apps.starship.errors import MergeError
+from apps.starship.game.texts import read_deltas, write_deltas
 from apps.starship.rules.commands import Command
 from apps.starship.rules.creating import new_game
-from apps.starship.rules.encoding import Encoder, canonical, changes_to_plain, digest
+from apps.starship.rules.encoding import Encoder, canonical, digest
 from apps.starship.rules.objects import Thing
-from apps.starship.rules.reading import read_changes
 from apps.starship.rules.state import Settings, State
 from apps.starship.rules.step import (
     Delta,
@@ -80,8 +80,7 @@ def test_a_delta_survives_the_way_over_the_wire() -> None:
     view = state.view()
     worker = Worker(view, {})
     deltas = [worker.compute(*unit) for unit in units_of(view)]
-    sent = json.dumps([[d.name, d.group, changes_to_plain(d.changes)] for d in deltas])
-    received = [Delta(n, group, read_changes(group, c)) for n, group, c in json.loads(sent)]
+    received = list(read_deltas(write_deltas(deltas)))
     assert received == deltas
     assert digest(commit(state, received)) == digest(commit(state, deltas))
 

@@ -128,21 +128,23 @@ class Player:
         found: dict[str, Any] = json.loads(answer.body)
         return found
 
-    def listen(self, query: str) -> Stream:
-        """A stream of events."""
-        return Stream(self, query)
+    def listen(self, query: str, accept: str = "") -> Stream:
+        """A stream of events; ``accept`` is what codings it may come in."""
+        return Stream(self, query, accept)
 
 
 class Stream:
     """A stream of events that is read as it comes."""
 
-    def __init__(self, player: Player, query: str) -> None:
+    def __init__(self, player: Player, query: str, accept: str = "") -> None:
         self.client = player.connect()
         kept = "; ".join(f"{name}={value}" for name, value in player.cookies.items())
         lines = [f"GET /starship/events?{query} HTTP/1.1", "Host: localhost", f"Cookie: {kept}"]
+        if accept:
+            lines.append(f"Accept-Encoding: {accept}")
         self.client.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-        head = read_until(self.client, b"\r\n\r\n")
-        self.rest = head.partition(b"\r\n\r\n")[2]
+        self.head, _, self.rest = read_until(self.client, b"\r\n\r\n").partition(b"\r\n\r\n")
+        head = self.head
         self.status = int(head.split(b" ", 2)[1])
 
     def next(self) -> dict[str, Any]:

@@ -208,7 +208,10 @@ def test_who_leaves_may_come_back(game: Game) -> None:
     assert player.post("/starship/leave", ship="Prodigal").fields["location"] == (
         "/starshipLogin.html"
     )
-    assert b"You have left Prodigal" in player.get("/starshipLogin.html").body
+    page = player.get("/starshipLogin.html").body
+    assert b"You have left Prodigal" in page
+    # Chosen already, though it is the computer's with the next step only.
+    assert page.count(b'<option value="Prodigal" selected>') == 1
     game.step()
     assert game.server.get_captain("Prodigal") is None
     assert player.get("/starship/bridge?ship=Prodigal").status == 403

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -91,6 +92,64 @@ def test_a_captain_who_looks_from_outside_gets_a_scan(captain: Player) -> None:
     with captain.listen("ship=Bounty&mode=scan") as stream:
         panels = stream.next()["panels"]
     assert not any("/starship/order" in text for text in panels.values())
+
+
+def unpacked(stream: Stream, least: int) -> str:
+    """The first ``least`` events of a stream in gzip, as far as they have come."""
+    reader, text = zlib.decompressobj(zlib.MAX_WBITS | 16), ""
+    raw = stream.rest
+    for _ in range(100_000):
+        while b"\r\n" in raw:
+            size, _, rest = raw.partition(b"\r\n")
+            length = int(size, 16)
+            if len(rest) < length + 2:
+                break
+            text += reader.decompress(rest[:length]).decode()
+            raw = rest[length + 2 :]
+        if text.count("data: ") >= least and text.endswith("\n\n"):
+            return text
+        piece = stream.client.recv(65536)
+        assert piece, "the stream ended"
+        stream.rest += piece
+        raw += piece
+    raise AssertionError("no update came")
+
+
+def test_a_stream_is_compressed_for_those_who_can_read_it(game: Game, captain: Player) -> None:
+    with captain.listen("ship=Bounty") as stream:
+        plain = stream.next()
+    with captain.listen("ship=Bounty", "br, gzip") as stream:
+        assert b"content-encoding: gzip" in stream.head.lower()
+        assert b"vary: accept-encoding" in stream.head.lower()
+        found = unpacked(stream, 1)
+    assert found.startswith("retry: ")
+    update = json.loads(found.partition("data: ")[2])
+    assert update["panels"].keys() == plain["panels"].keys()
+
+
+def test_who_comes_later_can_read_what_all_are_sent_compressed(game: Game, captain: Player) -> None:
+    with game.player().listen("ship=Bounty&mode=scan", "gzip") as early:
+        unpacked(early, 1)
+        with game.player().listen("ship=Bounty&mode=scan", "gzip") as late:
+            unpacked(late, 1)
+            step = game.step()
+            texts = [unpacked_until(stream, step) for stream in (early, late)]
+    assert texts[0] == texts[1]
+
+
+def unpacked_until(stream: Stream, step: int) -> str:
+    """The update of a step, of a stream in gzip."""
+    for least in range(1, 20):
+        for line in unpacked(stream, least).splitlines():
+            if line.startswith(f'data: {{"step":{step},'):
+                return line
+    raise AssertionError("it never came")
+
+
+def test_a_stream_is_plain_for_those_who_say_nothing_of_codings(captain: Player) -> None:
+    with captain.listen("ship=Bounty") as stream:
+        assert b"content-encoding" not in stream.head.lower()
+        assert b"vary: accept-encoding" in stream.head.lower()
 
 
 def test_who_loses_command_loses_the_controls(game: Game) -> None:
