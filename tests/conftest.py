@@ -9,6 +9,8 @@ import zlib
 import hypothesis
 import pytest
 
+from vista.shell.command import COLLECT_AFTER_OBJECTS
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of this project to pytest's command line."""
@@ -31,6 +33,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--rounds", type=int, default=1, metavar="N", help="N times as many generated examples (1)"
     )
+    group.addoption(
+        "--kill-rounds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how often replicas of each mode are killed in tests/live (3)",
+    )
+    group.addoption(
+        "--stop-seconds",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
+        help="how long a machine is stopped in tests/live (3)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,10 +67,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """Take what pytest keeps of each test out of the sight of the garbage collector.
 
-    Thousands of tests are a million objects, through which every full collection would go.
+    Thousands of tests are a million objects, through which every full collection would go. It
+    looks as often as in a node: pytest's own pace takes a tenth of a simulation's time.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS, 10, 10)
 
 
 def world_seed(request: pytest.FixtureRequest) -> int:

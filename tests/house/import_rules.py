@@ -69,6 +69,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "httptools": ("apps.http.syntax.heads",),
     "hyperframe": ("apps.http.syntax.http2",),
     "msgpack": ("vista.wire.codec", "apps.solidstate.pbft.canonical"),
+    "msgspec": ("apps.starship.game.rows",),
     "nacl": ("apps.solidstate.pbft.ed25519",),
     "prometheus_client": ("apps.http.objects.metrics",),
     "psycopg": ("vista.persistence.postgres",),

@@ -6,13 +6,13 @@ import importlib.util
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import growth, pbft, solidstate, starship
+from benchmarks import growth, pbft, solidstate, solidstate_files, solidstate_plots, starship
 from benchmarks.erlang import between_nodes
 from benchmarks.erlang import subject as erlang
 from benchmarks.measure import (
@@ -188,7 +188,8 @@ def test_agreement_is_measured_and_written_for_the_docs() -> None:
 def test_agreement_is_measured_for_groups_of_different_settings() -> None:
     settings = pbft.FULL.settings
     assert len({str(setting) for setting in settings}) == len(settings)
-    assert {setting.replicas for setting in settings} == {4, 7, 10}
+    assert {setting.replicas for setting in settings} == {3, 4, 5, 7, 10}
+    assert {setting.replicas for setting in settings if setting.minbft} == {3, 5}
     assert {setting.payload for setting in settings} == {0, 100, 1024}
     assert {setting.batch for setting in settings} == {1, 100, pbft.ADAPTIVE}
     assert max(setting.clients for setting in settings) == 200
@@ -205,10 +206,62 @@ def test_replicated_objects_are_measured_and_written_for_the_docs() -> None:
 def test_replicated_objects_are_measured_in_different_scenes() -> None:
     scenes = solidstate.FULL.scenes
     assert len(set(scenes)) == len(scenes)
-    assert {scene.mode for scene in scenes} == {"byzantine", "crash"}
+    assert {scene.mode for scene in scenes} == {"byzantine", "crash", "minbft"}
     assert {scene.payload for scene in scenes} == {0, 100, 1024}
     assert {scene.proxies for scene in scenes} == {1, 4}
-    assert {scene.faults for scene in scenes} == {1, 2}
+    assert {scene.faults for scene in scenes} == {1, 2, 3}
+    assert {scene.batch for scene in scenes} == {1, 10, 50, 200}
+
+
+def test_files_are_measured_and_written_for_the_docs() -> None:
+    found = solidstate_files.measure_all(solidstate_files.QUICK)
+    services = solidstate_files.QUICK.services
+    assert [one.service for one in found] == [one for one in services for _ in range(5)]
+    assert all(one.seconds > 0 and one.processor >= 0 for one in found)
+    assert [one.requests for one in found[:5]] == [one.requests for one in found[5:]]
+    table = solidstate_files.rst_tables(found, circumstances(surroundings(), "2026-11-21"))
+    assert table.count("   * -") == 2 * 7
+    columns = len(solidstate_files.HEADINGS) + len(solidstate_files.PROCESSOR_HEADINGS)
+    assert table.count("     -") == 7 * (columns - 2)
+
+
+def test_everything_that_is_varied_is_drawn(tmp_path: Path) -> None:
+    asked = [
+        solidstate.Asked(scene, 100.0 * scene.users, 0.01, 0.02, 1e-3, 1e-4, 1e-4, 2.0)
+        for scene in solidstate.FULL.scenes
+    ]
+    load = solidstate_plots.load_panels(asked)
+    assert [len(panel.lines) for panel in load] == [3, 3, 2]
+    assert load[0].lines["byzantine"][0] == (1.0, 100.0, 0.01)
+    assert load[0].ticks == [1, 10, 50, 200, 1000]
+    shape = solidstate_plots.shape_panels(asked)
+    assert [panel.ticks for panel in shape] == [
+        [1, 2, 3], [1, 2, 3], [0, 0.1, 1, 10], [1, 10, 50, 200],
+    ]  # fmt: skip
+    assert solidstate_plots.draw_all(asked, [], tmp_path) == [
+        solidstate_plots.LOAD, solidstate_plots.SHAPE,
+    ]  # fmt: skip
+    text = (tmp_path / solidstate_plots.SHAPE).read_text("utf-8")
+    assert "calls together, 200 users" in text and "crash-only" in text
+
+
+def test_the_core_is_drawn_from_results_that_were_kept(tmp_path: Path) -> None:
+    rows = [
+        {"setting": asdict(one), "per_second": 9.0, "median": 0.1, "slow": 0.2, "processor": 0.1}
+        for one in pbft.FULL.settings
+    ]
+    asked, ordered = solidstate_plots.read_results([json.dumps({"agreement": rows})])
+    assert (asked, [one.setting for one in ordered]) == ([], list(pbft.FULL.settings))
+    panels = solidstate_plots.core_panels(ordered)
+    assert [panel.ticks for panel in panels] == [[1, 10, 50, 200, 1000], [0, 100, 1024], [1, 2, 3]]
+    assert solidstate_plots.draw_all(asked, ordered, tmp_path) == [solidstate_plots.CORE]
+
+
+def test_the_docs_show_every_plot_there_is() -> None:
+    page = (command.DOCS / "benchmarks.rst").read_text("utf-8")
+    for name in (solidstate_plots.LOAD, solidstate_plots.SHAPE, solidstate_plots.CORE):
+        assert f".. image:: pictures/{name}" in page
+        assert (command.DOCS / "pictures" / name).is_file()
 
 
 def test_games_of_several_processes_are_measured_and_written_for_the_docs() -> None:
