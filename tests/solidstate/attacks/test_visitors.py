@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import vista
 from apps.solidstate.objects.classes import load_class
 from apps.solidstate.objects.service import ObjectService
 from tests.solidstate.objects.pool import (
@@ -13,7 +14,14 @@ from tests.solidstate.objects.pool import (
     SimulatedReplicaServer,
     make_world,
 )
-from tests.solidstate.web.shop import Browser, Shop, serve_site
+from tests.solidstate.web.shop import (
+    SITE,
+    TEMPLATES,
+    Browser,
+    Shop,
+    SimulatedHTTPproxy,
+    SimulatedHTTPsessions,
+)
 
 ROOM = 24
 ONE, TWO = "server-0", "server-1"
@@ -32,12 +40,26 @@ class NarrowPoolMember(SimulatedPoolMember, namespace="SolidState"):
     server_class = NarrowServer
 
 
+class PatientSessions(SimulatedHTTPsessions, namespace="SolidState"):
+    """Begins sessions, and has the group look for those that are over when it has to alone."""
+
+    retire_seconds = 100_000.0
+
+
+def serve() -> None:
+    """What the rc file of a server does; any number may begin sessions, as behind a front end."""
+    vista.create("URLdirectory", SITE)
+    vista.create("RegisterReplicaHTTPclass", SITE, "shop", "WebCart", TEMPLATES)
+    proxy = SimulatedHTTPproxy.__name__
+    vista.create(PatientSessions, SITE, proxy, "", "/transactions", 0)
+
+
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    """A shop in which any number may begin a session, as behind a front end."""
+    """A shop whose group has room for few."""
     with make_world(61) as world:
         members = {f"server-{number}": NarrowPoolMember for number in range(4)}
-        yield Shop(world, serve=lambda: serve_site(per_minute=0), members=members)
+        yield Shop(world, serve=serve, members=members)
 
 
 def begin(shop: Shop, server: str, client: str) -> Browser | None:
