@@ -76,13 +76,8 @@ class HTTPproxy(vista.Object, namespace="HTTP"):
         forwarded = self._forwarded(request)
         if forwarded is None:
             return error_response(508, "This request has come by here before.")
-        try:
-            return self._ask("answer_request", forwarded)
-        except vista.PeerLost:
-            # Nothing has been changed by it, and another node may have the site.
-            if request.method in _READING:
-                return self._ask("answer_request", forwarded)
-            raise
+        # Nothing has been changed by such a one, and another node may have the site.
+        return self._ask("answer_request", forwarded, again=request.method in _READING)
 
     def websocket_request(self, request: Request, socket: vista.Ref) -> Any:
         """Have a page of the other node talk with a client."""
@@ -104,9 +99,12 @@ class HTTPproxy(vista.Object, namespace="HTTP"):
             header_names="\n".join(header), header_values="\n".join(header.values())
         )
 
-    def _ask(self, message: str, *args: Any) -> Any:
+    def _ask(
+        self, message: str, *args: Any, again: bool = False, lost: vista.Ref | None = None
+    ) -> Any:
+        """Ask the site; ``again`` after its node was lost, somebody else if there is anybody."""
         try:
-            there = self._there or self._find()
+            there = self._there or self._find(lost)
         except vista.NoSuchService:
             return error_response(502, "The node that answers here cannot be reached.")
         try:
@@ -117,14 +115,21 @@ class HTTPproxy(vista.Object, namespace="HTTP"):
             return error_response(502, "The site that answers here is gone.")
         except vista.PeerLost:
             self._there = None
-            raise
+            if not again:
+                raise
+            return self._ask(message, *args, lost=there)
 
-    def _find(self) -> vista.Ref:
+    def _find(self, lost: vista.Ref | None = None) -> vista.Ref:
         """Find the directory: anew for each request by its name, which is looked up once.
 
-        Raises `NoSuchService`.
+        Another one than was ``lost`` if there is any: a node that stops loses its calls before its
+        links. Raises `NoSuchService`.
         """
         if isinstance(self.target, str):
+            others = vista.services() if lost is not None else []
+            for row in others:
+                if row.name == self.target and vista.ref_of(row.object) != lost:
+                    return vista.ref_of(row.object)
             return vista.service(self.target)
         name = service_name(self.site)
         node = vista.id_of(self.target).node

@@ -324,6 +324,8 @@ def test_what_a_node_that_stops_works_on_is_asked_of_the_next_one_if_nothing_cha
             client.sendall(asked.replace(b"GET", method.encode()))
             wait_until(lambda: shop.is_at_work("/shop/any"))
             vista.create("ConnectToPeer", other.url).wait(30)
+            name = f"URLdirectory:{SHOP}"
+            wait_until(lambda: [row.name for row in vista.services()].count(name) == 2)
             shop.node.stop()
             assert Answer(read_all(client)).status == status
 
