@@ -1,12 +1,14 @@
 """``python -m apps.solidstate.simulate``: runs of the simulated group, as many as wanted.
 
 Every seed is one run. One that breaks a promise is printed with its plan, its last events and the
-command that replays it; the exit code is then 1.
+command that replays it; the exit code is then 1. Ctrl-C ends the runs and says how they went so
+far.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 import traceback
@@ -89,22 +91,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(tasks: list[Work], processes: int) -> int:
-    began = time.monotonic()
+    began = told = time.monotonic()
     failures: dict[int, str] = {}
-    total: Counter[str] = Counter()
-    with ProcessPoolExecutor(processes) as pool:
-        for done in pool.map(work, tasks):
-            total.update(runs=done.runs, events=done.events, views=done.views)
-            total.update(done.reports)
-            for seed, words in done.failures.items():
-                failures[seed] = words
-                print(words if len(failures) <= FAILURES_SHOWN else f"seed {seed} failed")
-            if sys.stdout.isatty():
-                print(f"\r{total['runs']} runs, {len(failures)} failed", end="", flush=True)
+    total: Counter[str] = Counter(runs=0)
+    going_on = ""
+    with ProcessPoolExecutor(processes, initializer=_leave_interrupts) as pool:
+        try:
+            for done in pool.map(work, tasks):
+                total.update(runs=done.runs, events=done.events, views=done.views)
+                total.update(done.reports)
+                for seed, words in done.failures.items():
+                    failures[seed] = words
+                    print(words if len(failures) <= FAILURES_SHOWN else f"seed {seed} failed")
+                if time.monotonic() - told >= _progress_seconds():
+                    told = time.monotonic()
+                    _tell_progress(total["runs"], len(failures))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            first = tasks[0].first + total["runs"]
+            going_on = f"; the first one that was not run is --first {first}"
     seconds = time.monotonic() - began
     words = ", ".join(f"{count} {name}" for name, count in total.items())
-    print(f"\n{words} in {seconds:.0f} s; {len(failures)} failed {sorted(failures)[:50] or ''}")
-    return 1 if failures else 0
+    failed = f"{len(failures)} failed {sorted(failures)[:50] or ''}"
+    print(f"\n{words} in {seconds:.0f} s; {failed}{going_on}")
+    return 1 if failures or going_on else 0
+
+
+def _leave_interrupts() -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the one that counts."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _progress_seconds() -> float:
+    """Return how long nothing is said: a terminal shows each step, a file gets a line a minute."""
+    return 0.0 if sys.stdout.isatty() else 60.0
+
+
+def _tell_progress(runs: int, failed: int) -> None:
+    ends = "" if sys.stdout.isatty() else "\n"
+    begins = "\r" if sys.stdout.isatty() else ""
+    print(f"{begins}{runs} runs, {failed} failed", end=ends, flush=True)
 
 
 def _trace(options: argparse.Namespace) -> int:

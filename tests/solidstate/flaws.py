@@ -431,14 +431,6 @@ FLAWS: tuple[Flaw, ...] = (
         hint=20,
     ),
     Flaw(
-        "reads-in-an-epoch-without-its-state",
-        "epochs",
-        "max(replica.state.readable_from, replica.epoch.start)",
-        "replica.state.readable_from",
-        faults=("network", "epochs"),
-        hint=230,
-    ),
-    Flaw(
         "rolled-back-to-nothing-but-itself",
         "executing",
         "        self.restore(trees[max(trees)].pages if trees else self._first)\n",

@@ -44,6 +44,30 @@ class Desk:
         return [effect for effect in effects if isinstance(effect, Answer)]
 
 
+def reads_ordered(
+    desk: Desk, replica: int, result: bytes = b"x", **changes: object
+) -> list[Request]:
+    """Have a replica answer a read; return the requests that the client sends for it."""
+    full = bool(changes.pop("full", True))
+    fields: dict[str, object] = {"result_digest": digest_of(result), **changes}
+    told = result if full else None
+    reply = Reply(0, "ann", desk.timestamp, ordered=False, result=told, **fields)  # type: ignore[arg-type]
+    return sent(desk.client.handle(Received(replica, reply), 1000.0), Request)[:1]
+
+
+def chosen_for_reads(desk: Desk, start: float, answering: set[int]) -> set[int]:
+    """Have forty reads go unanswered, and be ordered; return whom each then chose for the next."""
+    chosen: set[int] = set()
+    for now in map(float, range(int(start), int(start) + 40)):
+        (ordered,) = {one.timestamp for one in sent(desk.client.handle(Tick(), now), Request)}
+        for member in answering:
+            reply = Reply(0, "ann", ordered, True, digest_of(b"x"), b"x")
+            desk.client.handle(Received(member, reply), now)
+        asked = sent(desk.client.handle(Ask(pack(["get", "a"]), True), now), Request)
+        chosen.add(asked[0].replier)
+    return chosen
+
+
 def test_4_1_a_request_goes_to_the_primary_first() -> None:
     assert len(Desk().requests) == 1
 
@@ -162,6 +186,67 @@ def test_a_fast_read_without_equal_answers_is_ordered() -> None:
     assert not request.read_only and request.timestamp > desk.timestamp
 
 
+def test_a_fast_read_whose_answers_can_no_longer_agree_is_ordered_at_once() -> None:
+    desk = Desk(read_only=True, fast_reads=True)
+    assert reads_ordered(desk, 0, b"old") == []
+    (request,) = reads_ordered(desk, 1, b"new") or reads_ordered(desk, 2, b"newest")
+    assert not request.read_only and request.timestamp > desk.timestamp
+
+
+def test_a_fast_read_is_not_ordered_while_one_answer_differs_and_another_is_to_come() -> None:
+    desk = Desk(read_only=True, fast_reads=True)
+    asked = [reads_ordered(desk, number, b"new") for number in (0, 1)]
+    assert [*asked, reads_ordered(desk, 3, b"old")] == [[], [], []]
+    assert len(desk.reply(2, b"new", ordered=False)) == 1
+
+
+def test_a_fast_read_that_nobody_gave_in_full_is_ordered_when_all_have_answered() -> None:
+    desk = Desk(read_only=True, fast_reads=True)
+    asked = [reads_ordered(desk, number, b"new", full=False) for number in range(3)]
+    assert asked == [[], [], []]
+    (request,) = reads_ordered(desk, 3, b"old")
+    assert not request.read_only
+
+
+def test_replicas_that_do_not_read_have_a_read_ordered_at_once() -> None:
+    desk = Desk(read_only=True, fast_reads=True)
+    refusal: dict[str, object] = {"result_digest": b"", "full": False}
+    assert reads_ordered(desk, 0, **refusal) == []
+    (request,) = reads_ordered(desk, 1, **refusal)
+    assert not request.read_only
+
+
+def test_refusals_to_read_are_no_equal_answers() -> None:
+    desk = Desk(read_only=True, fast_reads=True, replicas=7)
+    assert reads_ordered(desk, 0, result_digest=b"", full=False) == []
+    assert [desk.reply(number, ordered=False) for number in range(1, 5)] == [[]] * 4
+    assert len(desk.reply(5, ordered=False)) == 1
+
+
+def test_who_left_a_read_without_its_result_is_not_chosen_until_it_is_heard() -> None:
+    desk = Desk(read_only=True, fast_reads=True)
+    silent = desk.requests[0].replier
+    others = set(range(4)) - {silent}
+    assert silent not in chosen_for_reads(desk, 1001.0, others)
+    assert chosen_for_reads(desk, 1041.0, {*others, silent}) == {*others, silent}
+
+
+def test_one_answers_a_fast_read_in_full_and_the_others_by_its_digest() -> None:
+    lab = Lab(fast_reads=True, reply_digest_bytes=1)
+    lab.ask("ann", "put", "a", b"1")
+    told: list[bool] = []
+
+    def hear(sender: object, to: object, message: object) -> bool:
+        if isinstance(message, Reply) and not message.ordered:
+            told.append(message.result is not None)
+        return False
+
+    lab.drops = hear
+    lab.ask("bob", "get", "a", read_only=True)
+    assert sorted(told) == [False, False, False, True]
+    assert [unpack(one) for one in lab.answers["bob"]] == [["ok", b"1"]]
+
+
 def test_a_fast_read_in_a_group_gives_what_was_written() -> None:
     lab = Lab(fast_reads=True)
     lab.ask("ann", "put", "a", b"1")
@@ -170,10 +255,9 @@ def test_a_fast_read_in_a_group_gives_what_was_written() -> None:
     assert lab.executed() == [1] * 4
 
 
-def test_a_read_that_changes_something_is_ordered_in_the_end() -> None:
+def test_a_read_that_changes_something_is_ordered_at_once() -> None:
     lab = Lab(fast_reads=True)
     lab.ask("ann", "put", "a", b"1", read_only=True)
-    lab.pass_time(1.0)
     assert [unpack(one) for one in lab.answers["ann"]] == [["ok", None]]
 
 

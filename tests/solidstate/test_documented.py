@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import doctest
+import os
+import pty
+import re
+import select
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -29,6 +35,30 @@ def test_every_kind_of_fault_is_on_the_page(fault: str) -> None:
 def test_the_command_runs_seeds(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert simulate.main(["--seeds", "3", "--mode", mode]) == 0
     assert "3 runs" in capsys.readouterr().out
+
+
+def test_runs_that_are_interrupted_say_how_they_went_and_where_to_go_on() -> None:
+    command = [sys.executable, "-m", "apps.solidstate.simulate", "--seeds", "100000"]
+    terminal, end = pty.openpty()
+    with subprocess.Popen([*command, "--faults", "none"], cwd=ROOT, stdout=end) as run:
+        os.close(end)
+        said = read_until(terminal, " runs, 0 failed")
+        run.send_signal(signal.SIGINT)
+        said += read_until(terminal, "--first ")
+        assert run.wait(60) == 1
+    os.close(terminal)
+    (told,) = re.findall(r"(\d+) runs, .* the first one that was not run is --first (\d+)", said)
+    assert told[0] == told[1] and int(told[0]) >= simulate.CHUNK
+
+
+def read_until(terminal: int, words: str) -> str:
+    """Read a line further than ``words``, within two minutes."""
+    said, bound = "", time.monotonic() + 120
+    while words not in said or not said.endswith(("\n", "failed")):
+        left = bound - time.monotonic()
+        assert left > 0 and select.select([terminal], [], [], left)[0], said
+        said += os.read(terminal, 4096).decode().replace("\r\n", "\n")
+    return said
 
 
 def test_the_command_prints_a_trace(capsys: pytest.CaptureFixture[str]) -> None:

@@ -175,4 +175,5 @@ def test_reads_wait_until_a_restarted_replica_is_where_it_was() -> None:
     state = lab.replicas[1].state
     assert (state.executed, state.readable_from) == (0, 1)
     read = replace(lab.request("bob"), read_only=True)
-    assert sent(lab.tell(1, "bob", lab.signed("bob", read)), Reply) == []
+    (refusal,) = sent(lab.tell(1, "bob", lab.signed("bob", read)), Reply)
+    assert (refusal.result_digest, refusal.result) == (b"", None)

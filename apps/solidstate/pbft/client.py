@@ -4,11 +4,15 @@ Three rules. A result needs f + 1 equal replies (`Config.reply_quorum`), of whic
 request that gets none in time goes to all replicas, and then all answer in full, so neither a
 primary nor the chosen replier can keep a result back. The view is taken from the replies that were
 believed: the highest one that f + 1 of them reach.
+
+A read that is not ordered (OSDI 1999, section 5.1) is asked of all at once, and ordered as soon as
+their answers can no longer prove it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
@@ -47,6 +51,7 @@ class Client:
         self._wanted: Ask | None = None
         self._replies: dict[int, Reply] = {}
         self._asked: set[int] = set()
+        self._silent: set[int] = set()
         self._patient = True
         self._proven: tuple[int, bytes] | None = None
         self.disagreed: dict[int, int] = {}
@@ -96,12 +101,12 @@ class Client:
             self._wanted = event
             return self._ask(event.operation, event.read_only, now)
         if isinstance(event, Received):
-            return self._receive(event.sender, event.message)
+            return self._receive(event.sender, event.message) or self._order_read(now)
         return self._again(now) if self.busy and now >= self._deadline else []
 
     def _ask(self, operation: bytes, read_only: bool, now: float) -> list[Effect]:
         self._timestamp = max(self._timestamp + 1, int(now * 1_000_000))
-        replier = self._entropy.choice(self._proofs.epoch.numbers)
+        replier = self._entropy.choice(self._repliers(read_only))
         request = Request(self._name, self._timestamp, operation, read_only, replier)
         self._request = replace(request, signature=self._keyring.sign(request.body))
         self._replies = {}
@@ -113,8 +118,30 @@ class Client:
             return self._to_all(self._request)
         return [Send(self._proofs.epoch.primary(self._view), self._request)]
 
+    def _repliers(self, read_only: bool) -> Sequence[int]:
+        """Return who may be asked for a result in full.
+
+        A read has one try, so who left one without its result is passed over until it is heard.
+        """
+        members = self._proofs.epoch.numbers
+        if not read_only:
+            return members
+        return [member for member in members if member not in self._silent] or members
+
     def _is_fast(self, request: Request) -> bool:
         return request.read_only and self._config.fast_reads
+
+    def _order_read(self, now: float) -> list[Effect]:
+        """Have a read ordered at once that no answers to come can prove."""
+        request, wanted = self._request, self._wanted
+        if request is None or wanted is None or not self._is_fast(request):
+            return []
+        told = [reply.result_digest for reply in self._replies.values() if reply.result_digest]
+        most = max(map(told.count, told), default=0)
+        lacking = len(self._proofs.epoch.numbers) - len(self._replies)
+        if lacking and most + lacking >= self._wait_limit:
+            return []
+        return self._ask(wanted.operation, False, now)
 
     def _to_all(self, request: Request) -> list[Effect]:
         return [Send(replica, request) for replica in self._proofs.epoch.numbers]
@@ -123,7 +150,8 @@ class Client:
         request, wanted = self._request, self._wanted
         assert request is not None and wanted is not None
         if self._is_fast(request):
-            # Replicas that are apart give reads no equal answers: it is ordered instead.
+            if request.replier not in self._replies:
+                self._silent.add(request.replier)
             return self._ask(wanted.operation, False, now)
         self._patient = False
         self._asked = set()
@@ -138,6 +166,7 @@ class Client:
         if not isinstance(reply, Reply) or not isinstance(sender, int):
             return []
         self._compare(sender, reply)
+        self._silent.discard(sender)
         if request is None:
             return []
         epoch = self._proofs.epoch

@@ -178,18 +178,27 @@ class State:
         self._reply(request, result, ordered=True, full=full)
 
     def answer_read(self, request: Request) -> None:
-        """Answer a read from the state as it is, without ordering it."""
+        """Answer a read from the state as it is, without ordering it; or say that it has to be."""
+        replica = self._replica
+        result = None
+        if self._is_readable(request):
+            result = self._service.execute_read_only(request.operation)
+        if result is None:
+            view, client = replica.views.view, request.client
+            refusal = Reply(view, client, request.timestamp, False, b"", None)
+            replica.send(client, refusal)
+            return
+        full = request.replier == replica.me or len(result) <= replica.config.reply_digest_bytes
+        self._reply(request, result, ordered=False, full=full)
+
+    def _is_readable(self, request: Request) -> bool:
         replica = self._replica
         if self.executed < self.readable_from or replica.transfer.repairing:
-            return
-        if self._ahead is not None:
-            return
+            return False
         # Between two epochs others may already have acknowledged writes in the next one.
         if replica.epochs.over or request.client in replica.config.administrators:
-            return
-        result = self._service.execute_read_only(request.operation)
-        if result is not None:
-            self._reply(request, result, ordered=False, full=True)
+            return False
+        return self._ahead is None
 
     def _reply(self, request: Request, result: bytes, ordered: bool, full: bool) -> None:
         reply = Reply(

@@ -365,8 +365,9 @@ class NewView(Message):
 class Reply(Message):
     """A replica's answer to a client. ``result`` is None where only the digest is sent.
 
-    ``ordered`` is false for the answer to a read that was not ordered; ``tentative`` is true where
-    the batch is prepared and not decided (OSDI 1999, section 5.1).
+    ``ordered`` is false for the answer to a read that was not ordered: one with an empty digest
+    says that it has to be. ``tentative`` is true where the batch is prepared and not decided (OSDI
+    1999, section 5.1).
     """
 
     TAG = "reply"
