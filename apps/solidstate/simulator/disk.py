@@ -73,8 +73,10 @@ class SimulatedDisk:
         elif self._frames:
             place = self._random.randrange(len(self._frames))
             data = bytearray(self._frames[place])
-            data[self._random.randrange(len(data))] ^= 1 << self._random.randrange(8)
-            self._frames[place] = bytes(data)
+            # Nothing may be all that is left of a record that was torn.
+            if data:
+                data[self._random.randrange(len(data))] ^= 1 << self._random.randrange(8)
+                self._frames[place] = bytes(data)
 
     def wipe(self) -> None:
         """Forget everything, as a replaced disk does."""
