@@ -99,6 +99,7 @@ from vista.kernel.rows import ClassRow, MethodRow, ObjectRow, PeerRow, ServiceRo
 from vista.limits import Limits
 from vista.mobility.copies import copy
 from vista.mobility.encoded import decode_value, encode_value
+from vista.peering.rights import is_peers_user
 from vista.records import record
 
 if TYPE_CHECKING:
@@ -168,6 +169,7 @@ __all__ = [
     "here",
     "id_of",
     "import_object",
+    "is_peers_user",
     "kill",
     "make_default_acl",
     "move",

@@ -294,13 +294,17 @@ class Limits:
 
     process_stop_seconds: float = 15.0
     """How long a process that is told to end may take before it is killed: more than twice
-    drain_seconds, which is what an orderly end takes at most."""
+    drain_seconds and farewell_seconds, which is what an orderly end takes at most."""
 
     process_line_bytes_max: int = 256 * 1024
     """Bytes of a line that a process prints; a longer one is broken there."""
 
     drain_seconds: float = 5.0
     """How long a stopping node waits for its threads to finish before it kills them."""
+
+    farewell_seconds: float = 1.0
+    """How long a stopping node waits until its peers have heard that its services are gone: some
+    round trips over any link that works, and little beside drain_seconds."""
 
     def validate(self) -> None:
         """Check each bound and how they relate. Raises `BadValueError` naming the first mistake."""

@@ -410,3 +410,16 @@ def test_an_object_that_is_watched_is_exclusive_too(room: vista.Ref, gate: vista
     gate.open()
     vista.gather(keeping, visiting)
     until(lambda: journal.read() == ["modified"] * 2)
+
+
+def test_an_object_that_gets_a_guard_as_its_answer_is_told_is_let_go(node: vista.Node) -> None:
+    room = vista.create(Room)
+
+    def call() -> Any:
+        visit = room.visit.future("early")
+        visit.on_done(lambda _: node.kernel.guard_of(room._record))
+        return visit.result()
+
+    assert node.call(call) == "early"
+    with vista.timeout(2):
+        assert room.visit("late") == "late"

@@ -23,6 +23,11 @@ class PreemptableLedger(vista.Object):
     def jot(self, entry: Any) -> None:
         self.entries.append(entry)
 
+    @vista.preemptable
+    def jot_and_call(self, entry: Any, later: Any) -> None:
+        self.entries.append(entry)
+        vista.self_ref(self).jot(later)
+
     async def write_async(self, entry: Any) -> None:
         self.entries.append(entry)
 
@@ -77,6 +82,52 @@ def test_a_preemptable_message_does_not_overtake_what_is_ready_to_run(
 
     node.call(send_both)
     until(lambda: ledger.read() == [1, 2])
+
+
+def test_a_preemptable_call_waits_for_nobody_elses_messages(
+    node: vista.Node, ledger: vista.Ref
+) -> None:
+    def call_among_many() -> tuple[int, int]:
+        ledger.jot.post(0)
+        # What was posted before has passed.
+        ledger.write(0)
+        others = [vista.create(PreemptableLedger) for _ in range(100)]
+        waiting = [one.write.future(0) for one in others]
+        ledger.jot(1)
+        done = sum(one.done() for one in waiting)
+        vista.gather(*waiting)
+        return done, len(waiting)
+
+    assert node.call(call_among_many) == (0, 100)
+
+
+def test_a_preemptable_call_does_not_overtake_a_post_among_hundreds_that_are_ready(
+    node: vista.Node, ledger: vista.Ref
+) -> None:
+    def call_among_many() -> list[Any]:
+        others = [vista.create(PreemptableLedger) for _ in range(100)]
+        waiting = [one.write.future(0) for one in others]
+        ledger.jot.post(1)
+        ledger.jot(2)
+        vista.gather(*waiting)
+        entries: list[Any] = ledger.read()
+        return entries
+
+    assert node.call(call_among_many) == [1, 2]
+
+
+def test_of_two_preemptable_posts_the_second_is_not_overtaken_either(
+    node: vista.Node, ledger: vista.Ref
+) -> None:
+    def post_and_call() -> list[Any]:
+        ledger.jot_and_call.post(1, 3)
+        ledger.jot.post(2)
+        until_three: list[Any] = []
+        while len(until_three) < 3:
+            until_three = ledger.read()
+        return until_three
+
+    assert node.call(post_and_call) == [1, 2, 3]
 
 
 def test_a_long_row_of_both_kinds_arrives_in_order(node: vista.Node, ledger: vista.Ref) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 import vista
 from tests.kernel.cast import Counter, Gate, runs, until
+from tests.kernel.conftest import NodeMaker
 from vista.errors import CallTimeout, ThreadKilled
 
 
@@ -54,6 +55,19 @@ class Hall(vista.Object):
             gate.pass_through()
         finally:
             counter.increment()
+
+    def nap_often(self, count: int) -> None:
+        for _ in range(count):
+            vista.sleep(0.0005)
+
+    def wait_long_and_briefly(self, gate: vista.Ref) -> str:
+        self.nap_often(2)
+        try:
+            with vista.timeout(0.01):
+                gate.pass_through()
+        except CallTimeout:
+            return "late"
+        return "in time"
 
     def nap(self, seconds: float) -> str:
         vista.sleep(seconds)
@@ -161,6 +175,30 @@ def test_a_timer_of_a_call_that_was_answered_is_gone(node: vista.Node) -> None:
     assert len(node.kernel.timers) == 0
 
 
+def test_waits_in_a_nested_call_share_a_timer(node: vista.Node) -> None:
+    hall = vista.create(Hall)
+
+    def count_timers() -> int:
+        before = node.kernel.timers._number
+        hall.nap_often(10)
+        return node.kernel.timers._number - before
+
+    # Each nap has one; the bound on the call has one for all of them.
+    assert node.call(count_timers) <= 12
+
+
+def test_the_bound_on_a_nested_call_counts_from_its_first_wait(make_node: NodeMaker) -> None:
+    make_node(call_seconds=0.1)
+    hall = vista.create(Hall)
+    with pytest.raises(CallTimeout, match=r"^Hall\.call did not answer in time$"):
+        vista.create(Hall).call(hall, "nap_often", 100_000)
+
+
+def test_a_shorter_bound_inside_a_nested_call_counts_after_other_waits(node: vista.Node) -> None:
+    gate, hall = vista.create(Gate), vista.create(Hall)
+    assert vista.create(Hall).call(hall, "wait_long_and_briefly", gate) == "late"
+
+
 def test_a_long_chain_is_late_as_a_whole(node: vista.Node) -> None:
     class Link(vista.Object):
         def go(self, gate: vista.Ref, count: int) -> Any:
@@ -170,3 +208,20 @@ def test_a_long_chain_is_late_as_a_whole(node: vista.Node) -> None:
     with pytest.raises(CallTimeout), vista.timeout(0.05):
         link.go(gate, 200)
     until(lambda: gate.count() == 0 and not runs("go"))
+
+
+class PatientAsker(vista.Object):
+    """Waits for other things first, within the same time."""
+
+    def ask_late(self, gate: Any) -> str:
+        with vista.timeout(0.05):
+            vista.sleep(0.001)
+            return str(vista.future(gate, "pass_through").exception())
+
+
+def test_a_late_call_tells_so_itself_although_an_earlier_wait_had_the_same_bound(
+    make_node: NodeMaker,
+) -> None:
+    make_node()
+    words = vista.create(PatientAsker).ask_late(vista.create(Gate))
+    assert words == "Gate.pass_through did not answer in time"

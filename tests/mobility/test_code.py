@@ -315,7 +315,8 @@ def test_a_module_that_another_thread_runs_is_not_taken_half_done(kernel: Kernel
     modules = {module.name: module for module in code.modules}
     with delivered(modules, 4096) as first, delivered(modules, 4096) as second:
         first.load(code.module)
-        with pytest.raises(ObjectBusy, match=r"module sent_e\.own is being loaded"):
+        # Its package, when no test before this one brought that.
+        with pytest.raises(ObjectBusy, match=r"module sent_e(\.own)? is being loaded"):
             second.load(code.module)
     assert take_class(kernel, code).name == "HalfCarillon"
 

@@ -105,7 +105,9 @@ def test_a_loader_finds_it_in_another_process(kernel: Kernel, tmp_path: Path) ->
     keep_code(kernel, ringer("KeptChime", "ding"))
     program = (
         "import sys, vista\n"
-        "with vista.Node(settings={'state_directory': sys.argv[1]}):\n"
+        # On a busy machine an import may hold the loop for long, which is logged.
+        "limits = vista.Limits(slow_method_seconds=100.0)\n"
+        "with vista.Node(limits=limits, settings={'state_directory': sys.argv[1]}):\n"
         "    vista.create('AutomaticClassLoader')\n"
         "    print(vista.create('KeptChime').ring())\n"
     )

@@ -91,7 +91,8 @@ def test_a_node_that_stops_in_the_midst_of_a_hand_over_ends_in_time() -> None:
         began = world.time
         a.stop()
         # Who went on to ask would hold it up for another second.
-        assert world.time - began < a.kernel.limits.drain_seconds + 0.5
+        limits = a.kernel.limits
+        assert world.time - began < limits.farewell_seconds + limits.drain_seconds + 0.5
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import vista
 from tests.peers.system import PROMPT, peering, seen
 from tests.persistence.simulated import Shelf, SimulatedIdentity, make_store
-from vista.errors import ObjectBusy
+from vista.errors import ObjectBusy, StoreError
 from vista.kernel.kernel import creator_id
 from vista.standard.persistence import PersistentObject
 from vista.testing import SimulatedNode, World
@@ -215,3 +215,124 @@ def test_a_store_that_is_not_opened_any_more_is_named_to_who_asks() -> None:
         absent = vista.Id.make(voyage.identities["a"], 99)
         with pytest.raises(vista.PeerLost, match=r"has not opened /Cellar yet.*file stores"):
             voyage.node("a").call(lambda: there.took_object(absent, b"t" * 17, b"earlier."))
+
+
+def test_an_object_of_an_earlier_run_does_not_come_before_the_store_that_may_have_it() -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "a")
+        wanderer = voyage.make(STORES[1])
+        # A replica, and as it is not this node's own it may be sent there once more.
+        voyage.node("a").call(lambda: vista.copy(wanderer, creator_id(voyage.identities["b"])))
+        voyage.fall("a")
+        voyage.until_linked()
+        world.pass_time(1.0)
+        a, b = voyage.node("a"), voyage.node("b")
+        with pytest.raises(ObjectBusy, match=r"has not opened /Attic, /ObjectPager yet"):
+            b.call(lambda: vista.move(seen(b, wanderer), creator_id(a.kernel.table.node)))
+        world.pass_time(3 * LATE_SECONDS)
+        assert a.call(lambda: seen(a, wanderer).take(1)) == 1
+        assert voyage.rows(wanderer) == [("a", STORES[1])]
+
+
+def test_an_object_of_this_run_comes_home_while_a_store_is_not_open() -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "")
+        a, b = voyage.node("a"), voyage.node("b")
+        a.kernel.pagers._identity.stores.add("/Cellar")
+        wanderer = voyage.make(STORES[0])
+        a.call(lambda: vista.move(wanderer, creator_id(voyage.identities["b"])))
+        b.call(lambda: vista.move(seen(b, wanderer), creator_id(voyage.identities["a"])))
+        assert voyage.homes(wanderer) == ["a"]
+
+
+def begin_to_leave(voyage: Voyage, wanderer: vista.Ref, message: str) -> Any:
+    """Begin to move an object from a to b, until a has sent a message; nothing comes back."""
+    a = voyage.node("a")
+    moving = a.spawn(lambda: vista.move(wanderer, creator_id(voyage.identities["b"])))
+    pending = peering(a).calls.pending
+    voyage.world.drive(lambda: message in {one.name for one in pending.values()}, 10.0)
+    return moving, voyage.world.network.partition("b", "a", one_way=True)
+
+
+def close_store(voyage: Voyage) -> None:
+    voyage.node("a").call(vista.delete, STORES[0])
+
+
+def test_a_store_that_is_closed_in_the_midst_of_a_move_asks_what_became_of_it() -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "")
+        wanderer = voyage.make(STORES[0])
+        moving, partition = begin_to_leave(voyage, wanderer, "commit_object")
+        close_store(voyage)
+        partition.heal()
+        world.drive(moving.done, 60.0)
+        world.pass_time(30.0)
+        # As long as the store may ask, the new home remembers.
+        assert len(peering(voyage.node("b")).moves.handovers.taken) == 1
+        voyage.node("a").call(vista.create, "PersistenceService", STORES[0])
+        world.pass_time(30.0)
+        assert voyage.homes(wanderer) == ["b"]
+        assert wanderer._id not in voyage.shelves["a", STORES[0]].rows
+        assert peering(voyage.node("b")).moves.handovers.taken == {}
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.35, 0.6])
+def test_a_store_that_is_opened_again_lets_the_run_that_hands_over_ask_first(
+    seconds: float,
+) -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "")
+        wanderer = voyage.make(STORES[0])
+        _, partition = begin_to_leave(voyage, wanderer, "commit_object")
+        a = voyage.node("a")
+        world.drive(lambda: wanderer._id in peering(a).departures.doubts, 60.0)
+        close_store(voyage)
+        world.pass_time(0.35)
+        a.call(vista.create, "PersistenceService", STORES[0])
+        # Both ask once in a second, and one of the two is the first when b can be asked.
+        world.pass_time(seconds)
+        partition.heal()
+        world.pass_time(60.0)
+        assert voyage.homes(wanderer) == ["b"]
+        assert voyage.rows(wanderer) == []
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_an_object_does_not_leave_when_its_store_is_closed_before_it_is_marked_there(
+    reopened: bool,
+) -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "")
+        wanderer = voyage.make(STORES[0])
+        moving, partition = begin_to_leave(voyage, wanderer, "prepare_object")
+        close_store(voyage)
+        a = voyage.node("a")
+        if reopened:
+            a.call(vista.create, "PersistenceService", STORES[0])
+        partition.heal()
+        world.drive(moving.done, 60.0)
+        assert isinstance(moving.exception(), StoreError)
+        assert "open the service of that store again" in str(moving.exception())
+        assert voyage.homes(wanderer) == ["a"]
+        assert a.call(lambda: wanderer.take(1)) == 1
+
+
+def test_an_object_whose_store_is_opened_again_is_kept_there_and_moves() -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "")
+        wanderer = voyage.make(STORES[0])
+        close_store(voyage)
+        a, b = voyage.node("a"), voyage.node("b")
+        a.call(lambda: wanderer.take(1))
+        a.call(vista.create, "PersistenceService", STORES[0])
+        assert a.call(lambda: vista.send(STORES[0], "get_failures")) == {}
+        a.call(lambda: wanderer.take(2))
+        voyage.fall("a")
+        voyage.until_linked()
+        a = voyage.node("a")
+        assert a.call(lambda: seen(a, wanderer).take(3)) == 3
+        (row,) = voyage.shelves["a", STORES[0]].rows.values()
+        assert row.data == a.call(lambda: seen(a, wanderer).encode_object())
+        a.call(lambda: vista.move(seen(a, wanderer), creator_id(voyage.identities["b"])))
+        assert voyage.homes(wanderer) == ["b"]
+        assert b.call(lambda: seen(b, wanderer).take(4)) == 4

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, add_node, bell, chain, join, seen
+from tests.peers.system import PROMPT, add_node, bell, chain, join, peering, seen
 from tests.persistence.simulated import SimulatedIdentity
+from vista.ids import NODE_BYTES
 from vista.standard.bounds import SUBSCRIBERS_MAX
 from vista.testing import SimulatedNode, World
+
+
+class RegistryClient(vista.Object):
+    """Somebody who is told of nodes, and raises what it is given or takes its time."""
+
+    def create(self, error: Exception | None = None, seconds: float = 0.0) -> None:
+        self.error, self.seconds = error, seconds
+        self.heard: list[vista.Ref] = []
+
+    @vista.exclusive
+    def peer_registered(self, creator: vista.Ref) -> None:
+        self.heard.append(creator)
+        if self.error is not None:
+            raise self.error
+        vista.sleep(self.seconds)
+
+    def peer_unregistered(self, creator: vista.Ref) -> None:
+        """Heed nobody that goes."""
+
+    @vista.preemptable
+    def list_heard(self) -> list[vista.Ref]:
+        return self.heard
 
 
 def creator(node: SimulatedNode) -> str:
@@ -151,3 +176,80 @@ def test_a_service_is_looked_up_on_the_registrys_own_node_alone() -> None:
             for name in ("far", "near", "nobody")
         ]
         assert found == [far, None, None]
+
+
+def clients_of(node: SimulatedNode, registry: vista.Ref) -> list[vista.Id]:
+    """Who is notified by a registry."""
+    return [
+        vista.id_of(client) for client in node.kernel.table.records[registry._id].instance._clients
+    ]
+
+
+def watched(world: World, *args: Any) -> tuple[list[SimulatedNode], vista.Ref, vista.Ref]:
+    """Nodes a and b, a registry of a, and its client, which lives at b."""
+    nodes = a, b = chain(world, "ab")
+    registry = a.call(vista.create, "PeerRegistry")
+    client = b.call(vista.create, RegistryClient, *args)
+    a.call(lambda: registry.add_notify_when_peer_registered(seen(a, client)))
+    return nodes, registry, client
+
+
+def test_a_client_that_was_deleted_on_another_node_is_forgotten_at_the_next_notification() -> None:
+    with World(1, conditions=PROMPT) as world:
+        (a, b), registry, client = watched(world)
+        b.call(client.delete_yourself)
+        join(add_node(world, "c"), a)
+        world.pass_time(1.0)
+        assert clients_of(a, registry) == []
+
+
+def test_a_client_on_another_node_that_itself_misses_an_object_stays() -> None:
+    with World(1, conditions=PROMPT) as world:
+        (a, _), registry, client = watched(world, vista.NoSuchObject("no object of mine"))
+        join(add_node(world, "c"), a)
+        world.pass_time(1.0)
+        assert clients_of(a, registry) == [client._id]
+        assert len(client.list_heard()) == 1
+
+
+def test_a_client_whose_node_cannot_be_reached_stays() -> None:
+    with World(1, conditions=PROMPT) as world:
+        (a, b), registry, client = watched(world)
+        partition = world.network.partition("a", "b")
+        world.drive(lambda: peering(a).nodes() == [], 60.0)
+        c = add_node(world, "c")
+        join(c, a)
+        world.pass_time(1.0)
+        assert clients_of(a, registry) == [client._id]
+        partition.heal()
+        world.drive(lambda: len(peering(a).nodes()) == 2, 60.0)
+        world.pass_time(1.0)
+        assert str(vista.id_of(client.list_heard()[-1])) in (creator(b), creator(c))
+
+
+def test_a_client_on_another_node_that_takes_its_time_is_told_all_and_waited_for_once() -> None:
+    with World(1, conditions=PROMPT) as world:
+        (a, _), _, client = watched(world, None, 5.0)
+        others = [add_node(world, name) for name in "cde"]
+        for other in others:
+            join(other, a)
+        world.pass_time(1.0)
+        waiting = [call.name for call in peering(a).calls.pending.values()]
+        assert waiting == ["peer_registered"]
+        world.pass_time(20.0)
+        assert [str(vista.id_of(one)) for one in client.list_heard()] == [*map(creator, others)]
+        assert peering(a).calls.pending == {}
+
+
+def test_of_nodes_that_come_in_one_turn_a_client_on_another_node_is_waited_for_once() -> None:
+    with World(1, conditions=PROMPT) as world:
+        (a, _), registry, client = watched(world, None, 5.0)
+        note = a.kernel.table.records[registry._id].instance._note
+        others = [bytes([number]) * NODE_BYTES for number in (1, 2, 3)]
+        a.call(lambda: [note(other, other) for other in others])
+        world.pass_time(1.0)
+        waiting = [call.name for call in peering(a).calls.pending.values()]
+        assert waiting == ["peer_registered"]
+        world.pass_time(20.0)
+        assert [vista.id_of(one).node for one in client.list_heard()] == others
+        assert peering(a).calls.pending == {}

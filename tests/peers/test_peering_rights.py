@@ -226,3 +226,10 @@ def authorize(directory: Path) -> None:
     from vista.peering.trust import ALL_RIGHTS, PEERS_FILE, authorize_peer
 
     authorize_peer(directory / "host" / PEERS_FILE, public_key_of(GUEST), "anna", ALL_RIGHTS)
+
+
+def test_whom_peers_send_as_is_asked_in_a_vista_thread(world: World) -> None:
+    lonely = world.node("lonely")
+    assert not lonely.call(vista.is_peers_user, "ann")
+    with pytest.raises(vista.WrongContextError):
+        vista.is_peers_user("ann")

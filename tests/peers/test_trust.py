@@ -381,3 +381,22 @@ def test_nothing_else_is_left_in_the_directory(path: Path) -> None:
     authorize_peer(path, ANN, "ann", CALL)
     remove_peer(path, ANN)
     assert sorted(os.listdir(path.parent)) == [".authorized_peers.lock", "authorized_peers"]
+
+
+def test_whom_peers_send_as_is_known_by_the_lines_and_by_who_was_let_in(path: Path) -> None:
+    write(path, f"{ANN_TEXT} ann all")
+    trust = Trust(OWN, "me", AuthorizedPeers(path))
+    assert [trust.is_peers_user(user) for user in ("ann", "me", "eve")] == [True, False, False]
+    trust.grant_of(OWN)
+    assert not trust.is_peers_user("me")
+    trust.grant_of(ANN)
+    write(path, EVE_LINE)
+    # What ann sent before may be carried out yet.
+    assert [trust.is_peers_user(user) for user in ("ann", "me", "eve")] == [True, False, True]
+
+
+def test_a_peer_that_was_listed_and_never_came_is_nobody_when_its_line_is_gone(path: Path) -> None:
+    write(path, f"{ANN_TEXT} ann all")
+    trust = Trust(OWN, "me", AuthorizedPeers(path))
+    write(path)
+    assert not trust.is_peers_user("ann")

@@ -81,6 +81,12 @@ class Elsewhere(Protocol):
     def on_service(self, name: str, record: Any) -> None:
         """Take note that a service of this node was registered, or with None withdrawn."""
 
+    def retire(self) -> list[Future]:
+        """Announce no service from now on; return what ends when each node has heard that.
+
+        What a node sent before it heard has come by then.
+        """
+
     def service_rows(self) -> list[ServiceRow]:
         """Return a row for each service that another node announces, by name, the nearest first."""
 

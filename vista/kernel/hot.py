@@ -207,81 +207,63 @@ class SpecialMethod(RefMethod):
         return record.kernel.invoker.call(record, self._method, args, kwargs)
 
 
+# Its loop is not "while message is not None": CPython 3.11 counts only unconditional backward jumps
+# when it decides which code to specialize, and one that never ends would run 25 % slower for ever.
+# A worker that rests keeps nothing alive, be it an object that is deleted or a large result.
 def work(invoker: Invoker, worker: Worker) -> None:
     """Run messages one after another, as the greenlet of ``worker``, until it is let go."""
     kernel, count = invoker.kernel, 0
     threads, ready = kernel.threads, kernel.threads.ready
+    # Nothing is to be asked of the object, it is held still, and the next in its line is a message.
+    simple = (kernel, worker, tuple)
     message: Message | None = invoker.first_message(worker)
-    # Not "while message is not None": CPython 3.11 counts only unconditional backward jumps when it
-    # decides which code to specialize, and a loop that never ends would run 25 % slower for ever.
+    result: Any
+    queue: Any
     while True:
         if message is None:
             return
         count += 1
         record, method, _, _, args, kwargs, future, user, run = message
-        if record.idle is not kernel or run is None:
+        if record.idle is not kernel or run is None or (future is not None and future._done):
             invoker.run_special(worker, message)
-        elif future is not None:
-            _answer(invoker, worker, message)
         else:
             worker.user = user
             worker.frame = worker.root = message
             record.state = worker
             method.calls += 1
+            if future is not None:
+                future.worker = worker
             try:
-                if kwargs:
-                    run(*args, **kwargs)
-                else:
-                    run(*args)
+                result = run(*args, **kwargs) if kwargs else run(*args)
+                if future is not None and type(result) not in ATOMS:
+                    result = copy_value(result, "result")
             except BaseException as error:
                 invoker.message_failed(worker, message, error)
             else:
-                if (queue := record.queue) is None:
-                    record.state = record.idle
-                elif queue and record.idle is kernel and type(queue[0]) is tuple:
-                    if not ready and count & 15:
-                        # Nothing else waits: go on with the same object, in its turn.
-                        message = queue.popleft()
-                        continue
-                    record.state = QUEUED
-                    ready.append(queue.popleft())
+                if future is not None and record.guard is not None:
+                    _answer_guarded(record, future, result, message)
                 else:
-                    monitor.finish(record, message)
+                    if future is not None:
+                        future.resolve(result)  # First: it may put a thread into the queue.
+                    if (queue := record.queue) is None:
+                        record.state = record.idle
+                    elif not queue or (record.idle, record.state, type(queue[0])) != simple:
+                        monitor.finish(record, message)
+                    elif not ready and count & 15:
+                        message = queue.popleft()  # Nothing else waits: the same object goes on.
+                        continue
+                    else:
+                        record.state = QUEUED
+                        ready.append(queue.popleft())
         if ready and type(ready[0]) is tuple and (count & 15 or not threads.turn_is_over()):
             message = ready.popleft()
         else:
+            record = method = args = kwargs = future = run = result = queue = message = None
             message = invoker.next_message(worker, count)
             count = 0
 
 
-def _answer(invoker: Invoker, worker: Worker, message: Message) -> None:
-    """Run a message that somebody waits for."""
-    record, method, _, _, args, kwargs, future, user, run = message
-    if future._done:
-        invoker.run_special(worker, message)
-        return
-    future.worker = worker
-    worker.user = user
-    worker.frame = worker.root = message
-    record.state = worker
-    method.calls += 1
-    try:
-        result = run(*args, **kwargs) if kwargs else run(*args)
-        if type(result) not in ATOMS:
-            result = copy_value(result, "result")
-    except BaseException as error:
-        invoker.message_failed(worker, message, error)
-        return
-    if record.guard is not None:
-        # It got one meanwhile.
-        monitor.finish(record, message)
-        reply(record, future, result)
-        return
-    # First: it may put a thread into the queue.
-    future.resolve(result)
-    if record.queue is None:
-        record.state = record.idle
-    elif record.guard is None and record.state is worker:
-        monitor.release(record)
-    else:
-        monitor.finish(record, message)
+def _answer_guarded(record: Record, future: Future, result: Any, message: Message) -> None:
+    """End a call in an object that got a guard meanwhile."""
+    monitor.finish(record, message)
+    reply(record, future, result)

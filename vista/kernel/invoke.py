@@ -85,7 +85,7 @@ class Invoker:
         while True:
             if worker.owed is not None:
                 monitor.settle_owed(worker)
-            worker.frame = worker.root = worker.sending = None
+            worker.frame = worker.root = worker.sending = worker.watched = worker.why = None
             if not threads.pool.take(worker):
                 return None
             threads.rest(worker)
@@ -120,6 +120,8 @@ class Invoker:
     def run_special(self, worker: Worker, message: Message) -> None:
         """Run a message that is not simple: no turn to hold, a guard, or an object that is gone."""
         record, method, _, _, args, kwargs, future, user, _ = message
+        if method.preemptable:
+            self.kernel.threads.passing.end(record)
         if record.idle is GONE:
             self._deliver_gone(message)
             return
@@ -254,12 +256,8 @@ class Invoker:
         if record.state is QUEUED or record.queue:
             return False
         if method.preemptable:
-            ready = self.kernel.threads.ready
-            return (
-                len(ready) < 64
-                and all(type(item) is not tuple or item[RECORD] is not record for item in ready)
-                and (record.state is record.idle or not _is_moving(record))
-            )
+            is_passed = record in self.kernel.threads.passing
+            return not is_passed and (record.state is record.idle or not _is_moving(record))
         return record.state is record.idle or record.state is worker
 
     def _nested(
@@ -405,6 +403,7 @@ class Invoker:
             if len(threads.ready) >= self.messages_max:
                 self.kernel.counters.overloads += 1
                 raise Overloaded(f"{len(threads.ready)} messages wait to be run on this node")
+            threads.passing.begin(message)
             threads.make_ready(message)
             if record.state is record.idle:
                 record.state = PASSING

@@ -6,7 +6,6 @@ which blocks its own OS thread until the kernel has done what it asked.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable
@@ -475,13 +474,6 @@ class Kernel:
         if self.stop_requested is None:
             raise InternalError("nobody runs this kernel")
         self.stop_requested(reason)
-
-    async def drain(self, seconds: float) -> int:
-        """Wait until no thread lives, ``seconds`` at most; return how many still do."""
-        due = self.hub.time() + seconds
-        while self.threads.live() and self.hub.time() < due:
-            await asyncio.sleep(0.01)
-        return len(self.threads.live())
 
     def close(self) -> None:
         """Forget timers and let the idle greenlets end."""

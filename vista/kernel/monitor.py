@@ -69,7 +69,7 @@ def line_up(record: Record, waiter: Any) -> None:
 
 
 def release_chain(worker: Worker, innermost: Frame, *, keep: bool = False) -> None:
-    """Release what the frames of a parking greenlet hold, from ``innermost`` outwards.
+    """Release what the frames of a greenlet that leaves hold, from ``innermost`` outwards.
 
     Objects that an exclusive method keeps stay held, and with ``keep`` that of ``innermost``.
     Frames of preemptable methods hold nothing: if their object is held, then by one further out.
@@ -78,9 +78,13 @@ def release_chain(worker: Worker, innermost: Frame, *, keep: bool = False) -> No
     kept: list[Record] | None = None
     while True:
         record, method = frame[RECORD], frame[METHOD]
+        record.was_left = True
         if record.state is worker and not method.preemptable:
             if method.exclusive or (keep and frame is innermost):
                 kept = [*(kept or ()), record]
+            elif kept is None and record.queue is None:
+                # Nobody waits, and nothing is to be noted: see `vista.kernel.table`.
+                record.state = record.idle
             elif kept is None or record not in kept:
                 leave(record, frame)
         if frame is root:

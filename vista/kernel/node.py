@@ -27,6 +27,7 @@ from vista.kernel.current import current
 from vista.kernel.hub import AsyncioHub, Hub
 from vista.kernel.identity import FileIdentity
 from vista.kernel.kernel import Kernel
+from vista.kernel.stopping import wind_down
 from vista.limits import Limits
 
 Result = TypeVar("Result")
@@ -109,7 +110,11 @@ class Node:
         return self
 
     def stop(self) -> None:
-        """Let threads finish within ``limits.drain_seconds``, kill the rest and end the loop."""
+        """Withdraw the services, let threads finish, kill what is left and end the loop.
+
+        Within ``limits.farewell_seconds`` for the first and ``limits.drain_seconds`` for the
+        second.
+        """
         if self._thread is None or self._stopped:
             return
         if self.kernel.on_loop():
@@ -201,11 +206,9 @@ class Node:
         kernel = self.kernel
         kernel.threads.schedule()
         await self._stopping.wait()
-        left = await kernel.drain(kernel.limits.drain_seconds)
+        left = await wind_down(kernel)
         if left:
-            _log.warning("%d threads did not end in time and are killed", left)
-            kernel.threads.kill_all()
-            await kernel.drain(1.0)
+            _log.warning("%d threads did not end in time and were killed", left)
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextvars import Context
 from typing import TYPE_CHECKING, Final
 
+from vista.kernel import bounds
+
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
     from vista.kernel.threads import Worker
@@ -31,6 +33,8 @@ class Pool:
 
     def take(self, worker: Worker) -> bool:
         """Take a worker that has nothing to do; False when it should end, as the node stops."""
+        if worker.timer is not None:
+            bounds.forget(worker)
         if self._closed:
             return False
         self.workers.append(worker)

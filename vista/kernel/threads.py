@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import greenlet
 
-from vista.errors import CallTimeout, ThreadKilled, VistaError
-from vista.kernel import deadlock, monitor
-from vista.kernel.current import METHOD, PARENT, RECORD, STARTED, Context, Frame, enter
+from vista.errors import ThreadKilled, VistaError
+from vista.kernel import bounds, deadlock, monitor
+from vista.kernel.current import METHOD, PARENT, RECORD, Context, Frame, enter
 from vista.kernel.gathering import Gathering
 from vista.kernel.killing import KillThread, enter_for_end, outer_kill
+from vista.kernel.passing import Passing
 from vista.kernel.pool import Pool
 from vista.kernel.timers import Timer
 
@@ -35,6 +36,11 @@ from vista.kernel.table import Record
 RUNNING: Final = "running"
 PARKED: Final = "parked"
 WOKEN: Final = "woken"
+
+_SWITCHES_MAX: Final = 128
+"""Threads that a turn resumes at most. What they send leaves as one batch: with 64 of them a remote
+call among 200 threads takes an eighth more of both nodes, and with 256 two nodes would wait for one
+another in turn."""
 
 STAYING: Final = ""
 """What a worker that leaves for the loop lets go: nothing, it does not leave."""
@@ -69,6 +75,7 @@ class Worker(Context):
         "sending",
         "timer",
         "wants",
+        "watched",
         "why",
     )
 
@@ -83,7 +90,9 @@ class Worker(Context):
         self.condition = WOKEN
         self.parking = 0
         self.leaving = STAYING
+        # For the earliest bound on a wait, and the innermost frame when it was looked for.
         self.timer: Timer | None = None
+        self.watched: Any = None
         self.owed: Any = None
         # What `vista.peering` found out of the frame that sends: it is asked for at each call.
         self.sending: Any = None
@@ -116,8 +125,8 @@ class Worker(Context):
         threads = self.home.threads  # type: ignore[union-attr]
         self.parking += 1
         self.wants = wants
-        self.condition = PARKED
         self.why = why
+        self.condition = PARKED
         self.leaving = KEEPING if keep else RELEASING
         threads.parked[self] = None
         # Methods that recurse without end come here too. When not one frame is left, nothing has
@@ -151,20 +160,23 @@ class Worker(Context):
             record.state = record.idle
             record.was_left = True
             return
-        for frame in self.frames():
-            frame[RECORD].was_left = True
-        if leaving is not STANDING:
-            monitor.release_chain(self, self.frame, keep=leaving is KEEPING)
-            monitor.release_owed(self)
-        self.timer = self._watch_deadline()
+        if leaving is STANDING:
+            for standing in self.frames():
+                standing[RECORD].was_left = True
+        else:
+            monitor.release_chain(self, frame, keep=leaving is KEEPING)
+            if self.owed is not None:
+                monitor.release_owed(self)
+        if self.timer is None or self.watched is not frame or self.scopes:
+            bounds.watch(self)
 
     def wake(self, parking: int, value: Any = None, error: BaseException | None = None) -> bool:
         """End the wait number ``parking`` with a value or an error; whether it still lasted."""
         if self.condition is not PARKED or self.parking != parking:
             return False
-        self.condition = WOKEN
         self._value = value
         self._error = error
+        self.condition = WOKEN
         frame, home = self.frame, self.home
         record = frame[RECORD]
         if self.frozen:
@@ -265,38 +277,6 @@ class Worker(Context):
                 return due
         return started + self.home.limits.call_seconds  # type: ignore[union-attr]
 
-    def _watch_deadline(self) -> Timer | None:
-        """Start a timer for the earliest bound on this wait or on the nested calls around it.
-
-        Of several that end together the outermost counts: its caller gave the bound to the rest.
-        """
-        due: float | None = None
-        late: Frame | None = None
-        frame, root = self.frame, self.root
-        for owner, bound in reversed(self.scopes or ()):
-            if owner is frame:
-                due = bound
-                break
-        while frame is not root:
-            bound = self.deadline(frame[PARENT], frame[STARTED])
-            if due is None or bound <= due:
-                due, late = bound, frame
-            frame = frame[PARENT]
-        if due is None:
-            return None
-        number = self.parking
-        timers = self.home.timers  # type: ignore[union-attr]
-        return timers.call_at(due, lambda: self._expire(number, late))
-
-    def _expire(self, parking: int, late: Frame | None) -> None:
-        if self.parking != parking:
-            return
-        if late is None:
-            self.wake(parking, error=CallTimeout("the time of the enclosing timeout is over"))
-            return
-        text = f"{late[RECORD].entry.name}.{late[METHOD].name} did not answer in time"
-        self.throw(KillThread(late, CallTimeout(text)))
-
     # --- control ---------------------------------------------------------------------------
 
     def throw(self, error: KillThread) -> None:
@@ -386,6 +366,7 @@ class Threads:
         self.kernel = kernel
         self.make_worker: Callable[[Kernel], Worker] = Worker
         self.ready: deque[Any] = deque()
+        self.passing = Passing()
         self.pool = Pool(kernel)
         self.idle = self.pool.workers
         self.parked: dict[Any, None] = {}
@@ -426,7 +407,7 @@ class Threads:
         kernel.counters.note_lag(now - self._scheduled)
         self.turns += 1
         self.turn_end = now + kernel.limits.turn_seconds
-        self.checks_left = 64
+        self.checks_left = _SWITCHES_MAX
         kernel.hub.order(ready)
         self.gathering.is_in_turn = True
         try:
@@ -450,9 +431,6 @@ class Threads:
                 if worker.frozen:
                     worker.admitted()
                     continue
-                if worker.timer is not None:
-                    worker.timer.cancel()
-                    worker.timer = None
             self.running = worker
             worker.greenlet.switch()
             if worker.leaving:

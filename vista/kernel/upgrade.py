@@ -178,6 +178,7 @@ def _readdressed(kernel: Kernel, queue: deque[Any] | None) -> deque[Any] | None:
         if message is None:
             continue
         if message[METHOD].preemptable:
+            kernel.threads.passing.begin(message)
             kernel.threads.make_ready(message)
         else:
             kept.append(message)

@@ -62,7 +62,7 @@ class Calls:
 
     ``pending`` are those of this node that wait for an answer, by number; ``served`` those of
     others that run here, by (node, number). ``last_number`` is that of the latest call or post
-    of this node. ``hot`` does what is simple.
+    of this node. ``hot`` does what is simple; ``near`` are the links to the nodes next to this one.
     """
 
     def __init__(self, peering: Peering) -> None:
@@ -75,6 +75,7 @@ class Calls:
         self.last_number = first_number(peering.session_config.epoch, chance)
         self.voids = Voids(peering.kernel.limits.nodes_max)
         self._codec = peering.kernel.codec
+        self.near = peering.near
         self.expiry = Expiry(peering.kernel, self.pending)
         self.hot = Hot(peering, self)
         self._chain_bytes_max = peering.kernel.limits.remote_calls_max * CHAIN_LINK_BYTES
@@ -126,15 +127,10 @@ class Calls:
 
     def _search(self, id: Id, error: CallError, row: Row, parts: Sequence[Part], user: str) -> bool:
         """Look for an object whose node cannot be reached; whether its message waits for that."""
-        moves = self._peering.moves
-        if (
-            not isinstance(error, PeerLost | NoSuchObject)
-            or id.serial == 0
-            or moves.searches.is_sending
-            or not moves.searches.begin(id)
-        ):
+        if not isinstance(error, PeerLost | NoSuchObject) or id.serial == 0:
             return False
-        return moves.hold(id, row, parts, user)
+        moves = self._peering.moves
+        return moves.searches.begin_once(id) and moves.hold(id, row, parts, user)
 
     def post(
         self, context: Context, id: Id, method: str, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -181,8 +177,12 @@ class Calls:
         if row[0] in (CALL, POST):
             row = self.renumbered(row, future)
         try:
-            self._peering.send(node, row, parts, user)
+            # The one before it may have found nobody there, and wait for a search.
+            if not self._peering.moves.hold(id, row, parts, user):
+                self._peering.send(node, row, parts, user)
         except CallError as error:
+            if self._search(id, error, row, parts, user):
+                return
             if future is not None:
                 future.fail(error)
             else:

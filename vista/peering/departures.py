@@ -35,6 +35,7 @@ from vista.kernel.killing import KillThread
 from vista.kernel.refs import Ref, point
 from vista.kernel.table import DEPARTING, GONE, Absent, Record
 from vista.kernel.upgrade import quiesce
+from vista.mobility.likeness import likeness_of
 
 if TYPE_CHECKING:
     from vista.peering.moves import Moves
@@ -201,11 +202,13 @@ class Departures:
         try:
             data = encoding.encode_record(record)
             given = (data, acl, list(record.services), watchers, token)
+            cls: type = record.entry.cls
+            likeness = likeness_of(cls)
             is_small = keeper is None and len(data) <= self._short_bytes_max
             run = self._run_heard(departure.node) if is_small else None
             is_short = run is not None
             if run is None:
-                run = creator.prepare_object(*given)
+                run = creator.prepare_object(*given, likeness)
             departure = departure._replace(run=run)
             if keeper is not None:
                 # Else it would be restored here should this node fall before its store forgets it.
@@ -213,7 +216,7 @@ class Departures:
             is_known = False
             try:
                 if is_short:
-                    creator.take_object(*given, run)
+                    creator.take_object(*given, run, likeness)
                 else:
                     creator.commit_object(id, token)
             except (VistaError, KillThread) as doubt:

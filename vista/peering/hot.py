@@ -16,13 +16,15 @@ from collections.abc import Sequence
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Final
 
+from vista.ids import Id
 from vista.kernel import monitor
-from vista.kernel.current import PARENT, Frame
-from vista.kernel.hot import NO_NAMES
+from vista.kernel.current import METHOD, PARENT, RECORD, Frame
+from vista.kernel.hot import ABSENT, NO_NAMES
 from vista.kernel.table import QUEUED
+from vista.kernel.threads import PARKED, RELEASING, RUNNING, STAYING, WOKEN
 from vista.peering.remote import CALLER, RemoteFuture, Served
 from vista.wire.frames import NOBODY, NUMBER_MAX, POSTS
-from vista.wire.plain import are_plain, in_rows, is_plain
+from vista.wire.plain import are_plain, in_rows
 
 if TYPE_CHECKING:
     from vista.peering.calls import Calls
@@ -33,6 +35,8 @@ _SMALL: Final = 2**63
 """What an integer is compared with before `is_plain` is asked."""
 
 _new = object.__new__
+
+_NO_ID: Final = Id(NOBODY)
 
 
 class Hot:
@@ -52,38 +56,34 @@ class Hot:
 
     # --- to other nodes --------------------------------------------------------------------
 
-    def call(self, worker: Any, method: RemoteMethod, args: tuple[Any, ...]) -> RemoteFuture | None:
-        """Send a call and park until it has ended; None when it is not simple."""
-        node = self._places.get(method.id, method.node)
+    def call(self, worker: Any, method: RemoteMethod, args: tuple[Any, ...]) -> Any:
+        """Send a call, park until it has ended and return its result; `ABSENT` when not simple."""
+        id = method.id
+        node = self._places.get(id, method.node)
         link = self._near.get(node)
-        if link is None or worker.scopes or method.id in self._fences:
-            return None
+        if link is None or worker.scopes or id in self._fences:
+            return ABSENT
         if not (len(args) == 1 and type(args[0]) is int and -_SMALL < args[0] < _SMALL):
             if not are_plain(args):
-                return None
-        calls, frame = self._calls, worker.frame
+                return ABSENT
+        frame = worker.frame
         sending = worker.sending
         if sending is None or sending[0] is not frame:
             sending = self._sending(worker, frame)
-        _, sender, chain = sending
+        _, sender, chain, future, _, _, _ = sending
         if chain:
-            return None
+            return ABSENT
+        calls = self._calls
         number = calls.last_number = (calls.last_number + 1) & NUMBER_MAX
         if not link.outgoing.append_call(method, worker.user, number, sender, args):
-            return None
-        # What `RemoteFuture` does: making one by its class takes twice as long.
-        future = _new(RemoteFuture)
-        future.kernel = kernel = self._kernel
+            return ABSENT
         future.name = method.name
-        future.created = kernel.now
+        future.created = self._kernel.now
         future._done = False
-        future._value = future._error = future._waiters = None
-        future.calls = calls
         future.number = number
         future.node = node
-        future.target = method.id
+        future.target = id
         future.frame = frame
-        future.parked = worker
         future.parking = worker.parking + 1
         try:
             calls.pending[number] = future
@@ -91,20 +91,84 @@ class Hot:
                 calls.expiry.watch(future)
             if not calls.rings.is_watching:
                 calls.rings.watch()
-            worker.park(future.waited_for, wants=(future,))
+            return self._await(worker, future, sending)
         except BaseException:
-            future.parked = None
-            future.abandon()
+            worker.sending = None
+            if not future._done:
+                future.parked = None
+                future.abandon()
             raise
-        return future
+
+    def _await(self, worker: Any, future: RemoteFuture, sending: tuple[Any, ...]) -> Any:
+        """Park until a call has ended and return its result.
+
+        What `Worker.park` does and, where nothing is to be asked of the object that the thread
+        leaves, `Worker.settle`.
+        """
+        threads = self._threads
+        _, _, _, _, wants, why, record = sending
+        worker.parking += 1
+        worker.wants = wants
+        worker.why = why
+        worker.condition = PARKED
+        threads.parked[worker] = None
+        if (
+            record is not None
+            and record.queue is None
+            and record.state is worker
+            and not worker.owed
+        ):
+            record.was_left = True
+            record.state = record.idle
+        else:
+            worker.leaving = RELEASING
+        try:
+            threads.loop_greenlet.switch()
+        except BaseException:
+            if record is not None and record.state is record.idle and worker.condition is PARKED:
+                # Not one frame was left to leave by: the thread is in its object still.
+                record.state = worker
+            raise
+        finally:
+            worker.condition = RUNNING
+            worker.leaving = STAYING
+            worker.wants = ()
+            del threads.parked[worker]
+        killed = worker._error
+        if killed is not None:
+            worker._error = None
+            raise killed
+        if future._error is not None:
+            raise future._error
+        # The future stays for the next call, which may never come.
+        value, future._value = future._value, None
+        return value
 
     def _sending(self, worker: Any, frame: Frame) -> tuple[Any, ...]:
-        """Return (the frame, who sends, the chain that waits), kept for the next call of it."""
+        """Return what is kept for the next call of a frame.
+
+        That is (the frame, who sends, the chain that waits, the future of its simple calls, what
+        these want and wait for, the record that it leaves when nothing is to be asked of that).
+        The future is made once for all of them: the thread that waits is the only one to hold it,
+        and making one takes as long as anything else of a call.
+        """
         outer = frame[PARENT]
         if outer is not None and outer[PARENT] is not None:
             monitor.refuse_endless(frame, self._calls_max)
-        calls = self._calls
-        sending = worker.sending = (frame, calls.sender_of(frame), calls.chain_of(frame))
+        calls, method = self._calls, frame[METHOD]
+        future = RemoteFuture(calls, 0, b"", _NO_ID, "", None)
+        future.parked = worker
+        is_simple = frame is worker.root and not (method.exclusive or method.preemptable)
+        record = frame[RECORD] if is_simple else None
+        sending = worker.sending = (
+            frame,
+            calls.sender_of(frame),
+            calls.chain_of(frame),
+            future,
+            (future,),
+            future.waited_for,
+            record,
+        )
         return sending
 
     def post(self, worker: Any, method: RemoteMethod, args: tuple[Any, ...]) -> bool:
@@ -122,25 +186,43 @@ class Hot:
         number = calls.last_number = (calls.last_number + 1) & NUMBER_MAX
         return link.outgoing.append_post(method, worker.user, number, sending[1], args)
 
-    def answer(self, served: Served, value: Any) -> bool:
-        """Send the result of a call back; whether it was simple."""
-        link = self._near.get(served.origin)
-        if link is None:
-            return False
-        if not (type(value) is int and -_SMALL < value < _SMALL) and not is_plain(value):
-            return False
-        return link.outgoing.append_reply(served.number, value)
-
     # --- from other nodes ------------------------------------------------------------------
 
     def take_replies(self, origin: bytes, row: Sequence[Any]) -> None:
         """End the calls that the REPLIES of node ``origin`` answer."""
-        pending = self._calls.pending
-        for number, value in zip(row[1], row[2], strict=True):
-            future = pending.get(number)
-            # Else its caller gave up, or somebody answers calls that he was not sent.
-            if future is not None and future.node == origin:
+        pending, kernel, threads = self._calls.pending, self._kernel, self._threads
+        ready = threads.ready
+        try:
+            for number, value in zip(row[1], row[2], strict=True):
+                future = pending.get(number)
+                # Else its caller gave up, or somebody answers calls that he was not sent.
+                if future is None or future.node != origin:
+                    continue
+                worker = future.parked
+                if (
+                    worker is not None
+                    and worker.condition is PARKED
+                    and worker.parking == future.parking
+                    and future._waiters is None
+                    and not worker.frozen
+                ):
+                    frame = worker.frame
+                    record = frame[RECORD]
+                    if record.state is kernel and not frame[METHOD].preemptable:
+                        # What `RemoteFuture.resolve` and `Worker.wake` do.
+                        del pending[number]
+                        future.frame = None
+                        future._value = value
+                        future._done = True
+                        worker.condition = WOKEN
+                        record.state = worker
+                        ready.append(worker)
+                        continue
                 future.resolve(value)
+        finally:
+            # Also when something fails that hears of an end: those before it were woken.
+            if ready and not threads.is_awaited and threads.running is None:
+                threads.schedule()
 
     def take_series(self, origin: bytes, row: Sequence[Any], user: str) -> bool:
         """Take the CALLS or POSTS of node ``origin`` in the name of ``user``.

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from vista.errors import BadValueError, CallError, Overloaded, PeerLost
+from vista.errors import BadValueError, CallError, ObjectBusy, Overloaded, PeerLost
 from vista.ids import NODE_BYTES, Id
 from vista.kernel import encoding, monitor
 from vista.kernel.access import AccessControlList, checked_acl
@@ -26,6 +26,7 @@ from vista.kernel.current import METHOD, PARENT, current
 from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.refs import Ref
 from vista.kernel.table import ARRIVED, Record
+from vista.mobility.likeness import are_alike, likeness_of
 from vista.peering.handovers import HandOvers, Package
 from vista.peering.remote import CALLER, RemoteFuture, chain_of
 from vista.peering.searches import Searches
@@ -33,7 +34,13 @@ from vista.peering.waiting import Arrivals, Fence, GivenUp, is_preemptable
 from vista.wire.frames import CHAIN_LINK_BYTES, FENCE, FENCED, MOVED, Part, Row
 
 if TYPE_CHECKING:
+    from vista.kernel.classes import ClassEntry
     from vista.peering.peering import Peering
+
+_MAY_BE_STORED: Final = (
+    "may be at that node, which was started again and has not opened %s yet; if it never will, "
+    "stop it and remove the line of that store from the file stores in its state directory"
+)
 
 _TELL_AGAIN_SECONDS = 1.0
 _log = logging.getLogger("vista.peering")
@@ -75,15 +82,19 @@ class Moves:
         acl: AccessControlList | None,
         services: Sequence[str],
         watchers: Sequence[Any],
-        origin: bytes,
-        token: bytes,
+        departure: tuple[bytes, bytes],
+        likeness: bytes = b"",
     ) -> bytes:
-        """Take the state of an object that is to come from node ``origin``.
+        """Take the state of an object that is to come here.
 
-        ``token`` is that move's own. Returns which run of this node has it. Raises what
-        `vista.import_object` does, and that a service name is taken is found out at the commit.
+        ``departure`` has the node it is from and the move's own token; ``likeness`` is that of its
+        class there. Returns which run of this node has it. Raises what `vista.import_object` does,
+        and `BadValueError` when its class is another one here; that a service name is taken is
+        found out at the commit.
         """
+        origin, token = departure
         id, package = self._unpacked(data, acl, services, watchers)
+        self._check_alike(id, package[0], origin, likeness)
         self.handovers.prepare(id, token, origin, package)
         return self._run
 
@@ -94,6 +105,7 @@ class Moves:
         services: Sequence[str],
         watchers: Sequence[Any],
         departure: tuple[bytes, bytes, bytes],
+        likeness: bytes = b"",
     ) -> None:
         """Do what `prepare` and `commit` do; ``departure`` has origin, token and run of this node.
 
@@ -104,6 +116,7 @@ class Moves:
         if run != self._run:
             raise PeerLost("the object was to move to an earlier run of this node")
         id, package = self._unpacked(data, acl, services, watchers)
+        self._check_alike(id, package[0], origin, likeness)
         self.handovers.take(id, token, origin)
         self._let_live(id, token, origin, package)
 
@@ -118,13 +131,36 @@ class Moves:
         self.check_free(id)
         return id, (entry, state, checked_acl(acl), tuple(services), tuple(watchers))
 
+    def _check_alike(self, id: Id, entry: ClassEntry, origin: bytes, likeness: bytes) -> None:
+        """Raise `BadValueError` when an object's class is another one here than where it was."""
+        cls: type = entry.cls
+        own = likeness_of(cls)
+        if not are_alike(own, likeness):
+            name = entry.full_name
+            raise BadValueError(
+                f"object {id} is of class {name} version {entry.version} with the code "
+                f"{likeness.hex()[-8:]} of node {creator_id(origin)}, and node "
+                f"{creator_id(self._peering.node)} has the code {own.hex()[-8:]} under that name: "
+                "give the class that changed another version, or let this one take its place there "
+                f"by there.offer_class_code(here().get_class_code({name!r}))"
+            )
+
     def check_free(self, id: Id) -> None:
-        """Raise `BadValueError` when an object with an Id is here."""
+        """Raise `BadValueError` when an object with an Id is here.
+
+        And `ObjectBusy` when it may be in a store of this node that is not open.
+        """
         # Also one that waits in a store: it comes back with the next message.
         if self.is_kept(id):
             raise BadValueError(
                 f"object {id} or a copy of it is here already; delete it before another one comes"
             )
+        table = self._kernel.table
+        # Of those born elsewhere it cannot be known which an earlier run had.
+        if id.node == table.node and id.serial < table.run_start:
+            closed = self._kernel.pagers.closed_stores()
+            if closed:
+                raise ObjectBusy(f"object {id} {_MAY_BE_STORED % ', '.join(closed)}")
 
     def is_coming(self, id: Id) -> bool:
         """Whether an object was prepared to move here."""
@@ -160,11 +196,7 @@ class Moves:
             return True
         closed = self._kernel.pagers.closed_stores()
         if closed:
-            raise PeerLost(
-                f"that node was started again and has not opened {', '.join(closed)} yet; if it "
-                "never will, stop it and remove the line of that store from the file stores in its "
-                "state directory"
-            )
+            raise PeerLost(f"object {id} {_MAY_BE_STORED % ', '.join(closed)}")
         return False
 
     def commit(self, id: Id, token: bytes) -> None:
@@ -227,6 +259,7 @@ class Moves:
         """Let go of an object that nobody got into, in the order of those who waited."""
         for item in waiting:
             if is_preemptable(item):
+                self._kernel.threads.passing.begin(item)
                 self._kernel.threads.make_ready(item)
             else:
                 monitor.line_up(record, item)
@@ -356,6 +389,9 @@ class Moves:
         if onward == origin:
             # It comes from the object's new home: its messages have gone round and are there.
             self._answer_fence(origin, number)
+        elif self._peering.link_to(onward) is None and self.searches.begin_once(id):
+            # As for the messages before it, of which none may be waiting here any longer.
+            self.fences[id].held.append(lambda: self.take_fence(origin, number, id))
         else:
             hops = self._kernel.limits.route_hops_max
             self._peering.ways.pass_on(onward, origin, hops, (FENCE, number, id), ())
@@ -400,17 +436,16 @@ class Moves:
             self._kernel.spawn(lambda: departures.ask_known(node))
 
     def _note_node(self, node: bytes, via: bytes | None) -> None:
-        """End what waits to go to a node that is lost.
+        """Take note that a node is reached, or lost.
 
-        Not what waits for one to answer: links on the way there may still carry what was sent
-        before, for as long as the fence may take. It is sent again when the node is back.
+        No fence ends with a node that is lost. Where it was to answer, links on the way there may
+        still carry what was sent before, for as long as the fence may take; it is sent again when
+        the node is back. Nor where the object went: it may have gone on, and its old home still
+        pass on to it what was sent before.
         """
         if via is not None:
             self.way_broke(node)
             return
-        for number, fence in list(self._numbers.items()):
-            if node == fence.new:
-                self._end_fence(number)
         self.handovers.forget_node(node)
         for key in [key for key in self._told if key[1] == node]:
             del self._told[key]

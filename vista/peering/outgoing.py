@@ -198,17 +198,14 @@ class Outgoing:
             return False
         self._open_bytes = size
         series = self._calls
-        if (
-            series is not None
-            and method is series[0]
-            and user == series[1]
-            and len(args) == series[2]
-        ):
-            series[3].append(number)
-            series[4].append(sender)
-            series[5].extend(args)
-        else:
-            self._calls = self._begin_series(CALLS, method, user, number, sender, args)
+        if series is not None:
+            what, who, width, numbers, senders, values = series
+            if method is what and user == who and len(args) == width:
+                numbers.append(number)
+                senders.append(sender)
+                values += args
+                return True
+        self._calls = self._begin_series(CALLS, method, user, number, sender, args)
         return True
 
     def append_post(
@@ -220,17 +217,14 @@ class Outgoing:
             return False
         self._open_bytes = size
         series = self._posts
-        if (
-            series is not None
-            and method is series[0]
-            and user == series[1]
-            and len(args) == series[2]
-        ):
-            series[3].append(number)
-            series[4].append(sender)
-            series[5].extend(args)
-        else:
-            self._posts = self._begin_series(POSTS, method, user, number, sender, args)
+        if series is not None:
+            what, who, width, numbers, senders, values = series
+            if method is what and user == who and len(args) == width:
+                numbers.append(number)
+                senders.append(sender)
+                values += args
+                return True
+        self._posts = self._begin_series(POSTS, method, user, number, sender, args)
         return True
 
     def append_reply(self, number: int, value: Any) -> bool:

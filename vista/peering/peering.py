@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from vista.errors import (
@@ -23,9 +22,8 @@ from vista.errors import (
     RemoteProtocolError,
 )
 from vista.ids import Id
-from vista.kernel.kernel import CREATOR, Kernel, creator_id
+from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.refs import Ref
-from vista.kernel.services import SHARED
 from vista.kernel.table import Record
 from vista.peering import announcements as services
 from vista.peering import placement, routing, rows
@@ -38,6 +36,7 @@ from vista.peering.mesh import Mesh
 from vista.peering.met import Met
 from vista.peering.moves import Moves
 from vista.peering.paths import routing_bounds
+from vista.peering.publishing import Publishing
 from vista.peering.remote import RemoteMethod
 from vista.peering.represent import represent
 from vista.peering.rights import refusal_of
@@ -67,11 +66,6 @@ from vista.wire.frames import (
     Row,
 )
 from vista.wire.session import SessionConfig
-
-OF_ONE_NODE: Final = frozenset(
-    {"AutomaticClassLoader", "ExecProcess", "PeerRegistry", "ShutdownService", "Statistics"}
-)
-"""Services that are about their own node: announced only when a pattern asks for them."""
 
 _WITH_PAYLOAD: Final = frozenset({CALL, POST, REPLY, FAILURE})
 
@@ -127,7 +121,6 @@ class Peering:
         self.creations = Creations(kernel)
         self.routing = Routing(self.node, routing_bounds(limits))
         self.announcements = Announcements(self.node, epoch, announcement_bounds(limits))
-        self._patterns: tuple[str, ...] | None = None
         self._secret_key = secret_key
         self._numbers = 0
         self._hops_max = limits.route_hops_max
@@ -136,6 +129,8 @@ class Peering:
         self._timers: dict[Any, Any] = {}
         kernel.elsewhere = self
         kernel.on_close.append(self.close)
+        made = Publishing(self)
+        self.on_service, self.publish, self.retire = made.on_service, made.publish, made.retire
         self.publish(None)
 
     # --- links -----------------------------------------------------------------------------
@@ -197,7 +192,7 @@ class Peering:
         up = routing.LinkUp(link.number, hello.node, hello.epoch, link.is_kin)
         # Before others to the same node end, so that the node counts as reached throughout.
         self._route(up)
-        self._announce(up)
+        self.announce(up)
         self.rivals.supersede(link)
         if link.number in self.links:
             represent(self, link)
@@ -212,7 +207,7 @@ class Peering:
         if link.hello is not None and link.session.established_at is not None:
             _log.info("the link with %s ended: %s", link.words, reason)
             down = routing.LinkDown(link.number)
-            self._announce(down)
+            self.announce(down)
             self._route(down, reason)
             self.ways.link_down(link.number)
 
@@ -333,7 +328,7 @@ class Peering:
         elif kind == ROUTES:
             self._route(routing.Heard(link.number, row[1]))
         elif kind == SERVICES:
-            self._announce(routing.Heard(link.number, row[1]))
+            self.announce(routing.Heard(link.number, row[1]))
         else:
             self._take_own(link, link.node, row)
 
@@ -394,12 +389,12 @@ class Peering:
                 case routing.Reached(node, epoch, via, hops):
                     self._met.note(node)
                     self.ways.reached(node, epoch, via, hops)
-                    self._announce(effect)
+                    self.announce(effect)
                     self._report(node, self.links[via].node)
                 case routing.Lost(node):
                     self._met.note(node)
                     self.ways.lost(node, reason)
-                    self._announce(effect)
+                    self.announce(effect)
                     self._report(node, None)
                 case routing.Rerouted(node, via, hops):
                     self.ways.changed(node, via, hops)
@@ -413,7 +408,8 @@ class Peering:
                     )
         self._arm(self.routing, self._route)
 
-    def _announce(self, event: services.Event) -> None:
+    def announce(self, event: services.Event) -> None:
+        """Tell the core of announced services what happened, and do what it says."""
         now = self.kernel.hub.time()
         for effect in self.announcements.handle(event, now):
             match effect:
@@ -423,7 +419,7 @@ class Peering:
                     self.kernel.services.appeared(name)
                 case routing.Reject(number, error):
                     self._accuse(number, error)
-        self._arm(self.announcements, self._announce)
+        self._arm(self.announcements, self.announce)
 
     def _arm(self, core: Any, handle: Callable[[Any], None]) -> None:
         timer = self._timers.pop(core, None)
@@ -457,34 +453,6 @@ class Peering:
     create_spread = placement.create_spread
     service_rows = rows.service_rows
     peer_rows = rows.peer_rows
-
-    def on_service(self, name: str, record: Record | None) -> None:
-        """Tell the peers of a service of this node, if services are announced."""
-        if not self._is_announced(name):
-            return
-        if record is None:
-            self._announce(services.Withdraw(name))
-        else:
-            self._announce(services.Publish(name, record.id))
-
-    def _is_announced(self, name: str) -> bool:
-        patterns = self._patterns
-        if patterns is None or name == CREATOR:
-            return name.startswith(SHARED)
-        if not patterns:
-            return name not in OF_ONE_NODE
-        return any(fnmatchcase(name, pattern) for pattern in (*patterns, f"{SHARED}*"))
-
-    def publish(self, patterns: tuple[str, ...] | None) -> None:
-        """Announce the services of this node that match a pattern, all of them without any.
-
-        With None only those are that peers hear of in any case: their names begin with `SHARED`.
-        """
-        for name, _ in self.kernel.services.items():
-            self.on_service(name, None)
-        self._patterns = patterns
-        for name, ref in self.kernel.services.items():
-            self.on_service(name, ref._record)
 
 
 def _words(node: bytes) -> str:

@@ -17,13 +17,18 @@ from vista.ids import NODE_BYTES, Id
 from vista.kernel import monitor
 from vista.kernel.current import PARENT, Context, Frame, current
 from vista.kernel.futures import Future, wait_parked
+from vista.kernel.hot import ABSENT
 from vista.kernel.methods import MethodEntry
 from vista.kernel.refs import Ref
+from vista.wire.plain import is_plain
 
 if TYPE_CHECKING:
     from vista.kernel.classes import ClassEntry
     from vista.kernel.kernel import Kernel
     from vista.peering.calls import Calls
+
+_SMALL: Final = 2**63
+"""What an integer is compared with before `is_plain` is asked."""
 
 _CALL: Final = 4
 """Index in the frame of a caller elsewhere: what has the chain of calls that wait."""
@@ -217,9 +222,16 @@ class Served(Future):
         if self._waiters is not None:
             self._tell()
         calls = self.calls
-        if calls.served.pop((self.origin, self.number), None) is self:
-            if not calls.hot.answer(self, value):
-                calls.answer(self)
+        origin, number = self.origin, self.number
+        if calls.served.pop((origin, number), None) is not self:
+            return
+        link = calls.near.get(origin)
+        if (
+            link is None
+            or not ((type(value) is int and -_SMALL < value < _SMALL) or is_plain(value))
+            or not link.outgoing.append_reply(number, value)
+        ):
+            calls.answer(self)
 
     def _end(self) -> None:
         self._done = True
@@ -259,12 +271,12 @@ class RemoteMethod:
             return kernel.from_outside(worker, self.__call__, args, kwargs)
         if self.id in kernel.table.records:
             return self._here()(*args, **kwargs)
-        future = None if kwargs else calls.hot.call(worker, self, args)
-        if future is None:
-            calls.await_room(worker, self.id)
-            future = calls.start(worker, self.id, self.name, args, kwargs)
-            if not future._done:
-                future.wait(worker)
+        if not kwargs and (value := calls.hot.call(worker, self, args)) is not ABSENT:
+            return value
+        calls.await_room(worker, self.id)
+        future = calls.start(worker, self.id, self.name, args, kwargs)
+        if not future._done:
+            future.wait(worker)
         if future._error is not None:
             raise future._error
         return future._value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import AccessDenied
+from vista.kernel.current import kernel as kernel_here
 from vista.kernel.methods import message_name
 from vista.peering.bringing import BRINGING, CODE, denial
 
@@ -33,6 +34,19 @@ CREATING: Final = frozenset(
 """Messages that need the right ``create``, when they go to an object of a class in `_JUDGED`."""
 
 _JUDGED: Final = frozenset({"JobController", "JobServer", "ObjectCreator", "PeerConnection"})
+
+
+def is_peers_user(user: str) -> bool:
+    """Tell whether peers with keys of their own send to the calling code's node as ``user``.
+
+    For objects that do for some what they do not do for others: users of whom this is not true are
+    the node's own, or are whom its objects act as (`acting_as`), or those of nodes that have the
+    same key. It is true of who stands in ``authorized_peers``, and of whoever stood there and was
+    linked while the node runs; it tells nothing about who sent the message that is carried out.
+    Raises `WrongContextError` when called outside of a vista thread.
+    """
+    peering: Any = kernel_here().elsewhere
+    return peering is not None and bool(peering.trust.is_peers_user(user))
 
 
 def refusal_of(kernel: Kernel, link: Link, row: list[Any]) -> AccessDenied | None:

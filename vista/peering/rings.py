@@ -84,7 +84,9 @@ class Rings:
         now = self._kernel.hub.time()
         last, self._swept = self._swept, now
         pending = self._peering.calls.pending
-        suspects, self._suspects = self._suspects, {}
+        found, self._suspects = self._suspects, {}
+        # A future may be that of a later call of its thread by then.
+        suspects = {number: one for number, one in found.items() if pending.get(number) is one}
         for future in islice(pending.values(), self._probes_max):
             if future.number not in suspects and self._has_doubled(future.created, last, now):
                 suspects[future.number] = future

@@ -80,6 +80,10 @@ class Searches:
             del self._missed[next(iter(self._missed))]
         self._missed[id] = self._kernel.hub.time() + limits.loss_seconds
 
+    def begin_once(self, id: Id) -> bool:
+        """Do as `begin`, but not for what has waited for a search and is sent at its end."""
+        return not self.is_sending and self.begin(id)
+
     def begin(self, id: Id) -> bool:
         """Ask the peers where an object is; whether anybody is asked."""
         kernel, calls = self._kernel, self._peering.calls

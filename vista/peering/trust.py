@@ -191,6 +191,12 @@ class AuthorizedPeers:
         listed = [peer.rights for peer in self._peers.values() if peer.user == user]
         return bool(listed) and all(right in rights for rights in listed)
 
+    def lists(self, user: str) -> bool:
+        """Whether there is a line for a user."""
+        if self.path is not None:
+            self._refresh(self.path)
+        return any(peer.user == user for peer in self._peers.values())
+
     def _refresh(self, path: Path) -> None:
         # Looked at before it is read: what changes in between is found the next time.
         state = _file_state(path)
@@ -332,6 +338,8 @@ class Trust:
         self.own_key = own_key
         self.user = user
         self.peers = peers
+        # As many as the operator has lines, one after the other, while the node runs.
+        self._granted: set[str] = set()
 
     def grant_of(self, key: bytes | None) -> Grant | None:
         """Return what a peer may do that proved to have ``key``, None when it is to be refused.
@@ -341,7 +349,17 @@ class Trust:
         if key is None or key == self.own_key:
             return Grant(self.user, ALL_RIGHTS, kin=True)
         peer = self.peers.find(key)
-        return None if peer is None else Grant(peer.user, peer.rights, kin=False)
+        if peer is None:
+            return None
+        self._granted.add(peer.user)
+        return Grant(peer.user, peer.rights, kin=False)
+
+    def is_peers_user(self, user: str) -> bool:
+        """Tell whether a peer with a key of its own may send in the name of a user, or did.
+
+        One whose line is gone may have sent what is carried out yet.
+        """
+        return user in self._granted or self.peers.lists(user)
 
     def refusal(self, key: bytes, where: str) -> str:
         """Return the line to log for a peer that was refused: what to type to let it in.

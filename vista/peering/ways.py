@@ -181,17 +181,27 @@ class Ways:
     def _fence(self, node: bytes, link: Link) -> None:
         """Hold what is sent to a node until all has arrived that was sent over a link."""
         kernel, peering = self._kernel, self._peering
-        fence = peering.calls.expect(node, FENCE)
+        fence = self.ask_heard(node, link)
         late = CallTimeout("the old way carries nothing any longer")
         # Who hears nothing for that long takes a link for lost.
         timer = kernel.timers.call_later(kernel.limits.loss_seconds, lambda: fence.fail(late))
         hold = self.holds[node] = Hold(link.number, fence, timer)
         peering.near.clear()
         fence.on_done(lambda _: self._release(node, hold))
+
+    def ask_heard(self, node: bytes, link: Link) -> Future:
+        """Return what ends when all has arrived that was sent to a node over a link.
+
+        What that node sent before by the way of its answer has come by then. It fails when the node
+        is lost.
+        """
+        kernel, peering = self._kernel, self._peering
+        fence = peering.calls.expect(node, FENCE)
         head = HEAD.pack(fence.number, 0, NOBODY, NOBODY)
         parts = kernel.codec.encode_arguments((), {})
         row = (CALL, head, FENCE, kernel.user, b"", parts[0])
         link.append(self._wrapped(link, node, peering.node, self._hops_max, row), (), force=True)
+        return fence
 
     def hold(
         self, node: bytes, origin: bytes, hops: int, row: Row, buffers: Sequence[Part]

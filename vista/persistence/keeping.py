@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from vista.errors import StoreError, WrongContextError
 from vista.kernel.current import CoroutineContext, enter
 from vista.kernel.futures import Future
+from vista.kernel.guard import is_held
 from vista.persistence.store import LEAVING, Batch, Row, Store
 from vista.persistence.writing import (
     Changed,
@@ -90,6 +91,19 @@ class Keeper:
         """Keep an object that was restored from its row."""
         self.kept[record.key] = _Kept(row.flags, row.durable, _digest(row))
         self.kernel.guard_of(record).keeper = self
+
+    def take_over(self, record: Record, row: Row) -> bool:
+        """Keep an object that is here and was kept in this store before its service was deleted.
+
+        ``row`` is what the store has of it. False when that is not so.
+        """
+        before = None if record.guard is None else record.guard.keeper
+        if not isinstance(before, Keeper) or not before._closed or record.key not in before.kept:
+            return False
+        self.adopt(record, row)
+        if not is_held(record):
+            self.note(record)
+        return True
 
     def release(self, record: Record) -> None:
         """Keep an object no more, and remove its row."""
@@ -164,6 +178,11 @@ class Keeper:
     def leave(self, record: Record, departure: Departure) -> None:
         """Note that an object may live elsewhere; see `vista.kernel.keeping.Keeper`."""
         kept = self.kept.get(record.key)
+        if kept is not None and self._closed:
+            raise StoreError(
+                f"{self.store.words} is closed and has {record} still, so it would come back from "
+                "there; open the service of that store again before it moves"
+            )
         if kept is not None:
             kept.departure = departure
             self._note(record, kept, durable=True)
@@ -181,8 +200,13 @@ class Keeper:
 
     def depart(self, record: Record) -> Future | None:
         """Remove the row of an object that lives elsewhere."""
-        if self.kept.pop(record.key, None) is None or self._closed:
+        if self.kept.pop(record.key, None) is None:
             return None
+        if self._closed:
+            # The row says that it was leaving: who opens the store asks what became of it.
+            undone = Future(self.kernel, None, "commit")
+            undone.fail(StoreError(f"{self.store.words} is closed"))
+            return undone
         return self.remove_safely(record.key)
 
     def _row(self, record: Record, kept: _Kept, data: bytes) -> Row:
@@ -316,6 +340,9 @@ class Keeper:
         if self._timer is not None:
             self._timer.cancel()
         reason = self._write_rest()
+        for kept in self.kept.values():
+            # What could not be stored is not to be stored any longer.
+            kept.trouble = ""
         for waiting in self._held.values():
             for _, held in waiting:
                 held.resolve(None) if reason is None else held.fail(StoreError(reason))

@@ -35,7 +35,7 @@ from vista.kernel.invoke import run_of
 from vista.kernel.keeping import Departure
 from vista.kernel.methods import message_name
 from vista.kernel.refs import Ref, point
-from vista.kernel.table import GONE, Absent, Record
+from vista.kernel.table import DEPARTING, GONE, Absent, Record
 from vista.persistence.keeping import Keeper
 from vista.persistence.store import LEAVING, Known, Row
 from vista.persistence.writing import Changed
@@ -148,7 +148,9 @@ class StorePager:
             if stays is None:
                 return
             row = stays
-        restore(self._keeper, row)
+        record = self.kernel.table.records.get(id)
+        if record is None or not self._keeper.take_over(record, row):
+            restore(self._keeper, row)
         self.known.pop(id, None)
         self.sent_out.discard(id)
 
@@ -161,6 +163,9 @@ class StorePager:
         data, *parts = kernel.codec.decode(row.data)
         departure = Departure(*parts)
         stays = replace(row, flags=row.flags & ~LEAVING, data=data)
+        while (record := kernel.table.records.get(id)) and record.state is DEPARTING:
+            # This run of the node hands it over, which asks by itself.
+            kernel.sleep(_LOOK_AGAIN_SECONDS)
         try:
             # Links are made after the store is opened.
             while (elsewhere := kernel.elsewhere) is None:

@@ -153,12 +153,13 @@ class ObjectCreator(Object, namespace="Standard"):
         services: list[str],
         watchers: list[Any],
         token: bytes,
+        likeness: bytes = b"",
     ) -> bytes:
         """Take the state of an object that is to move here. Used by `vista.move`."""
         home, origin = kernel(), sender_node(kernel())
         prepare = moves_of(home).prepare
         return with_class_of(
-            home, data, lambda: prepare(data, acl, services, watchers, origin, token)
+            home, data, lambda: prepare(data, acl, services, watchers, (origin, token), likeness)
         )
 
     def commit_object(self, id: Id, token: bytes) -> None:
@@ -173,11 +174,12 @@ class ObjectCreator(Object, namespace="Standard"):
         watchers: list[Any],
         token: bytes,
         run: bytes,
+        likeness: bytes = b"",
     ) -> None:
         """Let an object of another node live here. Used by `vista.move`."""
         home = kernel()
         departure, take = (sender_node(home), token, run), moves_of(home).take
-        with_class_of(home, data, lambda: take(data, acl, services, watchers, departure))
+        with_class_of(home, data, lambda: take(data, acl, services, watchers, departure, likeness))
 
     def discard_object(self, id: bytes, token: bytes) -> None:
         """Forget a move, of which the old home knows how it ended. Used by `vista.move`."""

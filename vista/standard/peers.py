@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import socket
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from vista.api import (
-    current_user,
-    register_service,
-)
-from vista.errors import AccessDenied, BadValueError, Overloaded
+from vista.api import current_user, register_service, send
+from vista.errors import AccessDenied, BadValueError, CallError, NoSuchObject, Overloaded
 from vista.ids import Id
 from vista.kernel.access import AccessControlList
 from vista.kernel.current import kernel
+from vista.kernel.futures import Future
 from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.methods import preemptable
 from vista.kernel.objects import Object
@@ -22,7 +21,7 @@ from vista.kernel.refs import Ref
 from vista.kernel.table import Record
 from vista.peering.connections import connect, listen_url, peering_of
 from vista.standard.bounds import SUBSCRIBERS_MAX
-from vista.standard.notices import Target, client_or_sender, notify
+from vista.standard.notices import Target, client_or_sender, notify, start_thread
 
 _log = logging.getLogger("vista.peering")
 
@@ -120,13 +119,16 @@ class PeerRegistry(Object, namespace="Standard"):
     rc line: ``PeerRegistry``
 
     ``create()`` registers service ``PeerRegistry``. Nodes are named by their ObjectCreators. A
-    client that was deleted on this node is forgotten.
+    client that was deleted is forgotten: here at once, elsewhere when it is to be notified next and
+    its node, which can be reached, has it no more.
     """
 
     def create(self) -> None:
         """Register the service and begin to watch."""
         register_service("PeerRegistry", self)
         self._clients: dict[Any, str] = {}
+        # Who is being told something by a call, one for each client at most.
+        self._told: set[Any] = set()
         peering_of(kernel()).watchers.append(self._note)
 
     def list_peers(self) -> list[Ref]:
@@ -167,10 +169,51 @@ class PeerRegistry(Object, namespace="Standard"):
         message = "peer_unregistered" if via is None else "peer_registered"
         self._forget_deleted()
         for client, user in self._clients.items():
-            notify(home, user, client, message, creator)
+            if client in self._told or not _is_elsewhere(home, client):
+                notify(home, user, client, message, creator)
+            else:
+                # Before the thread runs: a link that ends may take many nodes with it in one turn.
+                self._told.add(client)
+                start_thread(home, user, partial(self._tell, client, message, creator))
+
+    def _tell(self, client: Any, message: str, creator: Ref) -> None:
+        """Notify a client of another node by a call, whose end tells whether there is one."""
+        home: Kernel = self._record.kernel
+        told: Future | None = None
+        try:
+            told = home.method_of(client, message).future(creator)  # type: ignore[attr-defined]
+        except CallError as error:
+            home.note_lost_post(str(error))
+        finally:
+            if told is None:
+                self._told.discard(client)
+            else:
+                told.on_done(partial(self._note_told, client))
+
+    def _note_told(self, client: Any, told: Future) -> None:
+        self._told.discard(client)
+        error, home = told.exception(), self._record.kernel
+        if isinstance(error, NoSuchObject):
+            home.note_lost_post(str(error))
+            start_thread(home, home.user, partial(self._forget_if_absent, client))
+        elif error is not None:
+            _log.warning("%s was not told of a node: %s", client, error)
+
+    def _forget_if_absent(self, client: Any) -> None:
+        home: Kernel = self._record.kernel
+        try:
+            # What a method of its own raised may look the same.
+            send(client, "describe")
+        except NoSuchObject:
+            id = home.resolve(client)._id
+            peering = peering_of(home)
+            # Else its node is not known any longer, which may come back.
+            if peering.link_to(peering.node_of(id)) is not None:
+                self._clients.pop(client, None)
+        except CallError as error:
+            _log.info("whether %s is there is not known: %s", client, error)
 
     def _forget_deleted(self) -> None:
-        # Looked up, not learned from a call: a notification is a post, which does not tell.
         home: Kernel = self._record.kernel
         for client in [client for client in self._clients if _was_deleted(home, client)]:
             del self._clients[client]
@@ -180,6 +223,13 @@ class PeerRegistry(Object, namespace="Standard"):
         watchers = peering_of(kernel()).watchers
         if self._note in watchers:
             watchers.remove(self._note)
+
+
+def _is_elsewhere(home: Kernel, client: Target) -> bool:
+    """Whether a client is an object that this node does not have."""
+    if not isinstance(client, Ref | Id):
+        return False
+    return not peering_of(home).moves.is_kept(home.resolve(client)._id)
 
 
 def _was_deleted(home: Kernel, client: Target) -> bool:

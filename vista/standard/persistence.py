@@ -146,15 +146,14 @@ class PersistenceService(Object, namespace="Standard"):
         self._restore_all()
 
     def delete(self) -> None:
-        """Write what is left, and let the store go; its objects stay and are not stored further."""
+        """Write what is left, and let the store go; its objects stay and are not stored further.
+
+        They do not move away as long as the store has them and nobody has opened it again.
+        """
         home, keeper = kernel(), self._keeper
         if self._pager in home.pagers:
             home.pagers.remove(self._pager)
         keeper.flush().exception()
-        for key in keeper.kept:
-            record = home.table.records.get(key)
-            if record is not None and record.guard is not None:
-                record.guard.keeper = None
         if keeper.close in home.on_close:
             home.on_close.remove(keeper.close)
         keeper.close()

@@ -14,7 +14,7 @@ from vista.kernel.current import METHOD, RECORD, Frame, current
 from vista.kernel.killing import KillThread
 from vista.kernel.methods import MethodEntry
 from vista.kernel.objects import Object
-from vista.kernel.threads import Worker
+from vista.kernel.threads import PARKED, RUNNING, WOKEN, Worker
 from vista.kernel.timers import Timer, Timers
 from vista.testing.trace import Event
 
@@ -92,30 +92,42 @@ class Tracer:
 
 
 class _TracedWorker(Worker):
-    """A worker that notes when its threads park, are woken and go on."""
+    """A worker that notes when its threads park, are woken and go on: each changes its condition.
 
-    __slots__ = ("_tracer",)
+    `vista.peering.hot` parks and wakes threads by itself.
+    """
+
+    __slots__ = ("_condition", "_is_away", "_tracer")
 
     def __init__(self, kernel: Kernel, tracer: Tracer) -> None:
-        super().__init__(kernel)
         self._tracer = tracer
+        self._condition = RUNNING
+        self._is_away = False
+        super().__init__(kernel)
 
-    def park(self, why: Any, **options: Any) -> Any:
-        tracer, frame = self._tracer, self.frame
-        tracer.note("parked", frame, str(why() if callable(why) else why))
-        try:
-            value = super().park(why, **options)
-        except BaseException as error:
-            tracer.note("resumed", frame, type(error).__name__)
-            raise
-        tracer.note("resumed", frame)
-        return value
+    @property
+    def condition(self) -> str:
+        """Whether it runs, is parked or was woken."""
+        return self._condition
 
-    def wake(self, parking: int, value: Any = None, error: BaseException | None = None) -> bool:
-        woken = super().wake(parking, value, error)
-        if woken:
-            self._tracer.note("woken", self.frame, "" if error is None else type(error).__name__)
-        return woken
+    @condition.setter
+    def condition(self, condition: str) -> None:
+        before, self._condition = self._condition, condition
+        if condition is PARKED:
+            self._is_away = True
+            why = self.why
+            self._tracer.note("parked", self.frame, str(why() if callable(why) else why))
+        elif condition is WOKEN and before is PARKED:
+            # That of a kill is noted as such.
+            if type(self._error) is not KillThread:
+                self._tracer.note("woken", self.frame, self._trouble)
+        elif condition is RUNNING and self._is_away:
+            self._is_away = False
+            self._tracer.note("resumed", self.frame, self._trouble)
+
+    @property
+    def _trouble(self) -> str:
+        return "" if self._error is None else type(self._error).__name__
 
     def throw(self, error: KillThread) -> None:
         self._tracer.note("thrown", self.frame, type(error.outcome).__name__)

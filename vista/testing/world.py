@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 from vista.errors import BadValueError
 from vista.kernel.futures import Future
 from vista.kernel.node import Node
+from vista.kernel.stopping import wind_down
 from vista.limits import Limits
 from vista.testing.crash import die, sever
 from vista.testing.disk import Medium, SimulatedDisk
@@ -107,9 +108,7 @@ class SimulatedNode(Node):
         # Other nodes live on the same loop, so what is left on it is not this one's to cancel.
         kernel = self.kernel
         await self._stopping.wait()
-        if await kernel.drain(kernel.limits.drain_seconds):
-            kernel.threads.kill_all()
-            await kernel.drain(1.0)
+        await wind_down(kernel)
         kernel.close()
         self.network.close()
         self._stopped = True
