@@ -41,6 +41,7 @@ from benchmarks.measure import (
     at_most,
     expect,
     times_faster,
+    times_the_time,
 )
 from vista.peering.curve import make_key_pair
 
@@ -330,7 +331,8 @@ def _without_load(servers: Servers) -> list[Row]:
             "first read of a 1 KiB file, processor time",
             Subject("first read", partial(first_reads, servers, fast)),
             Subject("http.server", partial(first_reads, servers, "http.server")),
-            targets=(at_most(70, MICROSECONDS),),
+            # The 70 were set where http.server takes 64.
+            targets=(at_most(70, MICROSECONDS), times_the_time(1.09)),
             unit=MICROSECONDS,
             count=5_000,
             quick=1_000,

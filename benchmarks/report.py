@@ -31,7 +31,9 @@ def cells(result: Result) -> tuple[str, ...]:
         erlang = _figure(result.erlang, row.unit)
         erlang_ratio = _ratio(result.erlang_speed)
     reach = " and ".join(target.words for target in row.targets)
-    verdict = "" if not row.targets else "pass" if result.is_met else "miss"
+    verdicts = ["pass" if target.is_met(result) else "miss" for target in row.targets]
+    # One word where all are of one mind, else one for each, in their order.
+    verdict = ", ".join(verdicts if len({*verdicts}) > 1 else verdicts[:1])
     ours = _figure(result.ours, row.unit)
     return row.name, ours, beside, took, ratio, reach, verdict, erlang, erlang_ratio
 

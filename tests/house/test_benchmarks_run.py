@@ -53,6 +53,7 @@ def _has(package: str) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
+@pytest.mark.timeout(300)  # Dozens of processes are started, each of which imports everything.
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_row_runs_with_the_least_work(world: World, group: str) -> None:
     rows = [row for row in all_rows(world) if row.group == group]
@@ -121,6 +122,15 @@ def test_the_table_says_pass_or_miss() -> None:
         "row", "1,000 ns", "b", "3,000 ns", "3 (3..3)", "2 x the reference", "pass",
     )  # fmt: skip
     assert len(found) == len(HEADINGS) and NANOSECONDS.name in found[1]
+
+
+def test_the_table_says_of_each_target_what_became_of_it_where_they_differ() -> None:
+    def verdict(*targets: object) -> str:
+        return cells(_result(2e-6, 3e-6, *targets))[6]
+
+    slow, quick = per_second(600_000), times_the_time(1.0)
+    assert verdict(slow, quick) == "miss, pass" and verdict(quick, slow) == "pass, miss"
+    assert verdict(quick, quick) == "pass" and verdict(slow, slow) == "miss" and verdict() == ""
 
 
 def test_the_page_of_the_docs_has_one_line_for_each_cell() -> None:

@@ -6,6 +6,7 @@ second one. A large file is described, not read: whoever sends it reads the piec
 
 from __future__ import annotations
 
+import functools
 import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +41,10 @@ _MODERN = {
 }
 _VARY = "Vary: Accept-Encoding\r\n"
 _AS_TEXT = frozenset({"application/json", "application/xml", "image/svg+xml"})
+
+ENDINGS_MAX = 256
+"""Endings of names whose types are known at once, at most 300 bytes each; with more, those that
+were not asked for lately are looked up anew."""
 
 CONDITIONAL = frozenset(
     "if-match if-none-match if-modified-since if-unmodified-since range".split()
@@ -77,7 +82,12 @@ def content_type(name: str) -> str:
     'text/html; charset=utf-8'
     """
     dot = name.rfind(".")
-    ending = name[dot:].lower() if dot >= 0 else ""
+    return _type_of(name[dot:]) if dot >= 0 else _type_of("")
+
+
+@functools.lru_cache(maxsize=ENDINGS_MAX)
+def _type_of(ending: str) -> str:
+    ending = ending.lower()
     # The endings of archives are types of their own: what .tar.gz holds is not decoded on the way.
     found = _MODERN.get(ending) or _TYPES.types_map[1].get(ending) or "application/octet-stream"
     textual = found.startswith("text/") or found in _AS_TEXT

@@ -8,9 +8,19 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Collection
 
 NAME_BYTES_MAX = 255
 """Bytes of one name; no file system here has longer ones (NAME_MAX)."""
+
+SETTLED_NS = 3_000_000_000
+"""Nanoseconds after which a change is told from the next one by its time: FAT counts in 2 s."""
+SETTLED_FINE_NS = 200_000_000
+"""The same for times that are finer than `COARSE_NS`: 20 ticks of the slowest clock of Linux. The
+clock of a file server may be behind this one by less."""
+COARSE_NS = 10_000_000
+"""Times that are all multiples of so many nanoseconds, or of seconds, are rounded, as on FAT and
+exFAT; one that is none was told by the clock of a system as it was."""
 
 # Default_Ignorable_Code_Point of Unicode: what a name may hold without being another one, where a
 # file system folds names.
@@ -42,17 +52,27 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") and name != ".well-known"
 
 
-def other_spellings(name: str) -> set[str]:
+def other_spellings(name: str) -> Collection[str]:
     """Return what a file system that folds names may take for the same name.
 
     For a name beyond ASCII that is, besides its case turned, how Unicode composes and decomposes
     it, and the name without the characters that nobody sees.
 
     >>> sorted(other_spellings("a1")), other_spellings("2024")
-    (['A1'], set())
+    (['A1'], ())
     """
-    others = {name.swapcase()}
-    if not name.isascii():
-        others |= {unicodedata.normalize(form, name) for form in ("NFC", "NFD")}
-        others.add(_IGNORABLE.sub("", name))
+    other = name.swapcase()
+    if name.isascii():
+        return () if other == name else (other,)
+    others = {other, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))}
+    others.add(_IGNORABLE.sub("", name))
     return others - {name, ""}
+
+
+def is_settled(changed_ns: int, now_ns: int) -> bool:
+    """Tell whether a change that comes after ``now_ns`` gets another time than ``changed_ns``.
+
+    Both are nanoseconds since 1970.
+    """
+    rested = SETTLED_FINE_NS if changed_ns % COARSE_NS else SETTLED_NS
+    return now_ns - changed_ns >= rested

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import TracebackType
 
-from apps.http.content.names import is_hidden, is_name, other_spellings
+from apps.http.content.names import is_hidden, is_name, is_settled, other_spellings
 from apps.http.errors import FileChanged
 
 CODINGS = (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz"))
@@ -32,9 +32,6 @@ as deep; links that lead to each other end here, and so do those that multiply."
 SPELLINGS_MAX = 4_096
 """Directories that are known to tell upper from lower case, about 200 bytes each; with more they
 are looked at anew."""
-SETTLED_NS = 3_000_000_000
-"""Nanoseconds after which a change is told from the next one by its time. FAT counts in 2 seconds,
-Linux by its clock's ticks."""
 
 _ROOT = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 _DIRECTORY = _ROOT | os.O_NOFOLLOW
@@ -371,17 +368,18 @@ class Walk:
                 directories = self._step(directories, pending)
                 continue
             name, directory = pending[0], directories[-1]
-            kind = stat.S_IFMT(self._disk.status(name, directory).st_mode)
-            if kind == stat.S_IFREG:
+            mode = self._disk.status(name, directory).st_mode
+            if stat.S_ISREG(mode):
                 return self._open(name, directory, index)
-            if kind != stat.S_IFLNK:
-                raise Refused(_BY_KIND.get(kind, Refusal.NOT_A_FILE))
+            if not stat.S_ISLNK(mode):
+                raise Refused(_BY_KIND.get(stat.S_IFMT(mode), Refusal.NOT_A_FILE))
             directories = self._follow(directories, pending)
         raise Refused(Refusal.WITHOUT_SLASH)  # a link to a directory
 
     def _open(self, name: str, directory: int, index: str | None) -> OpenFile:
         self._check_spelling(name, directory)
-        self._check_open((*self._places[directory], name))
+        if self._closed:
+            self._check_open((*self._places[directory], name))
         descriptor = self._disk.open(name, _FILE, directory)
         found = os.fstat(descriptor)
         # Between the look and the opening it may have become anything but a link.
@@ -411,7 +409,8 @@ class Walk:
         self._held.append(below)
         self._places[below] = place = (*self._places[directory], name)
         self._check_spelling(name, directory)
-        self._check_open(place)
+        if self._closed:
+            self._check_open(place)
         pending.pop()
         return (*directories, below)
 
@@ -442,7 +441,7 @@ class Walk:
 
     def _check_open(self, place: tuple[str, ...]) -> None:
         """Refuse what belongs to a closed part, by whatever way one came."""
-        if self._closed and any(covers(closed, place) for closed in self._closed):
+        if any(covers(closed, place) for closed in self._closed):
             raise Refused(Refusal.PROTECTED)
 
     def _check_spelling(self, name: str, directory: int) -> None:
@@ -478,7 +477,7 @@ class Walk:
         Unless the two were looked at in different states, or in states that cannot be told apart:
         a file that is put away and back meanwhile would be missed with the one look only.
         """
-        if self._disk.now_ns() - state[2] < SETTLED_NS:
+        if not is_settled(state[2], self._disk.now_ns()):
             return
         try:
             self._disk.status(name, directory)

@@ -75,10 +75,10 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_body_bytes", "_body_since", "_context", "_due", "_gone", "_read_paused", "_serve",
-        "_serve_streams", "_timer", "_to_write", "_unsent", "_unsent_bytes", "busy", "closing",
-        "drained", "ended", "late", "loop", "lost", "phase", "reader", "retiring", "staying",
-        "terms", "transport", "write_paused",
+        "_alone", "_body_bytes", "_body_since", "_context", "_due", "_gone", "_read_paused",
+        "_serve", "_serve_streams", "_timer", "_to_write", "_unsent", "_unsent_bytes", "busy",
+        "closing", "drained", "ended", "late", "loop", "lost", "phase", "reader", "retiring",
+        "staying", "terms", "transport", "write_paused",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +108,7 @@ class Connection(asyncio.Protocol):
         self._to_write = 0
         self._unsent: list[bytes] = []
         self._unsent_bytes = 0
+        self._alone = False
         self._body_bytes = 0
         self._body_since = 0.0
 
@@ -131,6 +132,9 @@ class Connection(asyncio.Protocol):
             return
         if phase is BODY:
             self._body_bytes += len(data)
+        terms, number = self.terms, id(self)
+        self._alone = terms.heard == number
+        terms.heard = number
         self.reader.receive(data)
         if not self.busy:
             self.wake()
@@ -209,6 +213,11 @@ class Connection(asyncio.Protocol):
         unsent, size = self._unsent, len(data) + len(body)
         if self._unsent_bytes + size > AT_ONCE_BYTES:
             self.write_now(data, body)
+            return
+        if self._alone and not unsent and self.terms.heard == id(self) and not self.reader.unread:
+            # Nobody else has asked since the client did before: nothing leaves together with it.
+            if not self.transport.is_closing():
+                self.transport.write(data + body if body else data)
             return
         if not unsent:
             # Not in this connection's context, in which `pause_writing` has its object woken up.

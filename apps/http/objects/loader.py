@@ -8,7 +8,7 @@ from typing import Any
 
 import vista
 from apps.http.content.compressing import COMPRESS_BYTES_MIN, is_compressible
-from apps.http.content.files import FileFacts, content_type, whole_file
+from apps.http.content.files import content_type, whole_file
 from apps.http.content.paths import OpenFile, Refusal, Roots, resolve
 from apps.http.content.resources import Response, error_response
 from apps.http.errors import FileChanged
@@ -23,6 +23,7 @@ from apps.http.objects.files import (
 )
 from apps.http.objects.found import Loaded, service_name
 from apps.http.objects.listings import HTTPdirectoryListing
+from apps.http.syntax.etags import file_etag
 
 INDEX_NAMES = ("index.html", "index.shtml")
 """The files that stand for a directory, unless the profile's defaultFiles says otherwise."""
@@ -152,8 +153,9 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
             data = read_whole(file)
         except FileChanged:
             return error_response(503, "The file is being changed.", (("Retry-After", "1"),))
-        facts = FileFacts.of(file)
-        return whole_file(data, kind, facts.etag(time.time()), facts.modified, varies)
+        changed = file.modified_ns
+        tag = file_etag(file.inode, file.size, changed, time.time_ns())
+        return whole_file(data, kind, tag, changed // 1_000_000_000, varies)
 
     def _roots_for(self, path: str) -> Roots:
         """Return the directories, closed where an address is not under the same guards."""

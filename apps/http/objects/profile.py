@@ -197,6 +197,7 @@ class Terms:
         self.limits = limits
         self.dates = DateCache()
         self.heads = KnownHeads()
+        self.heard = 0  # the number of the connection whose client has sent something last
         self._second = -1
         self._date_line = b""
 

@@ -6,11 +6,15 @@ cannot be read is ``None``, since every field that carries one is then to be ign
 
 from __future__ import annotations
 
+import functools
 import re
 
 SECONDS_A_DAY = 86_400
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
 """The first second of the year 1 and the last of the year 9999, between which dates are written."""
+
+DAYS_KNOWN_MAX = 64
+"""Days whose text is known, about 150 bytes each: the files of a tree were changed on few."""
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _LONG_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -41,12 +45,16 @@ def format_date(seconds: int) -> str:
     """
     seconds = min(max(seconds, EARLIEST), LATEST)
     days, rest = divmod(seconds, SECONDS_A_DAY)
-    year, month, day = _civil(days)
     hour, rest = divmod(rest, 3600)
     minute, second = divmod(rest, 60)
+    return f"{_day_text(days)} {hour:02}:{minute:02}:{second:02} GMT"
+
+
+@functools.lru_cache(maxsize=DAYS_KNOWN_MAX)
+def _day_text(days: int) -> str:
+    year, month, day = _civil(days)
     # The first of January 1970 was a Thursday.
-    name = _DAYS[(days + 3) % 7]
-    return f"{name}, {day:02} {_MONTHS[month - 1]} {year:04} {hour:02}:{minute:02}:{second:02} GMT"
+    return f"{_DAYS[(days + 3) % 7]}, {day:02} {_MONTHS[month - 1]} {year:04}"
 
 
 def parse_date(text: str, now: int) -> int | None:

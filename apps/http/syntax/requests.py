@@ -126,7 +126,7 @@ class RequestReader:
         self._unread = bytearray()
         self._ended = False
         self._state = _HEAD
-        self._heads = HeadParser(limits)
+        self._heads = HeadParser(limits, known)
         self._scanner: LineScanner | None = None
         self._searched = 0
         self._empty_lines = 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 from ipaddress import AddressValueError, IPv6Address
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from apps.http.errors import RequestRejected
@@ -49,7 +49,7 @@ class TargetForm(Enum):
     """The server as a whole; only with OPTIONS."""
 
 
-_ORIGIN = TargetForm.ORIGIN
+ORIGIN: Final = TargetForm.ORIGIN  # looking a member up in its Enum takes 0.1 us
 
 
 class Target(NamedTuple):
@@ -90,9 +90,9 @@ def place_target(raw: bytes, method: str, host: str | None, port: int | None) ->
         if not raw.translate(None, _PLAIN_BYTES) and b"/." not in raw:
             text, _, query = raw.decode("ascii").partition("?")
             segments = tuple(text[1:].split("/"))
-            return Target(_ORIGIN, segments, raw[: len(text)], query, host, port)
+            return Target(ORIGIN, segments, raw[: len(text)], query, host, port)
         path, _, rest = raw.partition(b"?")
-        return Target(_ORIGIN, split_path(path), path, _query(rest), host, port)
+        return Target(ORIGIN, split_path(path), path, _query(rest), host, port)
     if raw == b"*":
         if method != "OPTIONS":
             raise RequestRejected(400, "the target * goes with OPTIONS only (RFC 9112, 3.2.4)")

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from apps.http.content.names import NAME_BYTES_MAX
+from apps.http.content.names import NAME_BYTES_MAX, SETTLED_FINE_NS, SETTLED_NS
 from apps.http.content.paths import (
-    SETTLED_NS,
     SPELLINGS_MAX,
     STEPS_MAX,
     Disk,
@@ -624,6 +623,32 @@ def test_of_a_directory_that_was_changed_a_moment_ago_nothing_is_learnt(site: Pa
     roots = Roots((str(site),), disk=Hasty())
     assert answer(roots, "page.html") == b"page"
     assert roots.spellings == set()
+
+
+@pytest.mark.parametrize(
+    ("changed", "rested", "learns"),
+    [
+        (2_000_000_000, SETTLED_NS - 1, False),
+        (2_010_000_000, SETTLED_NS - 1, False),
+        (2_010_000_000, SETTLED_NS, True),
+        (2_010_000_001, SETTLED_FINE_NS - 1, False),
+        (2_010_000_001, SETTLED_FINE_NS, True),
+    ],
+)
+def test_the_finer_the_clock_of_a_disk_the_sooner_is_learnt(
+    changed: int, rested: int, learns: bool, site: Path
+) -> None:
+    class Clocked(SettledDisk):
+        """A disk with a clock of its own."""
+
+        def now_ns(self) -> int:
+            return self.changed + rested
+
+    disk = Clocked()
+    disk.changed = changed
+    roots = Roots((str(site),), disk=disk)
+    assert answer(roots, "page.html") == b"page"
+    assert bool(roots.spellings) is learns
 
 
 class SettledChangingDisk(SettledDisk, ChangingDisk):

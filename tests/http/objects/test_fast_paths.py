@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import vista
 from apps.http.content.resources import Request, Response, prepare
-from apps.http.objects.connection import AT_ONCE_BYTES, FEED, WRITE, Connection
+from apps.http.objects.connection import AT_ONCE_BYTES, FEED, IDLE, WRITE, Connection
 from apps.http.objects.entries import ACCEPTS_CHARACTERS_MAX, CHECK_SECONDS, READY_MAX, Entry
 from apps.http.objects.found import Guarded
 from apps.http.objects.profile import terms_of
@@ -292,6 +292,64 @@ def test_what_a_turn_writes_leaves_together_and_in_order() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert loose.other.recv(100) == b"abc"
+
+    loose(check)
+
+
+def ask(loose: Loose, count: int = 1) -> None:
+    """Have a client's requests come, and take the first."""
+    connection = loose.connection
+    connection.data_received(get("/") * count)
+    connection.reader.next_event()
+    connection.reader.skip_end()
+    connection.rest(IDLE)
+
+
+def test_the_answer_for_a_client_that_asks_alone_leaves_at_once() -> None:
+    async def check(loose: Loose) -> None:
+        ask(loose)
+        ask(loose)
+        loose.connection.write(b"a", b"b")
+        loose.other.setblocking(False)
+        assert loose.other.recv(100) == b"ab"
+
+    loose(check)
+
+
+def test_while_others_ask_answers_wait_for_the_end_of_the_turn() -> None:
+    async def check(loose: Loose) -> None:
+        another = Loose()
+        await another.open()
+        ask(loose)
+        ask(loose)
+        ask(another)
+        ask(another)
+        another.connection.drop()
+        loose.connection.write(b"a")
+        loose.other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            loose.other.recv(100)
+        ask(loose)
+        loose.connection.write(b"b")
+        await another.close()
+        loose.other.setblocking(True)
+        assert loose.other.recv(100) == b"ab"
+
+    loose(check)
+
+
+def test_the_answers_of_one_client_to_requests_that_came_together_leave_together() -> None:
+    async def check(loose: Loose) -> None:
+        ask(loose)
+        ask(loose, count=2)
+        loose.connection.write(b"a")
+        loose.other.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            loose.other.recv(100)
+        loose.connection.write(b"b")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert loose.other.recv(100) == b"ab"
 
     loose(check)
 

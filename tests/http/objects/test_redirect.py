@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import vista
 from apps.http.errors import AnswerError
 from apps.http.objects.redirect import HTTPredirect
 from tests.http.objects.served import Site, served
+from tests.live.process import ROOT
 
 
 def test_one_address_leads_elsewhere(site: Site) -> None:
@@ -58,3 +61,17 @@ def test_a_location_that_cannot_be_sent_is_refused_at_once(site: Site) -> None:
     with pytest.raises(AnswerError, match=r"the value of field Location"):
         vista.create(HTTPredirect, "localhost", "/old", "/new\r\nSet-Cookie: a=b")
     assert site.get("/old").status == 404
+
+
+@pytest.mark.parametrize("name", ["starship.rc", "starship-secondary.rc", "starship-solidstate.rc"])
+def test_who_names_the_site_of_a_game_alone_comes_to_its_first_page(
+    name: str, tmp_path: Path
+) -> None:
+    words = [line.split() for line in (ROOT / "rc" / name).read_text().splitlines()]
+    [redirect] = (line[:4] for line in words if line[:1] == ["HTTPredirect"])
+    rc = tmp_path / name
+    rc.write_text(f"HTTPdaemon - tcp:127.0.0.1:0 localhost\n{' '.join(redirect)}\n")
+    with vista.run(str(rc)) as node:
+        daemon = next(row.id for row in vista.objects() if "HTTPdaemon" in row.class_name)
+        answer = Site(node, vista.ref_of(daemon), "localhost").get("/")
+    assert (answer.status, answer.fields["location"]) == (307, "/starshipLogin.html")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.http.errors import OutOfTurnError
+from apps.http.errors import OutOfTurnError, RequestRejected
 from apps.http.syntax.heads import (
+    KNOWN_BLOCKS_MAX,
     KNOWN_BYTES_MAX,
     KNOWN_HEADS_MAX,
     KNOWN_PARTS_MAX,
@@ -31,6 +32,18 @@ REQUESTS = (
     PLAIN,
     request(first=b"HEAD /a%20b?x=1 HTTP/1.1"),
     request(b"Connection: close\r\n"),
+    request(first=b"GET /other?x=1 HTTP/1.1"),
+    request(first=b"GET /%2e%2e/a/./b HTTP/1.1"),
+    request(first=b"GET /a%2fb HTTP/1.1"),
+    request(first=b'GET /a"b HTTP/1.1'),
+    request(first=b"GET /a[b]^ HTTP/1.1"),
+    request(first=b"GET * HTTP/1.1"),
+    request(first=b"OPTIONS * HTTP/1.1"),
+    request(first=b"GET http://b.example/ HTTP/1.1"),
+    request(first=b"CONNECT b.example:443 HTTP/1.1"),
+    request(first=b"POST /a HTTP/1.1"),
+    request(first=b"GET /later HTTP/1.2"),
+    request(first=b"GET /two HTTP/2.0"),
     request(first=b"GET /old HTTP/1.0"),
     request(b"Cookie: a=b\r\n"),
     request(b"Upgrade: websocket\r\nConnection: Upgrade\r\n"),
@@ -134,6 +147,77 @@ def test_a_head_that_is_asked_for_stays_while_others_go() -> None:
         data = request(first=b"GET /%d HTTP/1.1" % number)
         known.keep(data, parsed(data))
         assert known.get(PLAIN) is not None
+
+
+# --- the field lines alone --------------------------------------------------------------------
+
+
+def read_after(data: bytes, first: bytes, limits: HttpLimits | None = None) -> RequestHead:
+    """What a request line means behind a head with the same field lines, which are known.
+
+    They are known to be those of another host, so that it is seen who has read them.
+    """
+    limits, known = limits or HttpLimits(), KnownHeads()
+    method, block = data.split(b" ")[0], data.partition(b"\r\n")[2]
+    other = HeadParser(limits).parse(data.replace(b"a.example", b"other.example"))
+    known.keep_block(method, block, other)
+    return HeadParser(limits, known).parse(first + b"\r\n" + block)
+
+
+def test_field_lines_that_are_known_are_not_read_again_for_another_target() -> None:
+    head = read_after(PLAIN, b"GET /b/%41?c HTTP/1.1")
+    assert head.target.host == "other.example"
+    assert (head.target.path, head.target.query) == (("b", "A"), "c")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HEAD / HTTP/1.1",
+        b"GET / HTTP/1.0",
+        b"GET / HTTP/1.9",
+        b"GET /a[b] HTTP/1.1",
+        b"DELETE / HTTP/1.1",
+    ],
+)
+def test_the_whole_head_is_read_where_more_than_a_plain_target_differs(first: bytes) -> None:
+    assert read_after(PLAIN, first).target.host == "a.example"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        request(first=b"POST / HTTP/1.1"),
+        request(first=b"GET http://a.example/ HTTP/1.1"),
+        request(first=b"GET / HTTP/1.0"),
+        request(b"Connection: close\r\n"),
+        request(b"Connection: Upgrade\r\nUpgrade: x\r\n"),
+        request(b"Content-Length: 0\r\n"),
+        request(b"Cookie: a=b\r\n"),
+        request(b"X: " + b"x" * KNOWN_BYTES_MAX + b"\r\n"),
+        request(b"".join(b"x%d:\r\n" % number for number in range(KNOWN_PARTS_MAX))),
+    ],
+    ids=["post", "absolute", "1.0", "close", "upgrade", "body", "secret", "large", "parts"],
+)
+def test_field_lines_are_not_kept_where_they_may_mean_another_thing(data: bytes) -> None:
+    first = data.partition(b"\r\n")[0]
+    assert read_after(data, first).target.host == "a.example"
+
+
+def test_how_many_blocks_of_field_lines_are_kept_is_bounded() -> None:
+    known = KnownHeads()
+    blocks = [request(b"X: %d\r\n" % n) for n in range(3 * KNOWN_BLOCKS_MAX)]
+    for data in blocks:
+        known.keep_block(b"GET", data, parsed(data))
+        assert known.alike(b"GET", blocks[0]) is not None  # what is asked for stays
+    kept = sum(known.alike(b"GET", data) is not None for data in blocks)
+    assert KNOWN_BLOCKS_MAX <= kept <= 2 * KNOWN_BLOCKS_MAX
+
+
+def test_a_target_that_is_too_long_is_refused_behind_known_field_lines() -> None:
+    with pytest.raises(RequestRejected) as caught:
+        read_after(PLAIN, b"GET /%b HTTP/1.1" % (b"a" * 300), HttpLimits(target_bytes_max=256))
+    assert caught.value.status == 414
 
 
 def test_the_end_of_a_request_without_body_can_be_skipped() -> None:
