@@ -20,6 +20,7 @@ BROAD_EXCEPT_HOMES = (
     "apps.http.objects.answering",
     "apps.http.objects.streaming",
     "apps.http.objects.websocket",
+    "apps.solidstate.objects.reading",
     "apps.solidstate.objects.service",
     "vista.kernel.coroutines",
     "vista.kernel.creation",

@@ -24,6 +24,7 @@ from apps.solidstate.objects.mail import pool_service
 from apps.solidstate.objects.member import ReplicaPoolMember
 from apps.solidstate.objects.replicated import ReplicatedObject, read_only
 from apps.solidstate.objects.server import ReplicaServer
+from tests.solidstate.registers import CheckedRegister
 from vista.shell.log import start_logging
 
 POOL = "kills"
@@ -68,28 +69,6 @@ class KillLedger(ReplicatedObject):
 
     def forget(self) -> None:
         self.entries = []
-
-
-class KillRegister(ReplicatedObject):
-    """What the checker of histories knows: values under keys."""
-
-    def create(self) -> None:
-        self.content: dict[str, str] = {}
-
-    def put(self, key: str, value: str) -> str | None:
-        old = self.content.get(key)
-        self.content[key] = value
-        return old
-
-    def remove(self, key: str) -> str | None:
-        return self.content.pop(key, None)
-
-    @read_only
-    def get(self, key: str) -> str | None:
-        return self.content.get(key)
-
-    def forget(self) -> None:
-        self.content = {}
 
 
 class KillServer(ReplicaServer):
@@ -188,7 +167,7 @@ def found(servers: int, machines: int, mode: str) -> None:
         if sum(row.name == name for row in vista.services()) == machines:
             break
         vista.sleep(0.05)
-    for cls, variable in ((KillLedger, "ledger"), (KillRegister, "register")):
+    for cls, variable in ((KillLedger, "ledger"), (CheckedRegister, "register")):
         given = (POOL, 1, cls.__name__, variable, [], "ReplicaClientProxy", "", [], mode)
         maker = vista.create(CreateReplicasOnServers, *given)
         assert len(maker.get_replicas()) == servers

@@ -42,7 +42,7 @@ RC = """
 LoadClassFile {classes}
 ShutdownService
 CreateOnEveryNode ReplicaPoolMember carts {disks}
-CreateReplicasOnServers carts 1 Cart cart "" ReplicaClientProxy "" "" crash
+CreateReplicasOnServers carts 1 Cart cart "" ReplicaClientProxy "" "" minbft
 AcceptPeerConnections ipc:solidstate-operations
 """
 

@@ -18,6 +18,7 @@ from apps.solidstate.objects.asking import Asking
 from apps.solidstate.objects.backup import may_read, signed_body
 from apps.solidstate.objects.charter import KEY_BYTES
 from apps.solidstate.objects.classes import bring_class
+from apps.solidstate.objects.counters import key_of_newcomer, public_key
 from apps.solidstate.objects.machines import (
     Machine,
     answers_of,
@@ -26,10 +27,10 @@ from apps.solidstate.objects.machines import (
     only_one,
 )
 from apps.solidstate.objects.mail import service_name
+from apps.solidstate.objects.newcomers import Newcomers
 from apps.solidstate.objects.places import folder_of
 from apps.solidstate.objects.showing import read_figures
 from apps.solidstate.pbft.administering import PASS, HandOver, Renewal
-from apps.solidstate.pbft.canonical import pack, unpack
 from apps.solidstate.pbft.membership import read_membership, reconfiguration
 from apps.solidstate.pbft.messages import Membership, Stable
 from vista import AccessDenied, BadValueError
@@ -40,6 +41,9 @@ of the largest size takes. Beyond, no other one is started anew."""
 
 LOOK_SECONDS = 0.1
 """How often it is looked whether a replica is as it shall be."""
+
+NEWCOMER_SECONDS = 1.0
+"""How often it is looked, while a group does not answer, whether a machine that came knows it."""
 
 PASSES_MAX = 10_000
 """Requests that do nothing, one after the other, until a checkpoint is proven."""
@@ -64,7 +68,9 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         self._user = vista.current_user()
         self._pool = pool
         self._changing = False
+        self._waking = False
         self.begin(group, directory)
+        self._newcomers = Newcomers(self._place, self._charter, self._keyring)
         vista.register_service(administrator_service(group), self)
 
     # --- who is in the group -----------------------------------------------------------------
@@ -111,18 +117,33 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         self, node: str | None, who: str | None, faults: int | None, client_only: bool
     ) -> dict[str, Any]:
         self._check_user()
-        if self._charter.mode == "minbft":
-            raise PoolError(
-                "a group with trusted counters is not changed: make a backup, and found another "
-                "one from it"
-            )
         with self._alone():
             return self._change_alone(node, who, faults, client_only)
+
+    def _wake(self) -> Membership:
+        """Return the group, once it answers; it may wait for machines that were not told."""
+        self._waking = True
+        self._newcomers.woken.clear()
+        vista.self_ref(self).start_newcomers.post()
+        try:
+            return self._pass()[1]
+        finally:
+            self._waking = False
+
+    def start_newcomers(self) -> None:
+        """Have machines start that came by a change that was cut off, until the group answers.
+
+        The object posts it to itself.
+        """
+        self._check_user()
+        while self._waking and not self._closed:
+            self._newcomers.start_missing(self._client.membership, self._pool)
+            vista.sleep(NEWCOMER_SECONDS)
 
     def _change_alone(
         self, node: str | None, who: str | None, faults: int | None, client_only: bool
     ) -> dict[str, Any]:
-        _, before = self._pass()
+        before = self._wake()
         machines = self._machines()
         comes = None if node is None else self._newcomer(node, machines)
         number, key, clients = -1, b"", dict[str, bytes]()
@@ -139,17 +160,23 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         if who is not None:
             find = self._find_number if goes_on else self._number
             leaves = find(who, before, machines)
-        add = {} if comes is None or client_only or goes_on else {number: key}
+        if goes_on and comes is not None and (who is None or leaves is not None):
+            self._check_not_there(comes[1], number)
+        is_new = comes is not None and not client_only and not goes_on
         if leaves is not None:
             clients |= self._leaving_client(leaves)
-        self._check_faults(before, len(add), leaves, faults)
-        if add and comes is not None:
-            self._note_coming(number, comes[1], before)
+        self._check_faults(before, int(is_new), leaves, faults)
+        add = {}
+        if comes is not None and is_new:
+            told = (comes[0], comes[1]["node"], number, key)
+            add[number] = key_of_newcomer(self._charter, before, *told)
+            self._newcomers.note(number, comes[1], before)
         after = before
         if add or clients or leaves is not None:
             after = self._reconfigure(before, add, leaves, clients)
         if comes is not None:
-            self._welcome(comes[0], None if client_only else number, key, before, after)
+            known = None if client_only else number
+            self._newcomers.welcome(comes[0], known, key, before, after)
         words = _words(comes and comes[1]["node"], None if client_only else number, leaves)
         return {**self._told(after), "words": words}
 
@@ -241,19 +268,23 @@ class GroupAdministrator(Asking, namespace="SolidState"):
     def _place_of(
         self, ref: vista.Ref, offer: dict[str, Any], before: Membership
     ) -> tuple[int, bytes]:
-        """Return the number a machine comes under, or came under without having started yet."""
+        """Return the number and key a machine comes under, or came under as the group changed."""
         for member in before.members:
             if member.number >= len(self._charter.replicas):
-                if ref.replica_key(self._charter.text(), member.number) == member.key:
-                    if offer["live"] == member.number:
-                        raise PoolError(f"{offer['node']} is replica {member.number} already")
-                    return member.number, member.key
+                known = public_key(self._charter, member)
+                if ref.replica_key(self._charter.text(), member.number) == known:
+                    return member.number, known
             elif offer["live"] == member.number:
                 raise PoolError(f"{offer['node']} is replica {member.number} already")
         key = ref.replica_key(self._charter.text(), before.fresh)
         if type(key) is not bytes or len(key) != KEY_BYTES:
             raise PinnedKeyError(f"{offer['node']} shows no key as replica {before.fresh}")
         return before.fresh, key
+
+    def _check_not_there(self, offer: dict[str, Any], number: int) -> None:
+        """Raise `PoolError` for a machine that was a replica before this change began."""
+        if offer["live"] == number and number not in self._newcomers.woken:
+            raise PoolError(f"{offer['node']} is replica {number} already")
 
     def _is_stranger(self, before: Membership, offer: dict[str, Any]) -> bool:
         """Tell whether a machine is to be admitted as a client.
@@ -276,7 +307,7 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         if number < len(self._charter.machines):
             client = self._charter.machines[number]
         else:
-            client = str((self._read_coming(number) or [""])[0])
+            client = self._newcomers.client_of(number)
         return {client: b""} if client and client != self._charter.founder else {}
 
     def _bring_classes(self, ref: vista.Ref, offer: dict[str, Any]) -> None:
@@ -285,31 +316,6 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         classes = proxy.list_state_variables().values()
         for name in sorted({tuple(name) for name in classes}):
             bring_class(ref, offer["node"], offer["creator"], list(name))
-
-    def _note_coming(self, number: int, offer: dict[str, Any], before: Membership) -> None:
-        row = [offer["client"], offer["node"], before.row]
-        self._place.write(f"{folder_of(self._charter.name)}/came-{number}", pack(row))
-
-    def _read_coming(self, number: int) -> list[Any] | None:
-        found = self._place.read(f"{folder_of(self._charter.name)}/came-{number}")
-        return None if found is None else list(unpack(found))
-
-    def _welcome(
-        self,
-        ref: vista.Ref,
-        number: int | None,
-        key: bytes,
-        before: Membership,
-        after: Membership,
-    ) -> None:
-        """Tell a machine what it is in the group; asked again, `add` tells it again."""
-        text, row = self._charter.text(), after.row
-        ref.take_membership(text, row, self._keyring.sign(pack(["membership", row])))
-        if number is not None:
-            known = self._read_coming(number)
-            row = before.row if known is None else known[2]
-            signature = self._keyring.sign(pack(["join", number, key, row]))
-            ref.join(text, number, row, signature)
 
     # --- who leads, and who starts anew --------------------------------------------------------
 

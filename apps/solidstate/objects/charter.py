@@ -19,9 +19,13 @@ from apps.solidstate.pbft.messages import Membership
 from apps.solidstate.pbft.quorums import Quorums
 from vista import BadValueError
 
-FORMAT = 2
-FORMATS = (1, 2)
-"""Those that are read; a charter of the first has no administrator."""
+FORMAT = 3
+FORMATS = (1, 2, 3)
+"""Those that are read; a charter of the first has no administrator, one of the first two no reads
+that are not ordered."""
+
+READS = ("ordered", "unordered")
+"""How a group answers calls that only read."""
 
 FAULTS_MAX = 3
 """Faults that a group may be made for. What its members say to each other grows with the square of
@@ -38,11 +42,15 @@ _NAME_CHARACTERS_MAX = 200
 
 @dataclass(frozen=True)
 class Mode:
-    """What may be wrong with a replica: a group has ``per_fault`` f + 1 of them."""
+    """What may be wrong with a replica: a group has ``per_fault`` f + 1 of them.
+
+    ``reads`` is how it answers reads unless it is founded otherwise.
+    """
 
     per_fault: int
     words: str
     settings: dict[str, Any]
+    reads: str = "ordered"
 
     def replicas(self, faults: int) -> int:
         """Return how many replicas tolerate so many faults."""
@@ -50,7 +58,7 @@ class Mode:
 
 
 MODES = {
-    "byzantine": Mode(3, "faulty in any way", {}),
+    "byzantine": Mode(3, "faulty in any way", {}, "unordered"),
     "crash": Mode(2, "crashed", {"crash_only": True}),
     "minbft": Mode(2, "faulty in any way but its trusted counter", {"minbft": True}),
 }
@@ -62,6 +70,23 @@ def mode_of(name: str) -> Mode:
     if name not in MODES:
         raise BadValueError(f"a mode is {' or '.join(MODES)}, not {name!r}")
     return MODES[name]
+
+
+def reads_of(mode: str, reads: str = "") -> str:
+    """Return how a group of a mode is to answer reads, as its mode has it where that is not said.
+
+    Raises `BadValueError` for what there is not, or is not safe.
+    """
+    found = reads or mode_of(mode).reads
+    if found not in READS:
+        raise BadValueError(f"reads are {' or '.join(READS)}, not {reads!r}")
+    if mode == "minbft" and found == "unordered":
+        raise BadValueError(
+            "with minbft reads are ordered: of the f + 1 servers that answer a read, all but the "
+            "faulty ones may not know yet what was acknowledged before; found the group with "
+            "byzantine for unordered reads"
+        )
+    return found
 
 
 def check_faults(faults: int) -> None:
@@ -91,7 +116,8 @@ class Charter:
     by name of those who may change the group; ``machines`` has the client of the machine on which
     each replica was founded; ``origin`` is the digest of the state the group began with, empty
     where it began with none; ``counters`` are the epochs and public keys of the replicas' trusted
-    counters, in the mode that has them.
+    counters, in the mode that has them. With ``unordered_reads`` reads are answered without being
+    ordered, and every other call waits for 2f + 1 answers, or f + 1 where servers only crash.
     """
 
     name: str
@@ -105,6 +131,7 @@ class Charter:
     machines: tuple[str, ...] = ()
     origin: str = ""
     counters: tuple[tuple[int, bytes], ...] = ()
+    unordered_reads: bool = False
 
     @property
     def digest(self) -> bytes:
@@ -126,6 +153,7 @@ class Charter:
             # The founders are what the number of replicas says.
             membership=membership if membership is not None and membership.epoch else None,
             joining=replica is not None and replica >= len(self.replicas),
+            fast_reads=self.unordered_reads,
             **mode_of(self.mode).settings,
         )
         config.validate()
@@ -156,8 +184,12 @@ class Charter:
             more["origin"] = self.origin
         if self.counters:
             more["counters"] = [[epoch, key.hex()] for epoch, key in self.counters]
+        format = 2 if more else 1
+        if self.unordered_reads:
+            more["reads"] = "unordered"
+            format = FORMAT
         told = {
-            "format": FORMAT if more else 1,
+            "format": format,
             "name": self.name,
             "nonce": self.nonce,
             "mode": self.mode,
@@ -192,6 +224,7 @@ def read_charter(text: str) -> Charter:
             tuple(str(name) for name in told.get("machines", ())),
             str(told.get("origin", "")),
             tuple((int(epoch), bytes.fromhex(key)) for epoch, key in told.get("counters", ())),
+            reads_of(str(told["mode"]), str(told.get("reads", "ordered"))) == "unordered",
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, BadValueError):

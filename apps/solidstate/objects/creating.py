@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import vista
@@ -14,6 +15,7 @@ from apps.solidstate.objects.charter import (
     check_pool,
     mode_of,
     read_charter,
+    reads_of,
 )
 from apps.solidstate.objects.classes import bring_class, full_name
 from apps.solidstate.objects.identity import draw_nonce
@@ -74,6 +76,7 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         proxy_object_name: str = "",
         additional_proxy_args: list[str] | None = None,
         mode: str = "byzantine",
+        reads: str = "",
     ) -> None:
         """Do nothing yet, or all of it."""
         self.state_var: vista.Ref | None = None
@@ -83,7 +86,7 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
             self.initialize(
                 server_pool_name, faults_to_tolerate, state_class_name, state_object_name,
                 _given(additional_state_var_args), proxy_class_name, proxy_object_name,
-                _given(additional_proxy_args), mode,
+                _given(additional_proxy_args), mode, reads,
             )  # fmt: skip
 
     def initialize(
@@ -97,6 +100,7 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         proxy_object_name: str = "",
         additional_proxy_args: Sequence[Any] = (),
         mode: str = "byzantine",
+        reads: str = "",
     ) -> vista.Ref:
         """Have the servers of a pool execute an object, and return its Ref.
 
@@ -106,7 +110,10 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         a further object in the same group is made by the same name. ``mode`` is ``byzantine``, for
         servers that may be faulty in any way and of which there are 3f + 1, ``crash``, for 2f + 1
         that at worst stop, or ``minbft``, for 2f + 1 with trusted counters, whose place a process
-        takes here that is no hardware: a stand-in.
+        takes here that is no hardware: a stand-in. ``reads`` says whether methods that are declared
+        `read_only` are ``ordered`` as all others, or ``unordered``: answered at once by 2f + 1
+        servers (f + 1 where they only crash), for which all other calls wait for as many answers.
+        By default it is as the mode has it, and of a group that is there as it was founded.
 
         Raises `PoolError` when too few servers run, `PinnedKeyError` when one is not who it was,
         `NoSuchClass`, and what the class's ``create`` raises.
@@ -117,6 +124,7 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         if additional_proxy_args:
             raise BadValueError("a ReplicaClientProxy takes no further arguments")
         needed = mode_of(mode).replicas(faults_to_tolerate)
+        unordered = reads_of(mode, reads) == "unordered"
         class_name = full_name(state_class_name)
         group = proxy_object_name or server_pool_name
         own, offers = self._find_pool(server_pool_name, needed, group)
@@ -128,19 +136,25 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
             check_pool(mode, faults_to_tolerate, len(chosen), server_pool_name)
             place = self._make_place(server_pool_name)
             faults, chosen = faults_to_tolerate, chosen[:needed]
-            charter = charter_of(group, mode, faults, chosen, offers, own, place)
+            made = charter_of(group, mode, faults, chosen, offers, own, place)
+            charter = replace(made, unordered_reads=unordered)
         _check_same(charter, mode, faults_to_tolerate)
+        if reads and charter.unordered_reads != unordered:
+            raise PoolError(
+                f"group {group!r} was founded with reads that are not {reads}, which stays so: "
+                f"give another proxy_object_name"
+            )
         offers = _members_of(charter, offers)
         self._spread(charter, own, offers, [class_name], is_there)
         self.proxy = own.get_proxy(group)
-        made: vista.Ref = self.proxy.create_state_variable(
+        variable: vista.Ref = self.proxy.create_state_variable(
             class_name, state_object_name, *additional_state_var_args
         )
         for ref in offers:
             ref.announce.post(group)
         self.proxy.announce_state_variables()
-        self.state_var = made
-        return made
+        self.state_var = variable
+        return variable
 
     def get_state_variable(self) -> vista.Ref | None:
         """Return the Ref of the object that was made."""

@@ -68,6 +68,11 @@ class Identity:
         """Return the public key by which this machine changes a group."""
         return _public(self._seed("administrator", group))
 
+    def machine_mac(self, member: bytes, challenge: bytes) -> bytes:
+        """Return what a member of a pool answers a challenge, if this machine's secret is its."""
+        key = self._seed("machine", "")
+        return blake2b(pack([member, challenge]), digest_size=32, key=key).digest()
+
     def replica_key(self, charter: Charter, number: int) -> bytes:
         """Return the public key this machine has, or would have, as a replica that comes later.
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import vista
 from apps.solidstate.objects.charter import Charter
+from apps.solidstate.objects.counters import public_key
 from apps.solidstate.pbft.authentication import Principal, Sealer
 from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
 from apps.solidstate.pbft.ed25519 import Ed25519Keyring
@@ -38,6 +39,10 @@ CLIENT_BYTES_MAX = 2 * 1024 * 1024
 MESSAGES_MAX = 1_000
 """Messages of one letter: handling them takes some 50 ms where their signatures are verified, and
 then it is the turn of the letters of others."""
+
+CLIENT_MESSAGES_MAX = 4
+"""The same of a client, which asks for one thing at a time: each of its reads that are not ordered
+is answered at once, and may take some 50 ms."""
 
 _log = logging.getLogger("vista.solidstate")
 
@@ -74,7 +79,9 @@ class Mail:
 
     def follow(self, membership: Membership) -> None:
         """Exchange letters with those who came into the group as well."""
-        came: dict[Principal, bytes] = {one.number: one.key for one in membership.members}
+        came: dict[Principal, bytes] = {}
+        for member in membership.members:
+            came[member.number] = public_key(self._charter, member)
         came |= {one.client: one.key for one in membership.clients}
         others = set(came) - {self._me, *self._charter.administrators}
         for one, key in came.items():
@@ -104,8 +111,9 @@ class Mail:
         """Return the messages of a letter that is opened; none, and count it, for other bytes."""
         try:
             id, *messages = unpack(data)
-            if len(messages) > MESSAGES_MAX:
-                raise MalformedMessage(f"{len(messages)} messages; {MESSAGES_MAX} are the most")
+            most = _messages_max(sender)
+            if len(messages) > most:
+                raise MalformedMessage(f"{len(messages)} messages; {most} are the most")
             found = [decode(one) for one in messages]
             if self._heard.get(sender) != id or sender not in self._addresses:
                 self._addresses[sender] = vista.ref_of(Id(id))
@@ -122,7 +130,8 @@ class Mail:
 
     def seal(self, to: Principal, messages: Sequence[bytes]) -> list[bytes]:
         """Return the letters in which messages go to a member."""
-        return [self._sealer.seal(pack([self._id, *letter]), to) for letter in _letters(messages)]
+        letters = _letters(messages, _messages_max(self._me))
+        return [self._sealer.seal(pack([self._id, *letter]), to) for letter in letters]
 
     def send(self, to: Principal, messages: Sequence[bytes], now: float) -> None:
         """Post messages to a member, wherever it is; whom nobody knows gets nothing."""
@@ -156,13 +165,17 @@ class Mail:
                 del self._addresses[one]
 
 
-def _letters(messages: Sequence[bytes]) -> list[list[bytes]]:
+def _messages_max(sender: Principal) -> int:
+    return MESSAGES_MAX if isinstance(sender, int) else CLIENT_MESSAGES_MAX
+
+
+def _letters(messages: Sequence[bytes], messages_max: int = MESSAGES_MAX) -> list[list[bytes]]:
     """Put messages together, as many as one letter takes."""
     letters: list[list[bytes]] = []
     size = 0
     for message in messages:
         full = size + len(message) > LETTER_BYTES_MAX
-        if not letters or full or len(letters[-1]) >= MESSAGES_MAX:
+        if not letters or full or len(letters[-1]) >= messages_max:
             letters.append([])
             size = 0
         letters[-1].append(message)

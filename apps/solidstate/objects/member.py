@@ -12,6 +12,7 @@ from apps.solidstate.objects.administrator import GroupAdministrator
 from apps.solidstate.objects.backup import BACKUP_BYTES_MAX, read_backup
 from apps.solidstate.objects.charter import Charter, read_charter
 from apps.solidstate.objects.classes import load_class
+from apps.solidstate.objects.counters import open_offered
 from apps.solidstate.objects.identity import (
     CHARTER_FILE,
     Identity,
@@ -25,7 +26,7 @@ from apps.solidstate.objects.identity import (
 )
 from apps.solidstate.objects.machines import answers_of
 from apps.solidstate.objects.mail import pool_service, service_name
-from apps.solidstate.objects.places import AnyPlace, Claim, Place, folder_of
+from apps.solidstate.objects.places import AnyPlace, Claim, Counter, Place, folder_of
 from apps.solidstate.objects.proxy import ReplicaClientProxy
 from apps.solidstate.objects.restoring import ORIGIN_FILE, RestoreReplicas, origin_pages
 from apps.solidstate.objects.server import ReplicaServer
@@ -36,7 +37,8 @@ from apps.solidstate.objects.showing import (
     rows_of_proxy,
     rows_of_server,
 )
-from apps.solidstate.objects.users import check_user
+from apps.solidstate.objects.twins import Twins
+from apps.solidstate.objects.users import NO_PEERS, check_user
 from apps.solidstate.pbft.canonical import MalformedMessage, pack
 from apps.solidstate.pbft.membership import read_membership
 from apps.solidstate.pbft.messages import Membership
@@ -65,15 +67,17 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
 
     rc line: ``ReplicaPoolMember carts``, or ``ReplicaPoolMember carts /var/lib/vista``
 
-    ``create(pool, directory="solidstate-data", users="*")``: the member keeps all that outlives it
+    ``create(pool, directory="solidstate-data", users="")``: the member keeps all that outlives it
     in a folder of the directory that is called after the node, so processes of one machine can have
     one directory. It holds the machine's secret key and the groups that it is in; when the node
     starts again so do their replicas, with what their disks hold. Never start a server with the
     folder of another one, nor with a copy.
 
     ``users`` are those, besides the node's own, who may found groups on this machine and have its
-    proxies ask: names or patterns, joined by commas. Where servers have keys of their own it names
-    the founder's user and those of web pages, and not the other servers'.
+    proxies ask: names or patterns, joined by commas. By default it is everybody but peers with keys
+    of their own (`vista.is_peers_user`): visitors of web pages, and nodes that have the same key.
+    Where servers have keys of their own it names the founder's user and those of web pages, and not
+    the other servers'.
 
     `CreateReplicasOnServers` finds the members of a pool among the peers.
     """
@@ -83,7 +87,7 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     administrator_class: type[GroupAdministrator] = GroupAdministrator
     restorer_class: type[RestoreReplicas] = RestoreReplicas
 
-    def create(self, pool: str, directory: str = "solidstate-data", users: str = "*") -> None:
+    def create(self, pool: str, directory: str = "solidstate-data", users: str = NO_PEERS) -> None:
         """Join the pool, and start what the folder holds."""
         self.pool = pool
         self._users = users
@@ -101,6 +105,7 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         self._announcing: dict[str, bool] = {}
         self._origin: tuple[str, bytearray] = ("", bytearray())
         self._user = vista.current_user()
+        self._twins = Twins(pool, vista.self_ref(self), self._identity, self._place)
         self._deleted = False
         vista.register_service(pool_service(pool), self)
         vista.register_service(f"{FIGURES_SERVICE}/{pool}/{self.node_name}", self)
@@ -170,12 +175,17 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         self._check_founder()
         if pinned(self._place, group) is not None:
             raise PinnedKeyError(f"{self.node_name} has a group {group!r} already")
-        counter = self._place.counter(folder_of(group))
-        try:
-            told: tuple[int, bytes] = vista.wait(counter.identity())
-        finally:
-            vista.wait(counter.end())
-        return told
+        return _identity(self._place.counter(folder_of(group)))
+
+    def offer_replica_counter(self, text: str, number: int) -> tuple[int, bytes]:
+        """Return the trusted counter with which this machine would come into a group later.
+
+        Raises as `offer_counter`, and `BadValueError` where it came under that number already.
+        """
+        self._check_founder()
+        charter = read_charter(text)
+        self._check_groups(charter)
+        return _identity(open_offered(self._place, charter, number))
 
     def has_class(self, class_name: list[Any]) -> bool:
         """Tell whether a class of replicated objects is loaded here, or can be."""
@@ -261,7 +271,7 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     def _start(self, charter: Charter) -> None:
         group = charter.name
         number = self._identity.live_number(charter)
-        if number is not None and group not in self._servers:
+        if number is not None and group not in self._servers and not self._twins.found:
             self._servers[group] = vista.create(
                 self.server_class, number, charter.faults, group, self._directory
             )
@@ -288,7 +298,8 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         """Pin a group that was founded before this machine came, and take part as its client.
 
         ``row`` is the group of the day, which its administrator signed. Raises `PinnedKeyError`
-        when another group is pinned under its name, `AccessDenied` for another signature.
+        when another group is pinned under its name, `AccessDenied` for another signature, and for
+        users for whom nothing is founded here where the group is not pinned yet.
         """
         charter = read_charter(text)
         self._check_groups(charter)
@@ -326,6 +337,9 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         known = pinned(self._place, charter.name)
         if known is not None and known != charter:
             raise PinnedKeyError(f"another group is pinned under the name {charter.name!r}")
+        if known is None:
+            # Whoever makes up a group is its administrator.
+            self._check_founder()
         keyring = self._identity.keyring(charter, self._identity.client_name)
         body = pack([tag, *said])
         if not any(keyring.verify(one, body, signature) for one in charter.administrators):
@@ -366,6 +380,7 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         while not self._deleted:
             vista.sleep(TEND_SECONDS)
             try:
+                self._twins.look(self._servers, self._directory)
                 charter = pinned(self._place, group)
                 if charter is not None and not self._deleted:
                     self._tend(charter)
@@ -389,6 +404,10 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
             note_retired(self._place, charter, told["id"])
             del self._servers[group]
             server.delete_yourself()
+
+    def answer_challenge(self, challenge: bytes) -> bytes:
+        """Return what only this machine, or one with a copy of its folder, can answer."""
+        return self._twins.answer(challenge)
 
     def _is_succeeded(self, charter: Charter) -> bool:
         """Tell whether all members of the group of the day say that they have its state."""
@@ -454,3 +473,12 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
             "servers": {name: ref.get_status() for name, ref in sorted(self._servers.items())},
             "proxies": {name: ref.get_status() for name, ref in sorted(self._proxies.items())},
         }
+
+
+def _identity(counter: Counter) -> tuple[int, bytes]:
+    """Return the epoch and public key of a counter that nobody uses yet, and let go of it."""
+    try:
+        told: tuple[int, bytes] = vista.wait(counter.identity())
+    finally:
+        vista.wait(counter.end())
+    return told

@@ -88,30 +88,59 @@ def _has_set(values: Iterable[Any]) -> bool:
 # --- results -------------------------------------------------------------------------------
 
 
-def told(value: Any, waiting: int) -> bytes:
+TOLD = b"\x93\xa2ok"
+"""How an encoded result begins that says what a call returned."""
+
+READABLE = b"\x93\xa8readable"
+"""How that of a call begins that need not have been ordered."""
+
+READ = (b"\x93\xa4read", b"\x94\xabread-raised")
+"""How those of calls begin that were not."""
+
+Version = tuple[str, int]
+"""Which state of which variable a read saw: see `Variable.version`."""
+
+
+def told(value: Any, waiting: int, readable: bool = False) -> bytes:
     """Return the result that says what a call returned, and how many messages wait."""
-    return vista.encode_value(["ok", value, waiting])
+    return vista.encode_value(["readable" if readable else "ok", value, waiting])
+
+
+def read_told(value: Any, version: Version) -> bytes:
+    """Return the result that says what a read returned, and what it saw."""
+    return vista.encode_value(["read", value, version])
+
+
+def read_raised(error: Exception, version: Version) -> bytes:
+    """Return the result that says what a read raised, and what it saw."""
+    return _raised("read-raised", error, version)
 
 
 def raised(error: Exception, waiting: int) -> bytes:
     """Return the result that says what was raised: its type and arguments, no traceback."""
+    return _raised("raised", error, waiting)
+
+
+def _raised(begin: str, error: Exception, end: int | Version) -> bytes:
     kind = type(error).__qualname__
     words = f"{kind}: {error}"
     try:
-        result = vista.encode_value(["raised", error, words, waiting])
+        result = vista.encode_value([begin, error, words, end])
     except vista.NotAValueError:
-        result = vista.encode_value(["raised", vista.RemoteFailure(words), words, waiting])
+        result = vista.encode_value([begin, vista.RemoteFailure(words), words, end])
     if len(result) > RESULT_BYTES_MAX:
-        return raised(StateTooLargeError(f"{kind} of {len(result)} bytes: too many"), waiting)
+        return _raised(begin, StateTooLargeError(f"{kind} of {len(result)} bytes: too many"), end)
     return result
 
 
 def read_result(result: bytes) -> tuple[Any, int]:
     """Return the value of a result, and how many messages wait; raises what was raised."""
     match vista.decode_value(result):
-        case ["ok", value, int(waiting)]:
+        case ["ok" | "readable", value, int(waiting)]:
             return value, waiting
-        case ["raised", Exception() as error, str(words), int()]:
+        case ["read", value, [str(), int()]]:
+            return value, 0
+        case ["raised" | "read-raised", Exception() as error, str(words), _]:
             known = not isinstance(error, vista.RemoteFailure)
             raise error if known else vista.RemoteFailure(words)
     raise vista.RemoteProtocolError("no result of replicated objects")

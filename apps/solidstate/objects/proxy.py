@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,11 +14,12 @@ from apps.solidstate.errors import RefusedOperationError
 from apps.solidstate.objects.classes import find_class, full_name
 from apps.solidstate.objects.correspondent import Questioner
 from apps.solidstate.objects.delivering import send_out
-from apps.solidstate.objects.operations import read_result
+from apps.solidstate.objects.operations import READ, read_result
 from apps.solidstate.objects.postings import OUTBOX_MAX
 from apps.solidstate.objects.server import BUNDLE_OPERATIONS_MAX
 from apps.solidstate.objects.service import NAMES_AT_ONCE, VARIABLES_MAX
-from apps.solidstate.objects.users import check_user
+from apps.solidstate.objects.users import NO_PEERS, check_user
+from apps.solidstate.objects.wishes import Beliefs, Wish, Wishes
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.bundles import BUNDLE_BYTES_MAX, Proxy, UserAnswer, UserAsk
 from apps.solidstate.pbft.effects import Send
@@ -51,7 +51,8 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
 
     `ReplicaPoolMember` makes one for each group on every node of the pool; its service name is that
     of the group. Requests of many callers go together, in bundles. A result is believed when
-    f + 1 replicas give the same, or more after `raise_wait_limit`.
+    f + 1 replicas give the same, 2f + 1 in a group with unordered reads, or more after
+    `raise_wait_limit`.
 
     ``create(group, directory, owner, users)``: the group is pinned in the directory. It asks for
     ``owner``, and for users of whom one of the patterns ``users`` says so, joined by commas. What
@@ -62,7 +63,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
 
     ceiling_file = "client-ceiling"
 
-    def create(self, group: str, directory: str, owner: str = "", users: str = "*") -> None:
+    def create(self, group: str, directory: str, owner: str = "", users: str = NO_PEERS) -> None:
         """Be ready to ask."""
         self._owner = owner or vista.current_user()
         self._users = users
@@ -74,8 +75,10 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
                 f"pool when the group was founded, and was not added since"
             )
         self._open_client(name)
+        self._reads = self._charter.unordered_reads
         self._asker = Proxy(self._client, BUNDLE_OPERATIONS_MAX, waiting_max=2 * WAITING_MAX)
-        self._wishes: deque[UserAsk] = deque()
+        self._wishes = Wishes(BUNDLE_OPERATIONS_MAX, BUNDLE_BYTES_MAX)
+        self._beliefs = Beliefs()
         self._rests = False
         self._waiting = 0
         self._next_request_id: int | None = None
@@ -84,6 +87,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
         self._delivering: set[str] = set()
         self._looks = False
         self.requests = 0
+        self.unordered = 0
         vista.register_service(group, self)
         self._await_turn()
 
@@ -155,7 +159,8 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
         """Do as `issue_request`, with keyword arguments for the method."""
         self._check_user()
         operation = ["call", state_variable, method, list(args), kwargs, key]
-        value, waiting = self._ask(operation)
+        # What has a key is executed, so that its answer is kept.
+        value, waiting = self._ask(operation, "" if key is not None else method)
         if waiting:
             vista.self_ref(self).deliver.post(state_variable)
         return value
@@ -163,21 +168,26 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
     # Threads wait here in numbers, and touch nothing of the object when they go on. If they came
     # back into it in turn, each would be put off twice more.
     @vista.preemptable
-    def call_encoded(self, operation: bytes) -> bytes:
+    def call_encoded(self, operation: bytes, state_variable: str, method: str) -> bytes:
         """Have a call as `ReplicatedVariable` encodes it carried out; return the encoded result.
 
-        Raises `BadValueError` for bytes that are no call.
+        ``state_variable`` and ``method`` say again what is called.
+
+        Raises `BadValueError` for bytes that are no call, or that of something else.
         """
-        if type(operation) is not bytes or not operation.startswith(_CALL):
+        begin = _CALL + vista.encode_value(state_variable) + vista.encode_value(method)
+        texts = type(state_variable) is str and type(method) is str
+        if not texts or type(operation) is not bytes or not operation.startswith(begin):
             raise BadValueError("no call of a state variable: issue_request makes one")
         self._check_user()
-        return self._ask_encoded(operation)
+        return self._ask_encoded(operation, state_variable, method)
 
     def raise_wait_limit(self, faults_to_initially_tolerate: int) -> int:
         """Wait for one equal answer more than so many faults; return how many that are.
 
-        At least f + 1 and at most all replicas. A higher limit costs time, and one that is too high
-        a wait in vain: after the first retransmission f + 1 do.
+        At least f + 1, 2f + 1 in a group with unordered reads, and at most all replicas. A higher
+        limit costs time, and one that is too high a wait in vain: after the first retransmission
+        the least does.
         """
         self._check_user()
         return self._client.raise_wait_limit(faults_to_initially_tolerate)
@@ -298,20 +308,22 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
     def get_status(self) -> dict[str, Any]:
         """Return how the proxy is, as a dict.
 
-        Keys: group, client, founder (whether it may bring classes), wait_limit, waiting requests,
-        requests answered, letters dropped and refused, disagreed (how many
-        answers of each replica differed from the proven ones, by its number).
+        Keys: group, client, founder (whether it may bring classes), enough (replicas among whom one
+        is correct), wait_limit, waiting requests, requests answered, unordered ones among them,
+        letters dropped and refused, disagreed (how many answers of each replica differed from the
+        proven ones, by its number).
         """
+        config = self._charter.config(None)
         return {
             "group": self._charter.name,
             "client": self._identity.client_name,
             "founder": self._charter.founder == self._identity.client_name,
-            "wait_limit": self._charter.config(None).reply_quorum(
-                self._charter.config(None).epoch.quorums
-            ),
+            "enough": config.epoch.quorums.weak,
+            "wait_limit": config.reply_quorum(config.epoch.quorums),
             "waiting": self._waiting,
             "disagreed": dict(sorted(self._client.disagreed.items())),
             "requests": self.requests,
+            "unordered": self.unordered,
             "dropped": self.dropped,
             "refused": 0 if self._mail is None else self._mail.refused,
         }
@@ -359,30 +371,37 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
 
     # --- turns -----------------------------------------------------------------------------
 
-    def _ask(self, operation: list[Any]) -> tuple[Any, int]:
-        """Wait for the group's answer to an operation."""
-        return read_result(self._ask_encoded(vista.encode_value(operation)))
+    def _ask(self, operation: list[Any], method: str = "") -> tuple[Any, int]:
+        """Wait for the group's answer to an operation, the call of a ``method`` if one is given."""
+        return read_result(self._ask_encoded(vista.encode_value(operation), operation[1], method))
 
-    def _ask_encoded(self, data: bytes) -> bytes:
+    def _ask_encoded(self, data: bytes, variable: str, method: str) -> bytes:
         if len(data) > BUNDLE_BYTES_MAX:
             raise BadValueError(f"a request of {len(data)} bytes; {BUNDLE_BYTES_MAX} are the most")
         if self._waiting >= WAITING_MAX:
             raise Overloaded(f"{WAITING_MAX} requests wait already: ask later")
         answered = asyncio.get_running_loop().create_future()
-        self._wishes.append(UserAsk(answered, data))
+        reads = bool(method) and self._reads and self._beliefs.reads(variable, method)
+        self._wishes.add(wish := Wish(answered, data, variable, method, reads))
         self._waiting += 1
         try:
-            self._await_turn()
+            # Else a turn comes when the bundle under way is answered, or the rest is over; and who
+            # asks meanwhile is not put off by a message that waits here.
+            if not self._rests and self._is_free():
+                self._await_turn()
             result: bytes = vista.wait(answered)
         finally:
             self._waiting -= 1
+            if answered.cancelled():
+                # Given up: it shall not wait here for a group that is away, nor be done later.
+                self._wishes.discard(wish)
         self.requests += 1
         return result
 
     def _deadline(self) -> float:
         if self._rests:
             return math.inf
-        if self._wishes:
+        if self._wishes and self._is_free():
             return self._now()
         return min(self._asker.next_deadline(), self._look_at)
 
@@ -395,18 +414,25 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
         effects: list[Any] = []
         for received in self._received():
             effects += self._asker.handle(received, now)
-        while self._wishes:
-            effects += self._asker.handle(self._wishes.popleft(), now)
         answered = sum(isinstance(one, UserAnswer) for one in effects)
-        if answered and answered + self._asker.waiting > 1 and not self._rests:
+        waiting = self._asker.waiting + len(self._wishes)
+        if answered and answered + waiting > 1 and not self._rests:
             # Where too many messages wait here it is done without; answers are not lost for that.
             with contextlib.suppress(Overloaded):
                 vista.self_ref(self).rest.post()
                 self._rests = True
+        if not self._rests and self._wishes and self._is_free():
+            for wish in self._wishes.take():
+                ask = UserAsk(wish, wish.operation, wish.tried)
+                effects += self._asker.handle(ask, now)
         if not self._rests and now >= self._asker.next_deadline():
             effects += self._asker.handle(Tick(), now)
         self._follow()
         self._carry_out(effects)
+
+    def _is_free(self) -> bool:
+        """Tell whether another bundle may be made of what waits."""
+        return not (self._asker.busy or self._asker.waiting)
 
     def rest(self) -> None:
         """Let those who were answered ask again, before the next bundle leaves.
@@ -420,8 +446,9 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
             for _ in range(REST_ROUNDS):
                 vista.sleep(0)
         finally:
+            # Also when it is killed: those who asked meanwhile rely on the turn behind it.
             self._rests = False
-        self._await_turn()
+            self._await_turn()
 
     def _carry_out(self, effects: list[Any]) -> None:
         outbox: dict[Principal, list[bytes]] = {}
@@ -429,9 +456,12 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
             if isinstance(effect, Send):
                 outbox.setdefault(effect.to, []).append(encode(effect.message))
             elif isinstance(effect, UserAnswer):
-                answered: Any = effect.user
-                if not answered.done():
-                    answered.set_result(effect.result)
+                wish: Any = effect.user
+                if wish.method and self._reads:
+                    self.unordered += effect.result.startswith(READ)
+                    self._beliefs.note(wish.variable, wish.method, wish.tried, effect.result)
+                if not wish.user.done():
+                    wish.user.set_result(effect.result)
         assert self._mail is not None
         for to, messages in outbox.items():
             self._mail.send(to, messages, self._loop_time())
@@ -464,7 +494,7 @@ class ReplicatedVariable(vista.Object, namespace="SolidState"):
         """Have the group answer."""
         # Encoded here: what passes from object to object is copied, and one text of bytes is not.
         operation = vista.encode_value(["call", self.name, name, args, kwargs, None])
-        value, waiting = read_result(self.proxy.call_encoded(operation))
+        value, waiting = read_result(self.proxy.call_encoded(operation, self.name, name))
         if waiting:
             self.proxy.deliver.post(self.name)
         return value

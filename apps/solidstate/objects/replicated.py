@@ -23,8 +23,13 @@ _READ_ONLY = "__solidstate_read_only__"
 def read_only(method: _Method) -> _Method:
     """Declare that a method of a `ReplicatedObject` changes nothing.
 
+    In a group with unordered reads 2f + 1 servers answer such a call at once from what they hold,
+    and it is as true as any other answer. One that asks for what is agreed with a call (time, dice,
+    who asks), that posts, or that takes more than 10,000 lines, is ordered as if it were not
+    declared so.
+
     Such calls are answered also when the state is as large as it may be. What one changes all the
-    same is undone at the next checkpoint and reported.
+    same is undone, when it is found, and reported.
     """
     setattr(method, _READ_ONLY, True)
     return method
@@ -35,18 +40,31 @@ def is_read_only(method: Callable[..., Any]) -> bool:
     return getattr(method, _READ_ONLY, False) is True
 
 
+class UnorderedError(Exception):
+    """Ends a read that has to be ordered; nobody but its method sees it."""
+
+
 @dataclass
 class Execution:
     """What was agreed with the call that is executed, and what it wants sent.
 
     ``time`` in microseconds since 1970; ``random`` 32 bytes that clients cannot foresee; ``client``
-    the name of the machine that asks, ``""`` where it is not ordered.
+    the name of the machine that asks; ``ordered`` whether there is any of that, which no read has
+    that is not ordered; ``asked`` whether the method wanted it.
     """
 
     time: int
     random: bytes
     client: str = ""
     posted: list[tuple[Any, str, tuple[Any, ...]]] = field(default_factory=list)
+    ordered: bool = True
+    asked: bool = False
+
+    def ask(self) -> None:
+        """Note that the method wants what is agreed. Raises `UnorderedError` if nothing is."""
+        self.asked = True
+        if not self.ordered:
+            raise UnorderedError("what is agreed with a call is asked for: it has to be ordered")
 
     @cached_property
     def dice(self) -> Random:
@@ -56,6 +74,14 @@ class Execution:
 
 executing: ContextVar[Execution | None] = ContextVar("solidstate", default=None)
 """The call that a replica executes; None where an object is an ordinary one."""
+
+
+def _asked() -> Execution | None:
+    """Return the call that is executed, noting that it wants what is agreed."""
+    execution = executing.get()
+    if execution is not None:
+        execution.ask()
+    return execution
 
 
 class Outbox:
@@ -72,6 +98,7 @@ class Outbox:
         if execution is None:
             vista.post(target, method, *args, f"{time.time_ns()}")
         else:
+            execution.ask()
             execution.posted.append((target, method, args))
 
 
@@ -119,13 +146,13 @@ class ReplicatedObject(vista.Object, namespace="SolidState", abstract=True):
     @property
     def agreed_time(self) -> float:
         """Seconds since 1970, the same at all replicas; it never goes back."""
-        execution = executing.get()
+        execution = _asked()
         return time.time() if execution is None else execution.time / 1_000_000
 
     @property
     def agreed_random(self) -> Random:
         """Dice that fall the same way at all replicas, and that clients cannot foresee."""
-        execution = executing.get()
+        execution = _asked()
         return Random() if execution is None else execution.dice
 
     @property
@@ -136,7 +163,7 @@ class ReplicatedObject(vista.Object, namespace="SolidState", abstract=True):
         proxy asks for all who may send it messages, peers too. It is ``""`` for an object that is
         not replicated.
         """
-        execution = executing.get()
+        execution = _asked()
         return "" if execution is None else execution.client
 
     @property

@@ -49,7 +49,11 @@ class RestoreReplicas(CreateReplicasOnServers, namespace="SolidState"):
         classes = [full_name(name) for name in classes_of(found)]
         place = self._make_place(pool)
         made = charter_of(group, mode, faults, chosen[:needed], offers, own, place)
-        charter = replace(made, origin=Tree(found.service_pages).root.hex())
+        charter = replace(
+            made,
+            origin=Tree(found.service_pages).root.hex(),
+            unordered_reads=found.charter.unordered_reads,
+        )
         self._hand_out(charter, found, [(ref, offers[ref]) for ref in chosen[:needed]], classes)
         self._spread(charter, own, offers, classes)
         for ref in offers:

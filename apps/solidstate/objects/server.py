@@ -7,6 +7,7 @@ import hmac
 import logging
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import vista
@@ -16,14 +17,16 @@ from apps.solidstate.objects.bounded import LINES_MAX
 from apps.solidstate.objects.challenges import Challenges
 from apps.solidstate.objects.classes import ReplicatedClass, load_class
 from apps.solidstate.objects.correspondent import TURN_SECONDS, Correspondent
+from apps.solidstate.objects.counters import known_device
 from apps.solidstate.objects.identity import joined, note_membership, replica_folder
 from apps.solidstate.objects.mail import service_name
 from apps.solidstate.objects.places import Counter, ReplicaDisk
+from apps.solidstate.objects.reading import ReadService
 from apps.solidstate.objects.restoring import read_origin
 from apps.solidstate.objects.service import MissingClassError, ObjectService
 from apps.solidstate.objects.showing import told_variables, variables_of_server
+from apps.solidstate.objects.twins import is_copied, note_abstaining
 from apps.solidstate.pbft.authentication import Principal
-from apps.solidstate.pbft.bundles import BundledService
 from apps.solidstate.pbft.configuration import Config
 from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.effects import (
@@ -44,7 +47,7 @@ from apps.solidstate.pbft.encoding import encode
 from apps.solidstate.pbft.events import Certified, Received, Tick
 from apps.solidstate.pbft.messages import Membership
 from apps.solidstate.pbft.replica import Replica
-from apps.solidstate.trusted_counter import DeviceKeys
+from apps.solidstate.trusted_counter import DeviceKeys, device_name
 from vista import AccessDenied, BadValueError
 
 BUNDLE_OPERATIONS_MAX = 200
@@ -110,6 +113,7 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         self._ails = ""
         self._starts = 0
         self._started = False
+        self._copied = False
         self._fresh = True
         self._renewal = False
         self._backup = b""
@@ -235,9 +239,13 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         self._started = self._place.read(started) is not None
         if found is None and self._started:
             found = Recovered(damaged=True)
+        self._copied = is_copied(self._place, self._folder)
+        if self._copied:
+            # What it said at the other place it does not know, also where it said nothing here.
+            found = replace(found or Recovered(), damaged=True)
         self._service = service = self._make_service()
         config = self._make_config()
-        bundled = BundledService(
+        bundled = ReadService(
             service, BUNDLE_OPERATIONS_MAX, work=service.meter.read, work_max=LINES_MAX
         )
         if origin := read_origin(self._place, self._charter, self._number):
@@ -248,8 +256,11 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         self._ails = ""
 
     def _make_service(self) -> ObjectService:
-        liars = 0 if self._charter.mode == "crash" else self._charter.faults
-        return ObjectService(self._find, self._charter.founder, faults=liars)
+        charter = self._charter
+        liars = 0 if charter.mode == "crash" else charter.faults
+        return ObjectService(
+            self._find, charter.founder, faults=liars, reads=charter.unordered_reads
+        )
 
     def _check_owner(self) -> None:
         """Raise `StoreError` for the log of another replica, which promised what this did not."""
@@ -270,7 +281,9 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
             return None
         if self._counter is None:
             self._counter = self._place.counter(self._folder)
-        if tuple(vista.wait(self._counter.identity())) != counters[self._number]:
+        known = known_device(self._place, self._charter, self._number)
+        # One that came and left again has none that counts.
+        if device_name(*vista.wait(self._counter.identity())) != known and known is not None:
             raise vista.StoreError(
                 "its trusted counter lost its count, and is another one to the group: this replica "
                 "is one of those that may be faulty, for good"
@@ -384,6 +397,9 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
             if not self._started:
                 self._place.write(f"{self._folder}/{STARTED_FILE}", b"")
                 self._started = True
+            if self._copied and not self._closed:
+                note_abstaining(self._place, self._folder)
+                self._copied = False
         if not self._closed:
             self._send(effects)
 

@@ -9,8 +9,9 @@ next variables after that, in the order of their names, that nobody used for as 
 classes say. ``["list", variable]`` tells the next variables after that, ``["waiting", variable]``
 those of all that want something sent, ``["outbox", variable, number]`` what that is behind a number
 and ``["delivered", variable, founded, numbers, numbers]`` what was sent and what nobody takes.
-Results: ``["ok", value, messages that wait]`` or ``["raised", exception, words, messages that
-wait]``.
+Results: ``["ok", value, messages that wait]``, ``["readable", ...]`` so where it need not have been
+ordered, or ``["raised", exception, words, messages that wait]``; of what was not ordered
+``["read", value, version]`` or ``["read-raised", exception, words, version]``.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from apps.solidstate.errors import (
     StateTooLargeError,
 )
 from apps.solidstate.objects.bounded import LINES_MAX, Meter, call_bounded
-from apps.solidstate.objects.classes import ReplicatedClass, snake_case
+from apps.solidstate.objects.classes import ReplicatedClass, method_of
 from apps.solidstate.objects.differing import differences
 from apps.solidstate.objects.operations import (
     NAME_CHARACTERS_MAX,
@@ -38,6 +39,7 @@ from apps.solidstate.objects.operations import (
     read_operation,
     told,
 )
+from apps.solidstate.objects.reading import READ_LINES_MAX, Reader
 from apps.solidstate.objects.replicated import Execution, executing, is_read_only
 from apps.solidstate.objects.variables import Variable
 from apps.solidstate.pbft.service import Context
@@ -86,7 +88,8 @@ class ObjectService:
 
     ``find`` returns a class by its name, None where it is not loaded; ``founder`` is the client
     that brings classes into the group; ``lines_max`` bounds one call; ``faults`` is how many
-    clients may lie. `differences` is what a repair found, `meter` counts the lines of all calls.
+    clients may lie; ``reads`` whether clients ask for reads that are not ordered. `differences` is
+    what a repair found, `meter` counts the lines of all calls.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class ObjectService:
         state_bytes_max: int = STATE_BYTES_MAX,
         variables_max: int = VARIABLES_MAX,
         faults: int = 0,
+        reads: bool = False,
     ) -> None:
         self._find = find
         self._founder = founder
@@ -104,7 +108,9 @@ class ObjectService:
         self._state_bytes_max = state_bytes_max
         self._variables_max = variables_max
         self._enough = faults + 1
+        self._reads = reads
         self.meter = Meter()
+        self.reader = Reader(self.meter)
         self.variables: dict[str, Variable] = {}
         self.differences: list[str] = []
         self.suspected = False
@@ -127,22 +133,8 @@ class ObjectService:
             return raised(error, _waiting(variable))
 
     def execute_read_only(self, operation: bytes) -> bytes | None:
-        """Return the result of what changes nothing, None for the rest."""
-        try:
-            kind, name, *rest = read_operation(operation)
-        except RefusedOperationError:
-            return None
-        variable = self.variables.get(name)
-        # What waits is told to each client otherwise: that is ordered.
-        if kind == "list":
-            return self._list(name)
-        if kind != "call" or variable is None:
-            return None
-        method = _method(variable, rest[0])
-        if method is None or not is_read_only(method):
-            return None
-        # Without agreed values: a method that asks for them has to be ordered.
-        return self._answered(variable, method, rest[1], rest[2], None)
+        """Return the result of a call that only reads, None for what has to be ordered."""
+        return self.reader.read(operation, self.variables)
 
     def _carry_out(
         self, kind: str, name: str, variable: Variable | None, rest: list[Any], context: Context
@@ -323,7 +315,7 @@ class ObjectService:
             ANSWERS_BEYOND + 1
         ):
             raise StateTooLargeError("the group has no room for an answer: drop state variables")
-        method = _method(variable, method_name)
+        method = method_of(variable.kind, method_name)
         if method is None:
             near = ", ".join(sorted(variable.kind.methods))
             raise vista.NoSuchMethod(
@@ -348,7 +340,7 @@ class ObjectService:
     ) -> bytes:
         """Call a method that may change the variable."""
         variable.dirty = True
-        variable.used = execution.time
+        variable.note_change(execution.time)
         before = variable.encoded() if self._is_full(variable) else None
         waiting, bytes_before = len(variable.outbox), variable.outbox.bytes
         result = self._answered(variable, method, args, kwargs, execution)
@@ -372,14 +364,17 @@ class ObjectService:
         method: Callable[..., Any],
         args: list[Any],
         kwargs: dict[str, Any],
-        execution: Execution | None,
+        execution: Execution,
     ) -> bytes:
         variable.looked = True
         name = f"{variable.kind.name[1]}.{method.__name__}"
-        execution = execution or Execution(0, bytes(32))
+        before = self.meter.lines
         try:
             value = self._bounded(variable, name, method, args, kwargs, execution)
-            result = told(value, len(variable.outbox) + len(execution.posted))
+            # Told where reads are asked for, so that who asks knows the next time.
+            short = self._reads and self.meter.lines - before <= READ_LINES_MAX
+            readable = short and is_read_only(method) and not execution.asked
+            result = told(value, len(variable.outbox) + len(execution.posted), readable)
             if len(result) > RESULT_BYTES_MAX:
                 raise StateTooLargeError(f"{name} returned {len(result)} bytes: too many")
             if execution.posted:
@@ -455,13 +450,6 @@ class ObjectService:
 def _portion(names: Iterable[str], after: str) -> list[str]:
     """Return the next of some names after a name, in their order."""
     return heapq.nsmallest(NAMES_AT_ONCE, (name for name in names if name > after))
-
-
-def _method(variable: Variable, name: str) -> Callable[..., Any] | None:
-    """Return the method of a message's name, None where there is none."""
-    methods = variable.kind.methods
-    # As Python writes it first: most names are, and making one so takes 2 us.
-    return methods.get(name) or methods.get(snake_case(name))
 
 
 def _some_of(rows: list[Any]) -> bytes:

@@ -36,7 +36,7 @@ class Variable:
     ``founded`` is a text of its own for each variable ever made, also of one name; ``owner`` the
     client that had it made; ``size`` the bytes it had when it was measured last; ``made`` when it
     was made and ``used`` when it was called last by what may change it, 0 for never, both in agreed
-    microseconds.
+    microseconds; ``reads`` how many were not ordered since the last that was looked after.
     """
 
     def __init__(self, name: str, kind: ReplicatedClass, founded: str, owner: str) -> None:
@@ -51,6 +51,7 @@ class Variable:
         self.outbox = Postings()
         self.dirty = True
         self.looked = False
+        self.reads = 0
         self._answers: OrderedDict[str, bytes] = OrderedDict()
         self._answers_bytes = 0
         self._calls = 0
@@ -76,6 +77,19 @@ class Variable:
         while len(self._answers) > most or self._answers_bytes > ANSWERS_BYTES_MAX:
             old, forgotten = self._answers.popitem(last=False)
             self._answers_bytes -= len(old) + len(forgotten)
+
+    # --- versions --------------------------------------------------------------------------
+
+    @property
+    def version(self) -> tuple[str, int]:
+        """What no two states of one variable have in common, nor variables of one name."""
+        return self.founded, self.used
+
+    def note_change(self, time: int) -> None:
+        """Take note of a call that may change the variable, at an agreed time."""
+        # Two calls of one batch have one time; a group that was founded from a backup has clocks
+        # that may be behind those of before.
+        self.used = max(self.used + 1, time)
 
     # --- its end ---------------------------------------------------------------------------
 

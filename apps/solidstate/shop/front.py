@@ -115,7 +115,7 @@ class ForwardToPool(ForwardConnection, namespace="SolidState"):
                 if proxy.get("group") == self.pool:
                     self._accusations.hear(node, _counts(proxy.get("disagreed")), now)
                     if node == here:  # how many have to agree is what this node's own proxy says
-                        self._needed = int(proxy["wait_limit"])
+                        self._needed = int(proxy["enough"])
             for server in _dicts(status.get("servers")):
                 if server.get("group") == self.pool and type(server.get("id")) is int:
                     numbers = self._numbers.setdefault(node, set())

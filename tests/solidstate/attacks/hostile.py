@@ -113,6 +113,12 @@ class HostileProxy(SimulatedClientProxy, namespace="SolidState"):
                 sent = letter if signed else bytes(16) + letter[16:]
                 vista.service(service_name(POOL, number)).take_mail.post(self.name, sent)
 
+    def say_at_once(self, to: int, messages: Sequence[bytes]) -> None:
+        """Send messages to a replica in one letter, however many they are."""
+        assert self._mail is not None
+        sealed = self._mail._sealer.seal(pack([self._mail._id, *messages]), to)
+        vista.service(service_name(POOL, to)).take_mail.post(self.name, sealed)
+
     @property
     def name(self) -> str:
         """The name under which it asks."""

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import vista
+from apps.solidstate.objects.mail import CLIENT_MESSAGES_MAX
 from apps.solidstate.pbft.canonical import pack
 from apps.solidstate.pbft.encoding import NUMBER_MAX, encode
 from apps.solidstate.pbft.messages import FetchHandovers, FetchStanding, Request, Status
@@ -143,6 +144,16 @@ def test_what_only_replicas_say_is_worth_nothing_from_a_client(pool: Pool, evil:
         evil_act(pool, evil, "say", ALL, said)
     assert_goes_on(pool, "vinegar")
     assert pool.status("server-0")["counts"].get("suspect", 0) == before
+
+
+def test_a_client_that_says_many_things_in_one_letter_is_not_heard(
+    pool: Pool, evil: vista.Ref
+) -> None:
+    before = pool.status("server-0")["refused"]
+    for many in (CLIENT_MESSAGES_MAX, CLIENT_MESSAGES_MAX + 1):
+        evil_act(pool, evil, "say_at_once", 0, [encode(FetchHandovers(0))] * many)
+    assert_goes_on(pool, "vinegar")
+    assert pool.status("server-0")["refused"] == before + 1
 
 
 # --- operations ----------------------------------------------------------------------------

@@ -7,17 +7,22 @@ a class that stops all replicas, threads and places that grow.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import vista
 from apps.solidstate.errors import RefusedOperationError
+from apps.solidstate.objects.charter import Charter
 from apps.solidstate.objects.identity import CHARTER_FILE
 from apps.solidstate.objects.mail import pool_service
 from apps.solidstate.objects.places import folder_of
+from apps.solidstate.pbft.canonical import pack
+from apps.solidstate.pbft.ed25519 import Ed25519Keyring
+from tests.peers.system import KIN, join, stranger
 from tests.solidstate.attacks.hostile import act, server_of
-from tests.solidstate.objects.pool import POOL, TIN, Pool, SimulatedPoolMember, make_world
+from tests.solidstate.objects.pool import POOL, TIN, Pool, SimulatedPoolMember, make_world, use
 
 FOLDER = folder_of(POOL)
 
@@ -85,6 +90,51 @@ def test_a_user_who_may_not_asks_by_no_proxy_of_this_machine(
     with pytest.raises(vista.AccessDenied):
         as_user(closed, "server-2", lambda: vista.send(proxy, method, *args))
     assert closed.front.call(proxy.get_status) == before
+
+
+THIEF = b"t" * 32
+"""The secret key of a peer that is somebody else's."""
+
+
+@pytest.mark.parametrize("users", [(), ("thief,guest",)], ids=["by-default", "named"])
+def test_a_peer_with_a_key_of_its_own_is_refused_unless_the_line_names_it(
+    tmp_path: Path, users: tuple[str, ...]
+) -> None:
+    with make_world(43) as world:
+        use(world)
+        machine = stranger(world, tmp_path, "machine", KIN, {THIEF: "thief call"})
+        thief = stranger(world, tmp_path, "thief", THIEF, {KIN: "machine call"})
+        member = machine.call(lambda: vista.create(SimulatedPoolMember, POOL, "data", *users))
+        id = machine.call(vista.id_of, member)
+        # A visitor of a page is no peer, whatever is said about peers.
+        assert machine.call(member.offer_counter, "orders", user="guest")
+        join(thief, machine)
+        if users:
+            assert thief.call(vista.send, id, "offer_counter", "others")
+            return
+        for method, args in (("offer_counter", ("others",)), ("take_origin", ("orders", 0, b"x"))):
+            with pytest.raises(
+                vista.AccessDenied,
+                match=r"^groups are founded here for of_machine and visitors, and not for thief, "
+                r"who is a peer with a key of its own: ",
+            ):
+                thief.call(vista.send, id, method, *args)
+        with pytest.raises(vista.AccessDenied, match=r"^groups are founded here for of_machine"):
+            thief.call(vista.send, id, "take_membership", *made_up(POOL))
+
+
+def made_up(group: str) -> tuple[str, list[Any], bytes]:
+    """A group that somebody made up, signed by its administrator."""
+    seeds = [bytes([number]) * 32 for number in range(5)]
+    rings = [Ed25519Keyring(b"", seed, {}) for seed in seeds]
+    replicas = tuple(ring.public_key for ring in rings[:3])
+    clients, root = {"c": rings[3].public_key}, rings[4].public_key
+    charter = Charter(
+        group, "f" * 32, "crash", 1, replicas, clients, "c", {"root": root}, ("c",) * 3
+    )
+    row = charter.founders().row
+    signer = Ed25519Keyring(charter.digest, seeds[4], {})
+    return charter.text(), row, signer.sign(pack(["membership", row]))
 
 
 def test_a_user_who_may_not_uses_no_variable_of_this_machine_and_visitors_may(

@@ -241,12 +241,20 @@ def test_the_machine_of_a_replica_does_not_become_the_administrator(pool: Pool) 
         pool.node("server-3").call(member.get_administrator, POOL)
 
 
+def checkpoint_of(pool: Pool) -> int:
+    """Have the group make a checkpoint that all servers have proven; return its batch."""
+    found: int = pool.front.call(
+        lambda: find_administrator(vista.here(), POOL)[1].make_checkpoint()
+    )
+    pool.world.pass_time(2.0)
+    return found
+
+
 def test_what_was_signed_for_one_backup_serves_for_no_other(pool: Pool) -> None:
-    server = server_of(pool, 0)
+    server, least = server_of(pool, 0), checkpoint_of(pool)
 
     def make() -> tuple[int, bytes, bytes]:
         _, administrator = find_administrator(vista.here(), POOL)
-        least = administrator.make_checkpoint()
         challenge = server.draw_challenge()
         signature = administrator.sign_reading(0, least, challenge)
         server.make_backup(least, challenge, signature)
@@ -261,11 +269,10 @@ def test_what_was_signed_for_one_backup_serves_for_no_other(pool: Pool) -> None:
 
 
 def test_who_hears_the_pieces_of_a_backup_cannot_read_them(pool: Pool) -> None:
-    server = server_of(pool, 0)
+    server, least = server_of(pool, 0), checkpoint_of(pool)
 
     def make() -> bytes:
         _, administrator = find_administrator(vista.here(), POOL)
-        least = administrator.make_checkpoint()
         challenge = server.draw_challenge()
         signature = administrator.sign_reading(0, least, challenge)
         server.make_backup(least, challenge, signature)

@@ -236,6 +236,10 @@ class SimulatedReplicaServer(ReplicaServer, namespace="SolidState"):
 class SimulatedClientProxy(ReplicaClientProxy, namespace="SolidState"):
     """A proxy of a simulated machine."""
 
+    def count_wishes(self) -> int:
+        """Return how many requests wait that the group was not asked for yet."""
+        return len(self._wishes)
+
     def seal_noise(self, to: int, count: int) -> list[bytes]:
         """Return many letters that this client may send."""
         assert self._mail is not None

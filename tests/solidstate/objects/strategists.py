@@ -96,7 +96,8 @@ class Stage:
 
     def make_service(self) -> Service:
         """Return what another replica of the server would execute."""
-        objects = ObjectService(self._server._find, self._server._charter.founder)
+        charter = self._server._charter
+        objects = ObjectService(self._server._find, charter.founder, reads=charter.unordered_reads)
         return BundledService(objects, BUNDLE_OPERATIONS_MAX)
 
     def config_of(self, _number: int) -> Config:

@@ -11,6 +11,7 @@ import vista
 from apps.solidstate.errors import SolidStateError
 from apps.solidstate.objects.mail import pool_service, service_name
 from apps.solidstate.simulator.linearizability import Operation, linearization
+from tests.solidstate.objects.liars import LyingPoolMember
 from tests.solidstate.objects.pool import POOL, Pool
 from tests.solidstate.objects.strategists import draw_liar
 from tests.solidstate.objects.test_storms import (
@@ -20,19 +21,20 @@ from tests.solidstate.objects.test_storms import (
     SETTLE_SECONDS,
     STORM_SECONDS,
     Caller,
-    StormStore,
     faults_of,
 )
+from tests.solidstate.registers import CheckedRegister
 from vista.testing import World, run_seed
 
-CHANGES = (("1", "server-4"), ("2", "server-5"))
+LEAVE = (1, 2)
 TRIES = 60
 
 
-def change(pool: Pool) -> list[str]:
+def change(pool: Pool, founders: int) -> list[str]:
     """Replace one server after the other; what fails in the storm is asked for again."""
     done: list[str] = []
-    for who, node in CHANGES:
+    for later, leaves in enumerate(LEAVE):
+        who, node = str(leaves), f"server-{founders + later}"
         for _ in range(TRIES):
             try:
                 with vista.timeout(10.0):
@@ -57,22 +59,29 @@ def await_all(pool: Pool) -> None:
 
 def storm(world: World) -> None:
     """One run; raises when an answer cannot be, or is not given, or a server differs at the end."""
+    changed_storm(world, "byzantine", 4)
+
+
+def changed_storm(world: World, mode: str, founders: int) -> None:
+    """One run at a group of a mode and so many founders, of whom two are replaced."""
     dice = Random(world.seed)
     # The one that lies stays a member, so it is the same f throughout.
     liar = 0 if dice.random() < 0.5 else None
-    pool = Pool(world, 6, {} if liar is None else {"server-0": draw_liar(dice)})
+    # Those of the simulator know the messages of one mode.
+    lying = draw_liar(dice) if mode == "byzantine" else LyingPoolMember
+    pool = Pool(world, founders + len(LEAVE), {} if liar is None else {"server-0": lying})
     await_all(pool)
-    pool.found(POOL, 1, StormStore.__name__, "store")
+    pool.found(POOL, 1, CheckedRegister.__name__, "store", mode=mode)
     callers = [Caller(world, f"c{number}", dice.randrange(2**32)) for number in range(2)]
-    world.storm(STORM_SECONDS, faults_of(dice, liar is not None, 4))
+    world.storm(STORM_SECONDS, faults_of(dice, liar is not None, founders))
     started = [pool.front.spawn(caller.work, pool.front) for caller in callers]
-    changed = pool.front.spawn(change, pool)
+    changed = pool.front.spawn(change, pool, founders)
     world.pass_time(STORM_SECONDS)
     world.calm()
     world.drive(
         lambda: changed.done() and all(one.done() for one in started), CALM_SECONDS * OPERATIONS
     )
-    assert len(changed.result()) == len(CHANGES)
+    assert len(changed.result()) == len(LEAVE)
     world.pass_time(SETTLE_SECONDS)
     history = [one for caller in callers for one in caller.history]
     last = pool.front.call(lambda: vista.service(POOL).issue_request("get", ["a"], "store"))
@@ -80,17 +89,18 @@ def storm(world: World) -> None:
     history.append(Operation("last", ("get", "a"), last, now, now))
     assert all(one.end < INFINITE for caller in callers for one in caller.history)
     assert linearization(history) is not None, history
-    assert_same(pool, liar)
+    members = [number for number in range(founders + len(LEAVE)) if number not in LEAVE]
+    assert_same(pool, liar, members)
 
 
-def assert_same(pool: Pool, liar: int | None) -> None:
+def assert_same(pool: Pool, liar: int | None, members: list[int]) -> None:
     """The members of the group of the day, whoever they came as, hold the same."""
     held = []
-    for number in (0, 3, 4, 5):
+    for number in members:
         if number != liar:
             name = service_name(POOL, number)
             told = pool.front.call(lambda name=name: vista.service(name).get_status())
-            assert (told["runs"], told["epoch"], told["members"]) == (True, 2, [0, 3, 4, 5])
+            assert (told["runs"], told["epoch"], told["members"]) == (True, 2, members)
             held.append(
                 pool.front.call(lambda name=name: vista.service(name).get_variables("store"))
             )

@@ -17,12 +17,12 @@ import pytest
 import vista
 from apps.solidstate.objects.mail import service_name
 from apps.solidstate.objects.member import ReplicaPoolMember
-from apps.solidstate.objects.replicated import ReplicatedObject, read_only
 from apps.solidstate.simulator.linearizability import Operation, linearization
 from apps.solidstate.simulator.plan import STRATEGIES
 from tests.solidstate.objects.liars import LyingPoolMember
 from tests.solidstate.objects.pool import POOL, Pool
 from tests.solidstate.objects.strategists import draw_liar, member_of
+from tests.solidstate.registers import CheckedRegister
 from vista.testing import Faults, SimulatedNode, World, run_seed, run_seeds
 
 STORM_SECONDS = 6.0
@@ -30,25 +30,6 @@ CALM_SECONDS = 150.0
 OPERATIONS = 6
 SETTLE_SECONDS = 10.0
 INFINITE = float("inf")
-
-
-class StormStore(ReplicatedObject):
-    """What the checker of histories knows: values under keys."""
-
-    def create(self) -> None:
-        self.content: dict[str, str] = {}
-
-    def put(self, key: str, value: str) -> str | None:
-        old = self.content.get(key)
-        self.content[key] = value
-        return old
-
-    def remove(self, key: str) -> str | None:
-        return self.content.pop(key, None)
-
-    @read_only
-    def get(self, key: str) -> str | None:
-        return self.content.get(key)
 
 
 class Caller:
@@ -119,7 +100,7 @@ def storm_at(
         drawn = draw_liar(dice) if mode == "byzantine" else LyingPoolMember
         members[f"server-{liar}"] = lying or drawn
     pool = Pool(world, servers, members)
-    pool.found(POOL, 1, StormStore.__name__, "store", mode=mode)
+    pool.found(POOL, 1, CheckedRegister.__name__, "store", mode=mode)
     callers = [Caller(world, f"c{number}", dice.randrange(2**32)) for number in range(3)]
     homes = ["front", "front", "server-0"]
     world.storm(STORM_SECONDS, faults_of(dice, liar is not None, servers))

@@ -91,7 +91,7 @@ def status(node: str, replica: int | None, disagreed: dict[Any, Any], **more: An
     return {
         "node": node, "pool": POOL, **more,
         "servers": {} if replica is None else {POOL: server},
-        "proxies": {POOL: {"group": POOL, "wait_limit": 2, "disagreed": disagreed}},
+        "proxies": {POOL: {"group": POOL, "enough": 2, "disagreed": disagreed}},
     }  # fmt: skip
 
 
@@ -123,7 +123,7 @@ class Town:
         for name, number in self.numbers.items():
             told[name.encode()] = status(f"town-{name}", number, counts.get(name, {}))
         # How many have to agree is not what any of them says.
-        told[b"D"]["proxies"][POOL]["wait_limit"] = 99
+        told[b"D"]["proxies"][POOL]["enough"] = 99
         self.front.weigh(told, self.now)
         return {
             row["name"].partition(" ")[0]: row["state"]
