@@ -206,13 +206,14 @@ def score_row(state: State, ship: Thing) -> dict[str, Any]:
 
 def fallen(before: State, after: State) -> list[dict[str, Any]]:
     """Return the rows of the starships that a step destroyed; what was one before is left out."""
-    return [
-        score_row(after, after.objects[name])
-        for name in sorted(after.objects)
-        if after.objects[name].tac.dead_at == after.step
-        and after.objects[name].kind == "starship"
+    lost = [
+        thing
+        for name, thing in after.objects.items()
+        if thing.tac.dead_at == after.step
+        and thing.kind == "starship"
         and (name not in before.objects or before.objects[name].alive)
     ]
+    return [score_row(after, thing) for thing in sorted(lost, key=lambda thing: thing.name)]
 
 
 def keep_lost(rows: Iterable[Mapping[str, Any]], most: int = LOST_ROWS_MAX) -> list[dict[str, Any]]:

@@ -277,9 +277,11 @@ class Conductor:
         if isinstance(message, StepUpdate):
             self._take_results(server, message)
         elif isinstance(message, StepDone):
-            # That of whoever was last comes when the step is committed already.
-            if self.state.step <= message.t <= self.state.step + 1:
-                self.pool.note_done(server, message.units, message.busy_us)
+            # That of whoever was last comes when the step is committed already, and where steps
+            # take longer than their interval, when the next one has begun.
+            begun = self.state.step + (self.phase is Phase.COMPUTING)
+            if message.t in (begun, begun - 1):
+                self.pool.note_done(server, message.busy_us, message.t < begun)
         elif isinstance(message, Refresh):
             if hand.state in (READY, FOLLOWING):
                 self._distrust(server, f"it asks for a snapshot: {message.why}")
@@ -360,9 +362,7 @@ class Conductor:
         self._worker = Worker(self.view, self._orders)
         self._merging = Merging(self.state)
         self._results, self._authors = {}, {}
-        for hand in self.pool.hands.values():
-            hand.missing.clear()
-            hand.heard = False
+        self.pool.begin()
         units = units_of(self.view)
         self._missing = set(units)
         late = [unit for unit, steps in self._deferrals.items() if steps >= DEFERRALS_MAX]
@@ -413,7 +413,7 @@ class Conductor:
             for place, other in enumerate(others):
                 given = sorted(late[slow])[place :: len(others)]
                 if given:
-                    other.missing |= set(given)
+                    self.pool.give(other.id, given)
                     self._send_begin(other.id, given)
 
     def _commit(self) -> None:

@@ -154,7 +154,7 @@ class Follower:
         self._own.extend(deltas)
         answers: list[Answer] = [StepUpdate(self._epoch, t, tuple(deltas))]
         if not self._waiting:
-            answers.append(StepDone(self._epoch, t, tuple(self._given), self._busy_us))
+            answers.append(StepDone(self._epoch, t, self._busy_us))
         return answers
 
     @property

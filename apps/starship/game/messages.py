@@ -42,11 +42,13 @@ class StepUpdate(NamedTuple):
 
 
 class StepDone(NamedTuple):
-    """A server to the primary: all its units were sent; it was busy for so many microseconds."""
+    """A server to the primary: all its units were sent; it was busy for so many microseconds.
+
+    Which units these were the primary knows: it gave them.
+    """
 
     epoch: int
     t: int
-    units: tuple[Unit, ...]
     busy_us: int
 
 

@@ -71,5 +71,5 @@ class OwnServer:
         self._busy_us += self._since - before
         answers: list[Answer] = [StepUpdate(conductor.epoch, self._step, deltas)]
         if not self._waiting:
-            answers.append(StepDone(conductor.epoch, self._step, tuple(self._given), self._busy_us))
+            answers.append(StepDone(conductor.epoch, self._step, self._busy_us))
         return answers

@@ -42,14 +42,17 @@ class Hand:
     """A server: its speed, its units of this step, and what went wrong.
 
     ``heard`` says that it sent results in this step, ``silences`` how often it was to and did not,
-    ``probation`` how many hashes it must tell in time before it gets work again; ``standing`` are
-    the seconds of a step that it is busy with what no other server can do for it.
+    ``probation`` how many hashes it must tell in time before it gets work again; ``given`` and
+    ``given_before`` are the cost of what it was given in this step and in the one before;
+    ``standing`` are the seconds of a step that it is busy with what no other server can do for it.
     """
 
     id: str
     speed: float
     state: str = JOINING
     missing: set[Unit] = field(default_factory=set)
+    given: float = 0.0
+    given_before: float = 0.0
     done: int = 0
     late: int = 0
     lost: int = 0
@@ -121,27 +124,45 @@ class Pool:
     def assign(self, units: Iterable[Unit]) -> dict[str, list[Unit]]:
         """Share units out over the servers that are ready; return who computes what."""
         hands = self.ready()
-        objects: dict[str, list[Unit]] = {}
-        for unit in units:
-            objects.setdefault(unit[0], []).append(unit)
+        objects, costs = _by_object(units)
         if not hands or not objects:
             return {}
         if len(objects) < _SPLIT_BELOW * len(hands):
             objects = {f"{unit[0]} {unit[1]}": [unit] for own in objects.values() for unit in own}
-        costs = {name: sum(map(_cost, own)) for name, own in objects.items()}
+            costs = {name: _cost(own[0]) for name, own in objects.items()}
         found = share(costs, [Server(hand.id, hand.speed, hand.standing) for hand in hands])
         shares = {id: [u for name in names for u in objects[name]] for id, names in found.items()}
         for id, own in shares.items():
-            self.hands[id].missing |= set(own)
+            self._note_given(self.hands[id], own, sum(map(costs.__getitem__, found[id])))
         return shares
 
-    def note_done(self, id: str, units: Iterable[Unit], busy_us: int) -> None:
-        """Take note of how long a server was busy with its units of a step."""
+    def give(self, id: str, units: Iterable[Unit]) -> None:
+        """Take note that a server is to compute some units, which others have as well."""
+        own = list(units)
+        self._note_given(self.hands[id], own, sum(map(_cost, own)))
+
+    @staticmethod
+    def _note_given(hand: Hand, units: Iterable[Unit], cost: float) -> None:
+        hand.missing.update(units)
+        hand.given += cost
+
+    def begin(self) -> None:
+        """Begin a step: nobody has anything to do."""
+        for hand in self.hands.values():
+            hand.missing.clear()
+            hand.heard = False
+            hand.given_before, hand.given = hand.given, 0.0
+
+    def note_done(self, id: str, busy_us: int, before: bool = False) -> None:
+        """Take note of how long a server was busy with what it was given of the step.
+
+        ``before``: of the step before the one that was begun last.
+        """
         hand = self.hands.get(id)
         if hand is not None:
-            cost = sum(map(_cost, units))
             hand.busy_us = busy_us
-            hand.speed = next_speed(hand.speed, cost, busy_us / 1_000_000)
+            given = hand.given_before if before else hand.given
+            hand.speed = next_speed(hand.speed, given, busy_us / 1_000_000)
 
     def note_standing(self, id: str, seconds: float) -> None:
         """Take note of how long a server was busy in a step with what is not shared out."""
@@ -152,3 +173,19 @@ class Pool:
 
 def _cost(unit: Unit) -> float:
     return COSTS[unit[1]]
+
+
+def _by_object(units: Iterable[Unit]) -> tuple[dict[str, list[Unit]], dict[str, float]]:
+    """Return the units of each object, and what they cost together."""
+    objects: dict[str, list[Unit]] = {}
+    costs: dict[str, float] = {}
+    # Written out: nobody has anything to do before it is done.
+    for unit in units:
+        name, group = unit
+        own = objects.get(name)
+        if own is None:
+            objects[name], costs[name] = [unit], COSTS[group]
+        else:
+            own.append(unit)
+            costs[name] += COSTS[group]
+    return objects, costs

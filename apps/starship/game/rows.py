@@ -8,14 +8,20 @@ third of what it takes to compute the results.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, TypedDict
+from typing import Annotated, Any, ClassVar, Literal, TypedDict
 
-import msgspec
-from msgspec import Meta
+try:
+    import msgspec
+    from msgspec import Meta
+except ImportError as error:
+    missing = f"StarShip needs a library that is not here: pip install vista[starship] ({error})"
+    raise ImportError(missing) from error
 
 from apps.starship.errors import ScenarioError
 from apps.starship.rules.geography import QUADRANT
 from apps.starship.rules.objects import Delivery, Mission, Record, Shot, Weapon
+from apps.starship.rules.reading import OBJECTS_MAX
+from apps.starship.rules.tactics import DAMAGE_FROM_MAX
 
 ROWS_MAX = 1_000_000
 """Results in one message."""
@@ -70,8 +76,8 @@ class TacChanges(TypedDict, total=False):
     repair_first: Text | None
     shots: Annotated[tuple[Shot, ...], Meta(max_length=MANY_MAX)]
     hits_through: Whole
-    attackers: dict[Text, Whole]
-    damage_from: dict[Text, tuple[Whole, Whole]]
+    attackers: Annotated[dict[Text, Whole], Meta(max_length=OBJECTS_MAX)]
+    damage_from: Annotated[dict[Text, tuple[Whole, Whole]], Meta(max_length=DAMAGE_FROM_MAX)]
     last_hit: Whole
     truce_until: Whole
     dead_at: Whole | None
@@ -135,7 +141,12 @@ class ComRow(msgspec.Struct, array_like=True, forbid_unknown_fields=True, tag="c
 
 
 Rows = Annotated[list[NavRow | TacRow | ComRow], Meta(max_length=ROWS_MAX)]
+Units = Annotated[
+    list[tuple[str, Annotated[list[Literal["nav", "tac", "com"]], Meta(max_length=3)]]],
+    Meta(max_length=ROWS_MAX),
+]
 
+_units_decoder: msgspec.json.Decoder[list[tuple[str, list[str]]]] = msgspec.json.Decoder(Units)
 _decoder: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(Rows)
 _encoder = msgspec.json.Encoder()
 
@@ -143,6 +154,19 @@ _encoder = msgspec.json.Encoder()
 def write_rows(rows: Sequence[tuple[str, str, dict[str, Any]]]) -> str:
     """Return rows of group, name and changes as a text."""
     return _encoder.encode(rows).decode()
+
+
+def write_unit_rows(rows: Sequence[tuple[str, list[str]]]) -> str:
+    """Return the names of objects, with the groups of each that are to be computed, as a text."""
+    return _encoder.encode(rows).decode()
+
+
+def read_unit_rows(text: str) -> list[tuple[str, list[str]]]:
+    """Return the names and groups of a text. Raises `ScenarioError` for what are none."""
+    try:
+        return _units_decoder.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise ScenarioError(f"these are no units: {error}") from None
 
 
 def read_rows(text: str) -> list[Any]:

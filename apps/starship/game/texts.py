@@ -6,14 +6,13 @@ of a recording's line; results have the form that `rows` says.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from apps.starship.errors import ScenarioError
 from apps.starship.game.messages import StepBegin, StepCommit, Unit
-from apps.starship.game.rows import ROWS_MAX, read_rows, write_rows
-from apps.starship.rules.objects import LOG_LENGTH, UNITS, Record
+from apps.starship.game.rows import read_rows, read_unit_rows, write_rows, write_unit_rows
+from apps.starship.rules.objects import LOG_LENGTH, Record
 from apps.starship.rules.reading import read_changes
 from apps.starship.rules.replay import Played, read_step, write_step
 from apps.starship.rules.state import State
@@ -79,34 +78,12 @@ def write_units(units: Iterable[Unit]) -> str:
     rows: dict[str, list[str]] = {}
     for name, group in units:
         rows.setdefault(name, []).append(group)
-    return json.dumps(list(rows.items()), separators=(",", ":"))
+    return write_unit_rows(list(rows.items()))
 
 
 def read_units(text: str) -> tuple[Unit, ...]:
     """Return the units of a text. Raises `ScenarioError` for anything else."""
-    found: list[Unit] = []
-    for row in _rows(text):
-        if not isinstance(row, list) or len(row) != 2 or not isinstance(row[1], list):
-            raise ScenarioError("units are the name of an object and its groups")
-        for group in row[1]:
-            _check_unit(row[0], group)
-            found.append((row[0], group))
-    return tuple(found)
-
-
-def _check_unit(name: object, group: object) -> None:
-    if not isinstance(name, str) or group not in UNITS:
-        raise ScenarioError(f"{name!r} {group!r} is no unit")
-
-
-def _rows(text: str) -> Sequence[Any]:
-    try:
-        rows = json.loads(text)
-    except ValueError as error:
-        raise ScenarioError(f"a message that is no JSON: {error}") from None
-    if not isinstance(rows, list) or len(rows) > ROWS_MAX:
-        raise ScenarioError("a message is a list")
-    return rows
+    return tuple([(name, group) for name, groups in read_unit_rows(text) for group in groups])
 
 
 def write_begin(begin: StepBegin) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import math
@@ -39,7 +40,7 @@ from apps.starship.objects.saving import GameKeeping
 from apps.starship.objects.sending import Made, encoded
 from apps.starship.objects.servers import ServersDesk
 from apps.starship.objects.tables import Ledger, computed_in_short, servers_table
-from apps.starship.objects.things import CLASSES, Exhibits
+from apps.starship.objects.things import CLASSES, THINGS_AT_ONCE, Exhibits
 from apps.starship.objects.version import rules_version
 from apps.starship.rules.objects import Thing
 from apps.starship.rules.replay import Played, write_start, write_step
@@ -100,6 +101,7 @@ class StarshipPrimary(
         self._begin_desk()
         self._begin_servers()
         self._things = Exhibits()
+        self._is_showing = False
         self._ledger = Ledger()
         self._begin_conductor(state, epoch, config)
         self._conductor.admission.restore(self._promised)
@@ -149,6 +151,7 @@ class StarshipPrimary(
         self._effects: deque[Effect] = deque()
         self._events: deque[Event] = deque()
         self._is_working_off = False
+        self._is_computing = False
         self._standing_us = 0
         for thing in state.objects.values():
             if thing.meta.captain is not None:
@@ -412,6 +415,7 @@ class StarshipPrimary(
             self._make(after, thing)
         computed = self._news["table"]["computed"]
         self._things.show(after, self._conductor.text_of, computed)
+        self._show_soon()
         if any(not outbox.own for outbox in self._outboxes.values()):
             # Once for all servers, which are told it with the commit.
             self._made = encoded(made, self._things.refs), json.dumps(self._in_short(before))
@@ -425,6 +429,25 @@ class StarshipPrimary(
         count_step(self._count, done, self._conductor, self._now())
         self._dismiss_silent()
         self._screens.go_on(before, after, self._news)
+
+    def _show_soon(self) -> None:
+        # With a full mailbox the next step tries again: this one is to be told and kept anyway.
+        with contextlib.suppress(vista.Overloaded):
+            if not self._is_showing:
+                vista.post(self._me, "show_rest")
+                # After it: a message that was refused does not come.
+                self._is_showing = True
+
+    def show_rest(self) -> None:
+        """Let some of the objects show what the last step left; the primary posts it to itself.
+
+        Captains and servers have been told of the step before.
+        """
+        self._is_showing = False
+        self._screens.keep_frame()
+        self._things.go_on(THINGS_AT_ONCE)
+        if self._things.has_more:
+            self._show_soon()
 
     def _in_short(self, before: State) -> dict[str, Any]:
         """Return the news as servers get them, who computed what in a letter for each unit."""

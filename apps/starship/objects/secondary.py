@@ -20,13 +20,12 @@ from apps.starship.game.texts import (
     read_commit,
     read_deltas,
     write_deltas,
-    write_units,
 )
 from apps.starship.objects.clock import microseconds
 from apps.starship.objects.configuration import WORK_FACTOR_MAX, read_terms
 from apps.starship.objects.showing import ScreenSource
 from apps.starship.objects.tables import computed_in_full
-from apps.starship.objects.things import Exhibits
+from apps.starship.objects.things import THINGS_AT_ONCE, Exhibits
 from apps.starship.objects.version import rules_version
 from apps.starship.rules.encoding import digest
 from apps.starship.rules.objects import Thing
@@ -83,6 +82,7 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         self._pieces: _Pieces | None = None
         self._unread: deque[tuple[int, int, str]] = deque()
         self._is_working = False
+        self._is_showing = False
         self._is_looking = False
         self.url = ""
         self.refusal = ""
@@ -295,19 +295,39 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
         self._note_commit(before, after)
         self._note_news(told)
         self._tell_watchers()
+        self._show_soon()
+
+    def _show_soon(self) -> None:
+        if not self._is_showing:
+            vista.self_ref(self).show_rest.post()
+            # After it: a message that was refused does not come.
+            self._is_showing = True
+
+    def show_rest(self) -> None:
+        """Let some of the copies show what the last step left; the server posts it to itself."""
+        self._is_showing = False
+        self.keep_frame()
+        self._things.go_on(THINGS_AT_ONCE)
+        if self._things.has_more:
+            self._show_soon()
 
     def work(self) -> None:
         """Compute some of the units that wait, or read results; the server posts it to itself.
 
         The own units come first: others wait for them.
         """
-        self._is_working = False
-        if self._follower.has_work:
-            self._send(self._follower.work(UNITS_AT_ONCE))
-        elif self._follower.is_behind:
-            self._follower.catch_up(UNITS_AT_ONCE)
-        elif self._unread:
-            self._read_results()
+        try:
+            # A node looks at its links after 16 messages, and these are long: what was computed is
+            # to leave before more is.
+            vista.sleep(0)
+            if self._follower.has_work:
+                self._send(self._follower.work(UNITS_AT_ONCE))
+            elif self._follower.is_behind:
+                self._follower.catch_up(UNITS_AT_ONCE)
+            elif self._unread:
+                self._read_results()
+        finally:
+            self._is_working = False
         self._work_soon()
 
     def _work_soon(self) -> None:
@@ -334,8 +354,7 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
                     ticket, answer.epoch, answer.t, write_deltas(answer.deltas, answer.t)
                 )
             elif isinstance(answer, StepDone):
-                units = write_units(answer.units)
-                primary.server_done.post(ticket, answer.epoch, answer.t, units, answer.busy_us)
+                primary.server_done.post(ticket, answer.epoch, answer.t, answer.busy_us)
             elif isinstance(answer, Ready):
                 primary.server_ready.post(ticket, answer.epoch, answer.t, answer.hash)
             else:
@@ -366,7 +385,7 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
     def _show(
         self, before: State, after: State, computed: Mapping[str, Sequence[str | None]]
     ) -> None:
-        """Let the copies show what a step changed, and who computed it."""
+        """Have the copies show from now on what a step changed, and who computed it."""
         for number in differences(before, after).gone:
             gone = self._things.take(number)
             if gone is not None:

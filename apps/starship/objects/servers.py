@@ -6,6 +6,7 @@ Everything that comes is checked before the rules see it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from apps.starship.game.conductor import Conductor, Event, Joined, Lost, Receive
 from apps.starship.game.following import Answer, Message
 from apps.starship.game.messages import Ready, Refresh, StepDone, StepUpdate
 from apps.starship.game.own import OwnServer
-from apps.starship.game.texts import read_deltas, read_units
+from apps.starship.game.texts import read_deltas
 from apps.starship.objects.sending import Letters, Outbox
 from apps.starship.objects.tables import Ledger, Place
 from apps.starship.objects.version import rules_version
@@ -30,6 +31,8 @@ UNITS_AT_ONCE = 64
 """Units that the own server computes in one go: 2 ms, in which nothing else is seen to."""
 SERVERS_MAX = 256
 """Servers of one game: the primary sends each of them every result."""
+BUSY_US_MAX = 10**12
+"""Microseconds a server says it was busy, 12 days: a larger number is none."""
 WORDS_MAX = 200
 """Characters of what a server says of itself."""
 
@@ -42,6 +45,7 @@ class ServersDesk:
     _told: tuple[State, str]
     _me: vista.Ref
     _own_server: OwnServer
+    _is_computing: bool
     own_secondary: vista.Ref | None
     _tell: Callable[[Event], None]
     _note_results: Callable[[str, int], None]
@@ -118,6 +122,9 @@ class ServersDesk:
 
     def server_sent(self, ticket: int, epoch: int, t: int, deltas: str) -> None:
         """Take results; a server posts it."""
+        if ticket not in self._tickets:
+            # Before anything is read: what a stranger sends is to cost nothing.
+            return
         try:
             state = self._conductor.state
             # Late ones only count: what they are of may be gone, which is no fault of a server.
@@ -132,14 +139,10 @@ class ServersDesk:
         self._letters.keep(update, deltas)
         self._from_server(ticket, update)
 
-    def server_done(self, ticket: int, epoch: int, t: int, units: str, busy_us: int) -> None:
+    def server_done(self, ticket: int, epoch: int, t: int, busy_us: int) -> None:
         """Take note that a server has sent everything; it posts it."""
-        try:
-            done = StepDone(epoch, t, read_units(units), int(max(0, busy_us)))
-        except ScenarioError as error:
-            self._from_server(ticket, Refresh(epoch, f"it sent what are no units: {error}"))
-            return
-        self._from_server(ticket, done)
+        busy_us = int(min(max(0, busy_us), BUSY_US_MAX))
+        self._from_server(ticket, StepDone(epoch, t, busy_us))
 
     def server_ready(self, ticket: int, epoch: int, t: int, hash: str) -> None:
         """Take the hash of a server's state; it posts it."""
@@ -187,13 +190,25 @@ class ServersDesk:
         """Tell the own server what every server is told."""
         for answer in self._own_server.handle(message):
             self._take_in(id, answer)
-        if self._own_server.has_work:
-            self._me.work.post()
+        self._work_soon()
+
+    def _work_soon(self) -> None:
+        # A message for each batch: in between the node sees to everything else. With a full mailbox
+        # the own server is a slow one: others get their work, and time is gone on with.
+        with contextlib.suppress(vista.Overloaded):
+            if self._own_server.has_work and not self._is_computing:
+                self._me.work.post()
+                # After it: a message that was refused does not come.
+                self._is_computing = True
 
     def work(self) -> None:
         """Compute some of the own server's units; the primary posts it to itself."""
-        for answer in self._own_server.work(UNITS_AT_ONCE):
-            self._take_in(self._conductor.own, answer)
-        # A message for each batch: in between the node sees to everything else.
-        if self._own_server.has_work:
-            self._me.work.post()
+        try:
+            # A node looks at its links after 16 messages, and these are long: others would wait for
+            # their work and for these results, and what they have sent would wait.
+            vista.sleep(0)
+            for answer in self._own_server.work(UNITS_AT_ONCE):
+                self._take_in(self._conductor.own, answer)
+        finally:
+            self._is_computing = False
+        self._work_soon()

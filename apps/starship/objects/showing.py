@@ -55,6 +55,7 @@ class ScreenSource:
         self._showing: Showing | None = None
         self._past: deque[Showing] = deque()
         self._frames = Frames()
+        self._unframed: State | None = None
         self._lost_rows: list[dict[str, Any]] = []
         self._map_text = ""
         self._table: dict[str, Any] = dict(_NO_TABLE)
@@ -85,8 +86,15 @@ class ScreenSource:
                 self._past.popleft()
         self._shown = state
         self._showing = Showing(state)
-        self._frames.add(state)
+        self.keep_frame()
+        self._unframed = state
         self._map_text = ""
+
+    def keep_frame(self) -> None:
+        """Keep the frame of the state that is shown: when those who watch have been told of it."""
+        state, self._unframed = self._unframed, None
+        if state is not None:
+            self._frames.add(state)
 
     def _note_news(self, news: Mapping[str, Any]) -> None:
         """Take what the primary says besides the step: the next one's time, and the servers."""
@@ -236,6 +244,7 @@ class ScreenSource:
 
         Spectators that are late see no frame of the steps they may not know yet.
         """
+        self.keep_frame()
         newest = self.get_step() - self._terms.scan_delay
         late = self._terms.scan_delay > 0
         if late and newest < 0:

@@ -7,7 +7,8 @@ object its changes. Reading them needs no server: the object browser and other p
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import vista
@@ -82,16 +83,30 @@ class Planet(SimulationObject, namespace="StarShip"):
     """A planet."""
 
 
+THINGS_AT_ONCE = 100
+"""Objects that are told in one go what they show, 1 ms."""
+
 CLASSES = {"starship": Starship, "starbase": Starbase, "planet": Planet}
 """The class of each kind of object."""
 
 
 class Exhibits:
-    """The objects of a game on one node, and what each was told last."""
+    """The objects of a game on one node, and what each was told last.
+
+    `show` says what they are to show, `go_on` has some of them show it: nobody waits for them.
+    """
 
     def __init__(self) -> None:
         self.refs: dict[int, vista.Ref] = {}
         self._told: dict[int, tuple[str, tuple[str | None, ...]]] = {}
+        self._waiting: deque[Thing] = deque()
+        self._text_of: Callable[[Thing], str] = str
+        self._computed: Mapping[str, Sequence[str | None]] = {}
+
+    @property
+    def has_more(self) -> bool:
+        """Whether objects are left that do not show yet what they are to show."""
+        return bool(self._waiting)
 
     def put(self, number: int, ref: vista.Ref) -> None:
         """Take in the object of a number."""
@@ -107,6 +122,7 @@ class Exhibits:
         """Give up all objects."""
         refs = list(self.refs.values())
         self.refs, self._told = {}, {}
+        self._waiting.clear()
         return refs
 
     def show(
@@ -115,17 +131,28 @@ class Exhibits:
         text_of: Callable[[Thing], str],
         computed: Mapping[str, Sequence[str | None]],
     ) -> None:
-        """Have the objects show a state, those that are not as they were told last.
+        """Have the objects show a state from now on; those that wait for an older one come first.
 
         ``text_of`` writes one as canonical JSON, ``computed`` are the servers of its units by name.
         """
-        refs, known = self.refs, self._told
-        for name, thing in state.objects.items():
+        late = {thing.meta.id for thing in self._waiting}
+        things: Iterable[Thing] = state.objects.values()
+        if late:
+            # Where steps are faster than this, the last ones would never show anything.
+            things = sorted(things, key=lambda thing: thing.meta.id not in late)
+        self._waiting = deque(things)
+        self._text_of, self._computed = text_of, computed
+
+    def go_on(self, most: int) -> None:
+        """Have up to ``most`` objects show what they are to, if they do not yet."""
+        refs, known, waiting = self.refs, self._told, self._waiting
+        for _ in range(min(most, len(waiting))):
+            thing = waiting.popleft()
             number = thing.meta.id
             ref = refs.get(number)
             if ref is None:
                 continue
-            told = text_of(thing), tuple(computed.get(name, ()))
+            told = self._text_of(thing), tuple(self._computed.get(thing.name, ()))
             if known.get(number) != told:
                 known[number] = told
                 vista.post(ref, "show", *told)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-VERSION = 1
+VERSION = 2
 """Counts up when the messages between primary and servers change."""
 
 _PACKAGES = ("apps.starship.rules", "apps.starship.game")

@@ -44,7 +44,7 @@ def share(costs: Mapping[str, float], servers: Sequence[Server]) -> dict[str, li
     loads = {server.id: server.standing * speeds[server.id] for server in servers}
     ids = sorted(shares)
     # Written out: every step of a large galaxy waits for it.
-    for name in sorted(costs, key=lambda name: (-costs[name], name)):
+    for name in sorted(sorted(costs), key=costs.__getitem__, reverse=True):
         cost, chosen, least = costs[name], "", math.inf
         for id in ids:
             end = (loads[id] + cost) / speeds[id]

@@ -28,6 +28,7 @@ from apps.starship.rules.objects import (
 )
 from apps.starship.rules.state import Settings, State
 from apps.starship.rules.step import Delta
+from apps.starship.rules.tactics import DAMAGE_FROM_MAX
 from apps.starship.rules.theme import INDEPENDENT, KINDS, NAME, RACES, Theme
 
 OBJECTS_MAX = 100_000
@@ -90,10 +91,10 @@ def _exactly(count: int, check: _Check) -> _Check:
     return read
 
 
-def _table(check: _Check) -> _Check:
+def _table(check: _Check, most: int = OBJECTS_MAX) -> _Check:
     def read(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise _Bad("an object")
+        if not isinstance(value, dict) or len(value) > most:
+            raise _Bad(f"an object with at most {most} names")
         return {_text(name): check(member) for name, member in value.items()}
 
     return read
@@ -164,9 +165,9 @@ _CHECKS: dict[str, dict[str, _Check]] = {
         "supplies": _COUNT, "ammo": _COUNT, "weapons": _many(_WEAPON, 16),
         "shields_up": _boolean, "systems": _exactly(4, _PERCENT), "power": _text,
         "repair_first": _NAME, "shots": _many(_SHOT), "hits_through": _integer,
-        "attackers": _table(_integer), "damage_from": _table(_DAMAGE), "last_hit": _integer,
-        "truce_until": _integer, "dead_at": _or_none(_integer), "killer": _NAME,
-        "suppressed_at": _integer, "suppressed_by": _NAME, "log": _LOG,
+        "attackers": _table(_integer), "damage_from": _table(_DAMAGE, DAMAGE_FROM_MAX),
+        "last_hit": _integer, "truce_until": _integer, "dead_at": _or_none(_integer),
+        "killer": _NAME, "suppressed_at": _integer, "suppressed_by": _NAME, "log": _LOG,
     },
     "com": {
         "mission": _or_none(_MISSION), "next_mission_at": _integer, "points": _COUNT,

@@ -240,12 +240,22 @@ class View:
             if race in races:
                 yield from _within(races[race], x, y, reach)
 
-    def near_strangers(self, x: int, y: int, reach: int, race: str) -> Iterator[tuple[int, Thing]]:
-        """Go through those of them that are neither of one race nor Independent."""
+    def near_strangers(self, x: int, y: int, reach: int, race: str) -> list[tuple[int, Thing]]:
+        """Return those of them that are neither of one race nor Independent."""
+        found: list[tuple[int, Thing]] = []
+        beyond = (reach + 1) ** 2
         for races in _around(self._cells, x, y, reach):
             for other, things in races.items():
-                if other not in (race, INDEPENDENT):
-                    yield from _within(things, x, y, reach)
+                if other in (race, INDEPENDENT):
+                    continue
+                # `_within`, written out: every captain asks it in every step, 7 % of all units.
+                for thing in things:
+                    nav = thing.nav
+                    across, up = nav.x - x, nav.y - y
+                    square = across * across + up * up
+                    if square < beyond:
+                        found.append((isqrt(square), thing))
+        return found
 
     @cached_property
     def wrecks(self) -> list[Thing]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from apps.starship.game.conductor import Conductor, Joined, Received, Tick
-from apps.starship.game.messages import Ready, StepUpdate
-from apps.starship.game.pool import BARRED, FAULTS_MAX, FOLLOWING, JOINING, READY
+from apps.starship.game.conductor import Conductor, Joined, Phase, Received, Tick
+from apps.starship.game.messages import Ready, StepDone, StepUpdate
+from apps.starship.game.pool import BARRED, FAULTS_MAX, FOLLOWING, JOINING, READY, Pool
 from apps.starship.rules.creating import new_game
 from apps.starship.rules.encoding import digest
+from apps.starship.rules.partition import COSTS, FIRST_SPEED, next_speed
 from apps.starship.rules.state import Settings, State
-from apps.starship.rules.step import Delta, advance
+from apps.starship.rules.step import Delta, advance, units_of
 from tests.starship.game.theatre import INTERVAL, Place, Theatre, replayed
 from tests.starship.rules.galaxy import CAPTAIN, THEME, galaxy, thing
 
@@ -94,6 +95,42 @@ def test_the_speed_of_the_only_server_is_measured_though_its_step_is_committed_f
     assert hand.speed != before
 
 
+def cost(state: State) -> float:
+    return sum(COSTS[group] for _name, group in units_of(state.view()))
+
+
+def test_the_speed_is_what_a_server_was_given_in_a_step_by_what_it_took() -> None:
+    theatre = ready("a", seconds=0.01)
+    theatre.steps(20)
+    hand = theatre.conductor.pool.hands["a"]
+    assert hand.given == cost(theatre.states[-2])
+    assert hand.speed == pytest.approx(hand.given / hand.busy_us * 1_000_000, rel=0.2)
+
+
+def test_the_speed_of_the_last_server_is_measured_though_the_next_step_has_begun() -> None:
+    conductor = Conductor(small(), INTERVAL, 0.0)
+    conductor.handle(Joined("a"), 0.0)
+    conductor.handle(Received("a", Ready(0, 0, conductor.hash)), 0.0)
+    conductor.handle(Tick(), INTERVAL)
+    given = cost(conductor.state)
+    results = conductor.compute(list(units_of(conductor.view)))
+    conductor.handle(Received("a", StepUpdate(0, 1, results)), 3 * INTERVAL)
+    assert (conductor.state.step, conductor.phase) == (1, Phase.COMPUTING)
+    conductor.handle(Received("a", StepDone(0, 1, 1_000_000)), 3 * INTERVAL)
+    assert conductor.pool.hands["a"].speed == next_speed(FIRST_SPEED, given, 1.0)
+
+
+def test_a_server_that_is_late_is_measured_by_what_it_was_given_then() -> None:
+    pool = Pool()
+    pool.add("a")
+    pool.begin()
+    pool.give("a", [("Gath", "tac"), ("Gath", "nav")])
+    pool.begin()
+    pool.give("a", [("Bounty", "com")])
+    pool.note_done("a", 1_000_000, before=True)
+    assert pool.hands["a"].speed == next_speed(FIRST_SPEED, 3.0, 1.0)
+
+
 def test_a_step_ends_as_soon_as_everything_is_there() -> None:
     theatre = ready("a")
     theatre.run(INTERVAL - 1.0 + 0.2)
@@ -174,6 +211,8 @@ def test_late_work_is_given_to_others_too() -> None:
     assert theatre.conductor.state.step == 1
     assert theatre.conductor.pool.hands["hung"].lost > 0
     assert hashes(theatre) == alone(small(), 1)
+    # What it took is told for all that it did.
+    assert theatre.conductor.pool.hands["a"].given == cost(small())
 
 
 def test_what_nobody_computes_is_deferred_and_then_computed_by_the_primary() -> None:

@@ -14,7 +14,7 @@ from apps.starship.game.messages import (
     StepDone,
     StepUpdate,
 )
-from apps.starship.rules.encoding import digest
+from apps.starship.rules.encoding import Encoder, digest
 from apps.starship.rules.state import State
 from apps.starship.rules.step import NO_STRUCTURE, Delta, Worker, advance, commit, units_of
 from tests.starship.rules.galaxy import galaxy, thing
@@ -59,7 +59,7 @@ def test_work_is_sent_in_batches_and_its_end_is_told() -> None:
     assert made.work(4) == [StepUpdate(EPOCH, 1, deltas(*UNITS[:4]))]
     assert made.has_work
     last = made.work(4)
-    assert last == [StepUpdate(EPOCH, 1, deltas(*UNITS[4:])), StepDone(EPOCH, 1, UNITS, 2)]
+    assert last == [StepUpdate(EPOCH, 1, deltas(*UNITS[4:])), StepDone(EPOCH, 1, 2)]
     assert not made.has_work
     assert made.work(4) == []
 
@@ -195,3 +195,24 @@ def test_a_correction_of_an_own_result_that_is_not_merged_yet_counts() -> None:
     made.handle(StepUpdate(EPOCH, 1, (other,)))
     later = commit(START, [other, *deltas(*UNITS[1:])])
     assert made.handle(COMMIT._replace(hash=digest(later))) == [Ready(EPOCH, 1, digest(later))]
+
+
+def test_a_snapshot_in_the_middle_of_merging_begins_the_step_anew() -> None:
+    made = follower()
+    made.handle(begin(*UNITS[:3]))
+    made.work()
+    made.catch_up(1)
+    made.handle(StepUpdate(EPOCH, 1, deltas(*UNITS[3:5])))
+    assert made.handle(Snapshot(EPOCH, START, digest(START))) == [Ready(EPOCH, 0, digest(START))]
+    assert made.text_of(START.objects[UNITS[0][0]]) == Encoder().thing(START.objects[UNITS[0][0]])
+    made.handle(StepUpdate(EPOCH, 1, deltas(*UNITS)))
+    assert made.handle(COMMIT) == [Ready(EPOCH, 1, digest(AFTER))]
+
+
+def test_what_was_merged_before_a_snapshot_does_not_count_after_it() -> None:
+    made = follower()
+    made.handle(StepUpdate(EPOCH, 1, deltas(*UNITS)))
+    made.handle(Snapshot(EPOCH, START, digest(START)))
+    [answer] = made.handle(COMMIT)
+    assert isinstance(answer, Refresh)
+    assert "missing" in answer.why

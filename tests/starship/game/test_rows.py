@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.starship.errors import ScenarioError
+from apps.starship.game import rows
 from apps.starship.game.rows import ComChanges, NavChanges, TacChanges
-from apps.starship.game.texts import read_deltas, write_deltas
+from apps.starship.game.texts import read_deltas, read_units, write_deltas, write_units
 from apps.starship.rules.objects import UNITS, Com, Nav, Record, Tac
 from apps.starship.rules.step import Delta
+from apps.starship.rules.tactics import DAMAGE_FROM_MAX
 from tests.starship.rules.galaxy import galaxy, thing
 
 BEFORE = galaxy(thing("Bounty"), step=9)
@@ -42,6 +46,7 @@ def test_every_attribute_of_an_object_survives_the_way() -> None:
         ("nav", {"lines": [[1, 0, "ö", []]]}), ("nav", {"lines": [[1, 0, "a"], 5]}),
         ("tac", {"shields": [1] * 5}), ("tac", {"shields_up": 1}),
         ("tac", {"attackers": {"G": "x"}}),
+        ("tac", {"damage_from": {f"G{n}": [1, 1] for n in range(DAMAGE_FROM_MAX + 1)}}),
         ("tac", {"weapons": [["P1", "phaser", 9_000, 10, None, 0, 100]]}),
         ("tac", {"shots": [[1, "P1", "Gath", -1, 0]]}), ("com", {"mission": []}),
         ("com", {"upgrades": [6] * 6}), ("com", {"alert": "ö"}),
@@ -81,3 +86,24 @@ def test_lines_are_records_again() -> None:
     log = (Record(10, 0, "hit_by", (("damage", 5), ("name", "Gath"))),)
     delta = Delta("Bounty", "tac", {"log": log})
     assert read_deltas(write_deltas([delta], 10), BEFORE) == (delta,)
+
+
+def test_units_survive_the_way() -> None:
+    units = (("Bounty", "nav"), ("Bounty", "com"), ("Gath", "tac"))
+    assert read_units(write_units(units)) == units
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "5", '{"Bounty":["nav"]}', '[["Bounty","nav"]]', '[["Bounty",["meta"]]]', "[[5,[]]]"],
+    ids=["nothing", "number", "object", "no list", "group", "name"],
+)
+def test_units_that_are_none(text: str) -> None:
+    with pytest.raises(ScenarioError, match="these are no units"):
+        read_units(text)
+
+
+def test_without_its_library_the_game_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+    with pytest.raises(ImportError, match=r"pip install vista\[starship\]"):
+        runpy.run_path(str(rows.__file__))

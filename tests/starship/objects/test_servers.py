@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 
 import vista
+from apps.starship.game.conductor import Committed, Effect, Send
+from apps.starship.objects import primary as showing_primary
+from apps.starship.objects import secondary as showing_secondary
 from apps.starship.objects.primary import StarshipPrimary
 from apps.starship.objects.secondary import StarshipSecondary
+from apps.starship.objects.servers import UNITS_AT_ONCE
 from apps.starship.objects.things import Starship
 from apps.starship.rules.creating import new_game
 from apps.starship.rules.encoding import digest
-from apps.starship.rules.step import advance
+from apps.starship.rules.step import advance, units_of
 from tests.peers.system import PROMPT, add_node, join
 from tests.starship.rules.galaxy import THEME
+from vista import Limits
 from vista.testing import SimulatedNode, World
 
 SEED = 42
@@ -29,8 +34,8 @@ def world() -> Iterator[World]:
         yield made
 
 
-def add(world: World, name: str) -> SimulatedNode:
-    node = add_node(world, name)
+def add(world: World, name: str, **options: Any) -> SimulatedNode:
+    node = add_node(world, name, **options)
     node.call(vista.create, "PeerRegistry")
     node.call(vista.create, "AnnounceServices")
     return node
@@ -123,16 +128,18 @@ def test_the_same_objects_with_the_same_ids_are_on_every_node(fleet: Fleet) -> N
         assert here["meta"]["name"] == name
 
 
-def test_objects_show_what_the_step_left(fleet: Fleet) -> None:
+def test_objects_show_what_the_step_left(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (showing_primary, showing_secondary):
+        monkeypatch.setattr(module, "THINGS_AT_ONCE", 30)
     fleet.world.pass_time(2 * INTERVAL)
     state = new_game(SEED, THEME)
     for _ in range(fleet.step()):
         state = advance(state)
-    things = fleet.near.call(fleet.secondaries[0].get_things)
-    for name, ref in things.items():
-        shown = fleet.near.call(ref.get_state)
-        assert shown["nav"]["x"] == state.objects[name].nav.x
-        assert shown["tac"]["energy"] == state.objects[name].tac.energy
+    for node, server in ((fleet.home, fleet.primary), (fleet.near, fleet.secondaries[0])):
+        for name, ref in node.call(server.get_things).items():
+            shown = node.call(ref.get_state)
+            assert shown["nav"]["x"] == state.objects[name].nav.x
+            assert shown["tac"]["energy"] == state.objects[name].tac.energy
 
 
 def test_a_captain_makes_a_ship_and_orders_it_about(fleet: Fleet) -> None:
@@ -204,6 +211,93 @@ def test_nobody_speaks_for_a_server_without_its_ticket(fleet: Fleet) -> None:
     assert [row["faults"] for row in servers(fleet.home, fleet.primary)] == [0, 0, 0]
 
 
+def test_what_a_stranger_sends_is_not_read(world: World) -> None:
+    home = add(world, "home")
+    primary = start(home)
+    assert home.call(primary.server_sent, 5, 0, "no step", "no results") is None
+
+
+FEW = Limits(mailbox_messages_max=1_000)
+
+
+def crowd(me: vista.Ref) -> None:
+    """Fill the mailbox of an object."""
+    with pytest.raises(vista.Overloaded):
+        for _ in range(FEW.mailbox_messages_max + 1):
+            me.get_step.post()
+
+
+class CrowdedSecondary(StarshipSecondary, namespace="StarShip"):
+    """A server whose mailbox is full when it gets its first work."""
+
+    crowded = False
+
+    def begin_step(self, epoch: int, t: int, line: str, units: str) -> None:
+        """Have no place for a message to itself."""
+        if not self.crowded:
+            self.crowded = True
+            crowd(vista.self_ref(self))
+        super().begin_step(epoch, t, line, units)
+
+
+class CrowdedPrimary(StarshipPrimary, namespace="StarShip"):
+    """A primary whose mailbox is full when it carries out the first effect of a kind."""
+
+    crowding: type | None = None
+
+    def crowd_at(self, kind: str) -> None:
+        """Say which effect."""
+        self.crowding = {"begin": Send, "commit": Committed}[kind]
+
+    def _carry_out(self, effect: Effect) -> None:
+        if self.crowding is not None and isinstance(effect, self.crowding):
+            self.crowding = None
+            crowd(self._me)
+        super()._carry_out(effect)
+
+
+@pytest.mark.parametrize("kind", ["begin", "commit"])
+def test_a_primary_with_a_full_mailbox_goes_on_and_everybody_hears_of_it(
+    world: World, kind: str
+) -> None:
+    home, far = add(world, "home", limits=FEW), add(world, "far")
+    join(far, home)
+    primary = home.call(vista.create, CrowdedPrimary, INTERVAL, SEED)
+    secondary = far.call(vista.create, StarshipSecondary)
+    world.pass_time(2.5 * INTERVAL)
+    step = home.call(primary.get_step)
+    home.call(primary.crowd_at, kind)
+    world.pass_time(INTERVAL)
+    own = home.call(primary.get_own_server)
+    assert home.call(primary.get_step) == step + 1
+    assert home.call(own.get_step) == far.call(secondary.get_step) == step + 1
+    assert home.call(primary.get_hash) == alone(step + 1)
+
+
+def test_a_server_that_could_not_post_itself_its_work_works_with_the_next_message(
+    world: World,
+) -> None:
+    home, far = add(world, "home"), add(world, "far", limits=FEW)
+    join(far, home)
+    primary = start(home)
+    far.call(vista.create, CrowdedSecondary)
+    world.pass_time(6 * INTERVAL)
+    assert [row["done"] > 0 for row in servers(home, primary)] == [True, True]
+    assert home.call(primary.get_hash) == alone(home.call(primary.get_step))
+
+
+def test_links_are_looked_at_between_two_batches_of_a_step(world: World) -> None:
+    home = add(world, "home")
+    primary = start(home, interval=0)
+    world.pass_time(1.0)
+    before = home.kernel.threads.turns
+    home.call(primary.step)
+    world.pass_time(1.0)
+    units = len(units_of(new_game(SEED, THEME).view()))
+    assert home.call(primary.get_step) == 1
+    assert home.kernel.threads.turns - before > units // UNITS_AT_ONCE
+
+
 class LyingSecondary(StarshipSecondary, namespace="StarShip"):
     """A server that sends results of its own making."""
 
@@ -214,6 +308,28 @@ class LyingSecondary(StarshipSecondary, namespace="StarShip"):
         assert self._primary is not None, "it has work"
         t = self.get_step() + 1
         self._primary.server_sent.post(self._ticket, 0, t, self.lie)
+
+
+class BusySecondary(StarshipSecondary, namespace="StarShip"):
+    """A server that says it was busy for longer than there are numbers."""
+
+    def work(self) -> None:
+        """Work, and say so."""
+        assert self._primary is not None, "it has work"
+        self._primary.server_done.post(self._ticket, 0, self.get_step() + 1, 10**400)
+        super().work()
+
+
+def test_a_server_that_says_it_was_busy_for_ever_stops_nothing(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    home, far = add(world, "home"), add(world, "far")
+    join(far, home)
+    primary = start(home)
+    far.call(vista.create, BusySecondary)
+    world.pass_time(4 * INTERVAL)
+    assert home.call(primary.get_hash) == alone(home.call(primary.get_step))
+    assert "OverflowError" not in caplog.text
 
 
 @pytest.mark.parametrize(

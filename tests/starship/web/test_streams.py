@@ -210,6 +210,15 @@ def test_who_goes_is_forgotten(game: Game, captain: Player) -> None:
     wait_until(lambda: streams.get_clients() == before)
 
 
+def test_head_of_a_stream_has_its_fields_and_nobody_listens(game: Game, captain: Player) -> None:
+    streams = streams_of(game)
+    wait_until(lambda: streams.get_clients() == 0)
+    answer = captain.send("HEAD", "/starship/events?ship=Bounty")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.fields["content-type"].startswith("text/event-stream")
+    assert streams.get_clients() == 0
+
+
 def test_an_address_has_so_many_streams() -> None:
     with played("streams_per_address=2", "requests_burst=1000") as game:
         player, other = game.player(), game.player("127.0.0.2")
