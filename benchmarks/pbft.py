@@ -16,6 +16,7 @@ from benchmarks.measure import (
     THOUSANDS_A_SECOND,
     Row,
     Subject,
+    Target,
     Unit,
     at_least,
     at_most,
@@ -31,6 +32,15 @@ ADAPTIVE = 1_000
 LOADED = Setting(users=200, batch=ADAPTIVE)
 """Many users of one proxy, each of whom asks again as soon as answered."""
 
+EARLY = Setting(batch=ADAPTIVE, changes={"tentative": True})
+"""One user who believes what is prepared, one phase before it is decided."""
+
+READING = Setting(batch=ADAPTIVE, reads=True, changes={"fast_reads": True})
+"""One user who only reads, and is answered without an order."""
+
+TRUSTED = Setting(replicas=3, batch=ADAPTIVE, changes={"crash_only": True})
+"""Three replicas that do nothing worse than to stop, and one user."""
+
 COUNTED = Setting(replicas=3, minbft=True, batch=ADAPTIVE)
 """Three replicas with trusted counters, each in a process of its own, and one user."""
 
@@ -44,45 +54,19 @@ WAIT_SECONDS_MAX = 120.0
 
 def pbft_rows() -> list[Row]:
     """Return the rows with what must be reached."""
+    ordered = at_least(20, THOUSANDS_A_SECOND)
     return [
-        Row(
-            "agreement, 200 users",
-            Subject("a proxy, f = 1", order),
-            targets=(at_least(20, THOUSANDS_A_SECOND),),
-            unit=THOUSANDS_A_SECOND,
-            count=40_000,
-            quick=2_000,
-            rounds=5,
-            group="pbft",
+        _loaded("agreement, 200 users", Subject("a proxy, f = 1", order), ordered),
+        _single("agreement, one user", Subject("f = 1", answer_one), at_most(2, MILLISECONDS)),
+        _single("agreement, one user, tentative", Subject("f = 1", answer_one_early)),
+        # Of fewer than three it would not be seen that most were ordered.
+        replace(
+            _single("agreement, one user, reads not ordered", Subject("f = 1", answer_read)),
+            least=3,
         ),
-        Row(
-            "agreement, one user",
-            Subject("f = 1", answer_one),
-            targets=(at_most(2, MILLISECONDS),),
-            unit=MILLISECONDS,
-            count=500,
-            quick=50,
-            rounds=5,
-            group="pbft",
-        ),
-        Row(
-            "agreement, 200 users, trusted counters",
-            Subject("a proxy, f = 1", order_counted),
-            unit=THOUSANDS_A_SECOND,
-            count=40_000,
-            quick=2_000,
-            rounds=5,
-            group="pbft",
-        ),
-        Row(
-            "agreement, one user, trusted counters",
-            Subject("f = 1", answer_one_counted),
-            unit=MILLISECONDS,
-            count=500,
-            quick=50,
-            rounds=5,
-            group="pbft",
-        ),
+        _single("agreement, one user, replicas only crash", Subject("f = 1", answer_one_trusted)),
+        _loaded("agreement, 200 users, trusted counters", Subject("a proxy, f = 1", order_counted)),
+        _single("agreement, one user, trusted counters", Subject("f = 1", answer_one_counted)),
         Row(
             "agreement, primary crashes",
             Subject("f = 1", lose_primary),
@@ -106,6 +90,32 @@ def pbft_rows() -> list[Row]:
     ]
 
 
+def _loaded(name: str, ours: Subject, *targets: Target) -> Row:
+    """Return the row of many users: how much is ordered in a second."""
+    return _row(name, ours, targets, THOUSANDS_A_SECOND, (40_000, 2_000))
+
+
+def _single(name: str, ours: Subject, *targets: Target) -> Row:
+    """Return the row of one user: how long an answer takes."""
+    return _row(name, ours, targets, MILLISECONDS, (500, 50))
+
+
+def _row(
+    name: str, ours: Subject, targets: tuple[Target, ...], unit: Unit, counts: tuple[int, int]
+) -> Row:
+    count, quick = counts
+    return Row(
+        name,
+        ours,
+        targets=targets,
+        unit=unit,
+        count=count,
+        quick=quick,
+        rounds=5,
+        group="pbft",
+    )
+
+
 def order(requests: int) -> float:
     """Return the seconds of a request where many are asked for all the time."""
     return _order(LOADED, requests)
@@ -126,6 +136,28 @@ def _order(setting: Setting, requests: int) -> float:
 def answer_one(requests: int) -> float:
     """Return the median of the seconds until an answer, where one asks at a time."""
     return _answer_one(Setting(batch=ADAPTIVE), requests)
+
+
+def answer_one_early(requests: int) -> float:
+    """Return the same where replicas execute what is prepared."""
+    return _answer_one(EARLY, requests)
+
+
+def answer_read(requests: int) -> float:
+    """Return the same of reads that are not ordered."""
+    with running(READING) as group:
+        group.work(requests // 10 + 1)
+        before = group.replicas[0].tell("state")["executed"]
+        took = median(group.work(requests)["took"])
+        # One that waited too long was ordered after all; the median is to be none of those.
+        ordered = group.replicas[0].tell("state")["executed"] - before
+        expect(2 * ordered <= requests + 1, True)
+    return took
+
+
+def answer_one_trusted(requests: int) -> float:
+    """Return the same where replicas only crash."""
+    return _answer_one(TRUSTED, requests)
 
 
 def answer_one_counted(requests: int) -> float:

@@ -39,6 +39,7 @@ class Desk:
         self._sealer = setting.sealer(name)
         self._channels: dict[Principal, Channel] = {}
         self._operation = bytes(setting.payload)
+        self._reads = setting.reads
         self._asked = [0.0] * setting.users
         self._unasked = self._unanswered = 0
         self._done: asyncio.Future[None] | None = None
@@ -75,7 +76,7 @@ class Desk:
     def _ask(self, user: int, now: float) -> None:
         self._unasked -= 1
         self._asked[user] = now
-        self._proxy.handle(UserAsk(user, self._operation), now)
+        self._proxy.handle(UserAsk(user, self._operation, self._reads), now)
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self.tick)

@@ -35,7 +35,8 @@ class Setting:
     Each of ``clients`` has a key and connections to itself, and asks for ``users`` of its own.
     ``batch`` is how many operations go together at most; ``payload`` the bytes of an operation and
     of its result; ``pages`` and ``page_bytes`` are the size of the state, which replica ``empty``
-    lacks; ``changes`` are of `Config`. With ``minbft`` each replica has a trusted counter.
+    lacks; ``changes`` are of `Config`. With ``minbft`` each replica has a trusted counter. With
+    ``reads`` the operations change nothing, and are asked for as such.
     """
 
     replicas: int = 4
@@ -48,6 +49,7 @@ class Setting:
     empty: int | None = None
     changes: dict[str, Any] = field(default_factory=dict)
     minbft: bool = False
+    reads: bool = False
 
     @property
     def names(self) -> list[str]:

@@ -63,7 +63,11 @@ def _calls(linked: Linked) -> list[Row]:
         # Erlang's nodes talk by TCP only, and in the clear.
         erlang = between_nodes("call", "gen_server:call")
         row = Row(name, ours, raw, erlang, (SEQUENTIAL,), MICROSECONDS, 1_000, 100)
+        # What is left of the time when nothing of vista's stands above its channels.
+        bare = Subject("channel", partial(peers_raw.channel, scheme=scheme))
         rows.append(row)
+        name = f"bare channel, {scheme}"
+        rows.append(replace(row, name=name, ours=bare, erlang=None, targets=()))
         theirs = pyro.subject(scheme)
         if theirs is not None:
             words = ", in the clear" if secret else ""

@@ -40,7 +40,8 @@ class Scene:
 
     ``users`` call one cart, shared by the ``proxies`` of as many members, with ``payload`` bytes
     there and back; the cart's state has about ``state`` bytes besides. At most ``batch`` calls of
-    one proxy go together.
+    one proxy go together. ``asks`` is the method that they call, ``reads`` how the group answers
+    those that only read.
     """
 
     mode: str = "byzantine"
@@ -50,6 +51,8 @@ class Scene:
     payload: int = 0
     state: int = 0
     batch: int = BUNDLE_OPERATIONS_MAX
+    asks: str = "echo"
+    reads: str = ""
 
 
 class Pools:
@@ -57,13 +60,14 @@ class Pools:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._pools: dict[str, Pool] = {}
+        self._pools: dict[tuple[str, str], Pool] = {}
 
     def ask(self, scene: Scene, requests: int) -> Asked:
         """Have the users of a scene make so many requests, after some that do not count."""
-        if scene.mode not in self._pools:
-            self._pools[scene.mode] = self._stack.enter_context(pool(scene))
-        running = self._pools[scene.mode]
+        key = scene.mode, scene.reads
+        if key not in self._pools:
+            self._pools[key] = self._stack.enter_context(pool(scene))
+        running = self._pools[key]
         running.work(max(scene.users, requests // 10), scene)
         return running.work(requests, scene)
 
@@ -80,21 +84,25 @@ def solidstate_rows(pools: Pools) -> list[Row]:
         _row(pools, "replicated calls, 200 users, crash-only", Scene("crash", users=200), 25),
         _row(pools, "replicated call, one user", Scene(), 1.5),
         _row(pools, "replicated call, one user, crash-only", Scene("crash"), 1.5),
+        _row(pools, "replicated reads, 200 users", Scene(users=200, asks="peek")),
+        _row(pools, "replicated read, one user", Scene(asks="peek")),
     ]
 
 
-def _row(pools: Pools, name: str, scene: Scene, bound: float) -> Row:
+def _row(pools: Pools, name: str, scene: Scene, bound: float | None = None) -> Row:
     """Return the row of a scene; ``bound`` is in thousands a second for many, or milliseconds."""
     many = scene.users > 1
     unit = THOUSANDS_A_SECOND if many else MILLISECONDS
-    target: Target = at_least(bound, unit) if many else at_most(bound, unit)
+    targets: tuple[Target, ...] = ()
+    if bound is not None:
+        targets = (at_least(bound, unit) if many else at_most(bound, unit),)
 
     def run(requests: int) -> float:
         found = pools.ask(scene, max(requests, scene.users))
         return 1 / found.per_second if many else found.median
 
     return Row(
-        name, Subject(f"{scene.mode}, f = 1", run), targets=(target,), unit=unit,
+        name, Subject(f"{scene.mode}, f = 1", run), targets=targets, unit=unit,
         count=20_000 if many else 500, quick=1_000 if many else 50, rounds=5, group="solidstate",
     )  # fmt: skip
 
@@ -137,7 +145,7 @@ class Pool:
             expect(child.tell("meet", len(names)), len(names))
         for front in self.fronts:
             expect(front.tell("bundle", scene.batch), scene.batch)
-        expect(self.fronts[0].tell("found", scene.mode, scene.faults), "cart")
+        expect(self.fronts[0].tell("found", scene.mode, scene.faults, scene.reads), "cart")
         for front in self.fronts[1:]:
             expect(front.tell("come"), "cart")
         left = scene.state // CHUNK_BYTES
@@ -158,7 +166,8 @@ class Pool:
         parts = len(self.fronts)
         shares = [requests // parts + (number < requests % parts) for number in range(parts)]
         for front, share in zip(self.fronts, shares, strict=True):
-            front.begin("work", max(1, scene.users // parts), share, scene.payload)
+            users = max(1, scene.users // parts)
+            front.begin("work", users, share, scene.payload, scene.asks)
         told: list[dict[str, Any]] = [front.said() for front in self.fronts]
         after = [processor_seconds(child.process.pid) for child in everybody]
         took = sorted(one for part in told for one in part["took"])

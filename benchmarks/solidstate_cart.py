@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import vista
-from apps.solidstate.objects.replicated import ReplicatedObject
+from apps.solidstate.objects.replicated import ReplicatedObject, read_only
 from vista import Object, Ref
 
 CHUNK_BYTES = 1_000
@@ -24,6 +24,11 @@ class MeasuredCart(ReplicatedObject, namespace="Benchmarks"):
     def echo(self, payload: bytes) -> bytes:
         """Count the call, and return what was given."""
         self.calls += 1
+        return payload
+
+    @read_only
+    def peek(self, payload: bytes) -> bytes:
+        """Return what was given, and change nothing."""
         return payload
 
     def add(self, name: str, count: int = 1) -> int:
@@ -49,14 +54,14 @@ class CartUser(Object, namespace="Benchmarks"):
         self.took: list[float] = []
         self.wrong = 0
 
-    def work(self, requests: int, payload: int) -> None:
-        """Make so many requests of so many bytes, and keep the seconds of each."""
+    def work(self, requests: int, payload: int, asks: str) -> None:
+        """Call the method ``asks`` so often with so many bytes, and keep the seconds of each."""
         given = bytes(payload)
         self.took = []
-        echo = self.cart.echo
+        ask = getattr(self.cart, asks)
         for _ in range(requests):
             began = time.perf_counter()
-            self.wrong += echo(given) != given
+            self.wrong += ask(given) != given
             self.took.append(time.perf_counter() - began)
 
     def figures(self) -> tuple[list[float], int]:
@@ -72,7 +77,7 @@ class Crowd(Object, namespace="Benchmarks"):
         self.cart = cart
         self.users: list[Ref] = []
 
-    def work(self, users: int, requests: int, payload: int) -> dict[str, object]:
+    def work(self, users: int, requests: int, payload: int, asks: str) -> dict[str, object]:
         """Have so many users make ``requests`` together; return when, and what they took."""
         while len(self.users) < users:
             self.users.append(vista.create(CartUser, self.cart))
@@ -82,7 +87,7 @@ class Crowd(Object, namespace="Benchmarks"):
         with vista.timeout(600):
             vista.gather(
                 *[
-                    vista.future(user, "work", share, payload)
+                    vista.future(user, "work", share, payload, asks)
                     for user, share in zip(busy, shares, strict=True)
                 ]
             )

@@ -60,10 +60,10 @@ class Part:
         proxy.BUNDLE_OPERATIONS_MAX = operations
         return operations
 
-    def found(self, mode: str, faults: int) -> str:
+    def found(self, mode: str, faults: int, reads: str) -> str:
         """Found the group, with a cart; return the name of the cart's service."""
         made = vista.create("CreateReplicasOnServers")
-        cart = made.initialize(POOL, faults, "MeasuredCart", "cart", mode=mode)
+        cart = made.initialize(POOL, faults, "MeasuredCart", "cart", mode=mode, reads=reads)
         self._take(cart)
         return "cart"
 
@@ -90,9 +90,9 @@ class Part:
         executed: int = vista.service(name).get_status()["executed"]
         return executed
 
-    def work(self, users: int, requests: int, payload: int) -> Any:
+    def work(self, users: int, requests: int, payload: int, asks: str) -> Any:
         """Have users of this node make requests; return the figures."""
-        return self._crowd.work(users, requests, payload)
+        return self._crowd.work(users, requests, payload, asks)
 
 
 def main(part: Part, name: str, folder: str, urls: list[str]) -> None:

@@ -228,7 +228,8 @@ REST_SHARE = 0.25
 def come_to_rest(children: Sequence[Child]) -> None:
     """Wait until all processes have nothing more to do, as in a game with its pauses.
 
-    What servers do after a step was committed, such as to compare its hash, delays no step there.
+    What servers do after a step was committed, such as to compare its hash and to tell the objects
+    what they show, delays no step there. Its processor time counts.
     """
     before = [processor_seconds(child.process.pid) for child in children]
     for _ in range(REST_LOOKS):
