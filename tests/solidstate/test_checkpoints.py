@@ -125,6 +125,23 @@ def test_a_replica_that_was_away_fetches_the_state_while_the_others_go_on(lab: L
     assert lab.executed() == [24] * 4
 
 
+def test_what_waits_is_watched_when_what_was_watched_is_in_a_state_that_was_fetched(
+    lab: Lab,
+) -> None:
+    _cut_off(lab, 3)
+    for client, timestamp in (("ann", 1), ("bob", 2**60)):
+        lab.tell(3, client, lab.request(client, timestamp))
+    fill(lab, 20)
+    _join(lab)
+    for _ in range(100):
+        if "transfer" in lab.reports(3):
+            break
+        lab.pass_time(0.05)
+    assert lab.executed() == [20] * 4 and "suspect" not in lab.reports(3)
+    lab.pass_time(4.0)
+    assert "suspect" in lab.reports(3)
+
+
 def test_a_replica_a_little_behind_fetches_no_state(lab: Lab) -> None:
     _cut_off(lab, 3)
     fill(lab, 3)

@@ -110,6 +110,8 @@ class Requests:
         for request in list(self.pending.values()):
             if request.timestamp <= sessions.last(request.client).timestamp:
                 self.executed(request)
+        # The one that was watched may have been among them.
+        self.watch()
 
     def enter_epoch(self, changed: Iterable[str]) -> None:
         """Drop what clients asked that came or left: it was verified by what held before."""

@@ -34,7 +34,10 @@ class Service(Protocol):
         """Carry out an operation and return its result; bad operations have results as well."""
 
     def execute_read_only(self, operation: bytes) -> bytes | None:
-        """Return the result of an operation that changes nothing, None for one that would."""
+        """Return the result of an operation that changes nothing, None for one that would.
+
+        Equal results have to come of one state: where values may come back, they name a version.
+        """
 
     def snapshot(self) -> Sequence[bytes]:
         """Return the pages of the state.
