@@ -255,8 +255,8 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw(
         "reads-by-f-plus-1",
         "configuration",
-        "return quorums.certificate if self.fast_reads else quorums.weak",
-        "return quorums.weak",
+        "            return quorums.certificate\n",
+        "            return quorums.weak\n",
         faults=("network",),
         hint=160,
     ),
@@ -463,8 +463,8 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw(
         "crash-reads-by-one",
         "configuration",
-        "return quorums.certificate if self.fast_reads else quorums.weak",
-        "return quorums.weak",
+        "            return quorums.certificate\n",
+        "            return quorums.weak\n",
         faults=("network",),
         mode="crash",
         hint=1,

@@ -8,7 +8,7 @@ from apps.solidstate.pbft.canonical import digest_of, pack, unpack
 from apps.solidstate.pbft.effects import Answer
 from apps.solidstate.pbft.events import Ask, Received, Tick
 from apps.solidstate.pbft.messages import Reply, Request
-from tests.solidstate.lab import Lab, sent
+from tests.solidstate.lab import ROOT, Lab, sent
 from vista import LocalProtocolError
 
 
@@ -178,6 +178,16 @@ def test_with_fast_reads_writes_take_2f_plus_1_as_well() -> None:
     desk = Desk(fast_reads=True)
     assert [desk.reply(number) for number in (0, 1)] == [[], []]
     assert len(desk.reply(2)) == 1
+
+
+def test_with_fast_reads_an_administrator_believes_f_plus_1() -> None:
+    lab = Lab(fast_reads=True)
+    client = lab.clients[ROOT]
+    (request,) = sent(client.handle(Ask(b"change"), 1000.0), Request)
+    reply = Reply(0, ROOT, request.timestamp, True, digest_of(b"done"), b"done")
+    assert client.handle(Received(0, reply), 1000.0) == []
+    (answer,) = client.handle(Received(1, reply), 1000.0)
+    assert isinstance(answer, Answer) and answer.result == b"done"
 
 
 def test_a_fast_read_without_equal_answers_is_ordered() -> None:

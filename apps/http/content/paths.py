@@ -54,6 +54,7 @@ class Refusal(Enum):
     PROTECTED = (404, "belongs to a protected part of the site")
     NOT_ALLOWED = (403, "may not be read")
     WITHOUT_SLASH = (301, "a directory: its address ends with a slash")
+    BEING_CHANGED = (503, "became shorter while it was read")
     TOO_BUSY = (503, "too many open files")
     DISK_FAILED = (500, "the disk failed")
     NO_ROOT = (500, "the root is no directory that can be opened")

@@ -191,7 +191,7 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
             return self._select(state, request, now)
         except FileChanged:
             self._checked = 0.0
-            return error_response(503, "The file is being changed.", (("Retry-After", "1"),))
+            return refused(Refusal.BEING_CHANGED, self.path)
 
     def _note_asked(self, accepts: str | None) -> None:
         if accepts is not None and len(accepts) > ACCEPTS_CHARACTERS_MAX:
@@ -286,7 +286,9 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
         try:
             with found:
                 file = file_data(known.roots(), known.segments, found, known)
-        except (FileChanged, OSError) as error:
+        except FileChanged:
+            return Refusal.BEING_CHANGED
+        except OSError as error:
             _log.warning("%s: %s", self.path, error)
             return Refusal.DISK_FAILED
         self._take(file, now)
@@ -335,10 +337,15 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
             if isinstance(opened, Refusal):
                 continue
             state = self._states.get(coding)
-            with opened:
-                form = file_data(
-                    file.roots(), segments, opened, None if state is None else state.file
-                )
+            try:
+                with opened:
+                    form = file_data(
+                        file.roots(), segments, opened, None if state is None else state.file
+                    )
+            except (FileChanged, OSError) as error:
+                # As if it were not there; the next look at the disk may find it whole.
+                _log.warning("%s: %s", "/".join(segments), error)
+                continue
             # One that is older was made of another state of the file.
             if form.modified_ns >= file.modified_ns:
                 found[coding] = form

@@ -121,14 +121,16 @@ def refused(refusal: Refusal, path: str) -> Response:
     """Return the answer for an address that leads to no file."""
     if refusal is not Refusal.WITHOUT_SLASH:
         retry = (("Retry-After", "1"),) if refusal.status == 503 else ()
-        return error_response(refusal.status, _EXPLAINED[refusal.status], retry)
+        text = _EXPLAINED.get(refusal) or _EXPLAINED[refusal.status]
+        return error_response(refusal.status, text, retry)
     # With two slashes at its beginning it would name another host.
     location = "/" + quote(path.strip("/")) + "/"
     where = (("Location", location),)
     return error_response(301, "The address of a directory ends with a slash.", where)
 
 
-_EXPLAINED = {
+_EXPLAINED: dict[object, str] = {
+    Refusal.BEING_CHANGED: "The file is being changed.",
     403: "This file may not be read.",
     404: "There is nothing at this address.",
     500: "The file cannot be read.",

@@ -10,7 +10,7 @@ import vista
 from apps.http.content.compressing import COMPRESS_BYTES_MIN, is_compressible
 from apps.http.content.files import content_type, whole_file
 from apps.http.content.paths import OpenFile, Refusal, Roots, resolve
-from apps.http.content.resources import Response, error_response
+from apps.http.content.resources import Response
 from apps.http.errors import FileChanged
 from apps.http.objects.cached import HTTPcachedFile, HTTPrawCachedFile
 from apps.http.objects.compression import NOTHING
@@ -116,8 +116,11 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
             return Loaded(listing, listing.get_size())
         if isinstance(found, Refusal):
             return refused(found, path)
-        with found:
-            data = file_data(roots, segments, found)
+        try:
+            with found:
+                data = file_data(roots, segments, found)
+        except FileChanged:
+            return refused(Refusal.BEING_CHANGED, path)
         made = vista.create(self._class, self.url_directory, path, None, data)
         return Loaded(made, made.get_size())
 
@@ -135,9 +138,9 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         if isinstance(found, Refusal):
             return None if found is Refusal.NO_INDEX else refused(found, path)
         with found:
-            return self._answer(found, segments)
+            return self._answer(found, segments, path)
 
-    def _answer(self, file: OpenFile, segments: tuple[str, ...]) -> Response | None:
+    def _answer(self, file: OpenFile, segments: tuple[str, ...], path: str) -> Response | None:
         name = file.index or segments[-1]
         kind = content_type(name)
         varies = is_compressible(kind)
@@ -152,7 +155,7 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         try:
             data = read_whole(file)
         except FileChanged:
-            return error_response(503, "The file is being changed.", (("Retry-After", "1"),))
+            return refused(Refusal.BEING_CHANGED, path)
         changed = file.modified_ns
         tag = file_etag(file.inode, file.size, changed, time.time_ns())
         return whole_file(data, kind, tag, changed // 1_000_000_000, varies)

@@ -319,7 +319,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
             "client": self._identity.client_name,
             "founder": self._charter.founder == self._identity.client_name,
             "enough": config.epoch.quorums.weak,
-            "wait_limit": config.reply_quorum(config.epoch.quorums),
+            "wait_limit": config.reply_quorum(config.epoch.quorums, self._identity.client_name),
             "waiting": self._waiting,
             "disagreed": dict(sorted(self._client.disagreed.items())),
             "requests": self.requests,

@@ -1,9 +1,9 @@
 """A client: one request at a time, believed when enough replicas answer the same.
 
-Three rules. A result needs f + 1 equal replies (`Config.reply_quorum`), of which one is in full. A
-request that gets none in time goes to all replicas, and then all answer in full, so neither a
-primary nor the chosen replier can keep a result back. The view is taken from the replies that were
-believed: the highest one that f + 1 of them reach.
+Three rules. A result needs f + 1 equal replies or more (`Config.reply_quorum`), of which one is in
+full. A request that gets none in time goes to all replicas, and then all answer in full, so neither
+a primary nor the chosen replier can keep a result back. The view is taken from the replies that
+were believed: the highest one that f + 1 of them reach.
 
 A read that is not ordered (OSDI 1999, section 5.1) is asked of all at once, and ordered as soon as
 their answers can no longer prove it.
@@ -77,7 +77,7 @@ class Client:
 
     @property
     def _least(self) -> int:
-        return self._config.reply_quorum(self._proofs.epoch.quorums)
+        return self._config.reply_quorum(self._proofs.epoch.quorums, self._name)
 
     @property
     def _wait_limit(self) -> int:

@@ -13,7 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from string import ascii_lowercase
 
+import pytest
+
 import vista
+from apps.http.content.paths import OpenFile
 from apps.http.objects.entries import CHECK_SECONDS
 from tests.http.objects.counts import Counts
 from tests.http.objects.served import Answer, Site, get, read_until, served
@@ -82,6 +85,54 @@ def await_last(site: Site, tree: Path) -> None:
             return
         vista.sleep(CHECK_SECONDS / 20)
     raise AssertionError(f"{left} are sent as they were")
+
+
+@pytest.fixture
+def cut_short(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Have files of these sizes lose their end between the look at them and the reading."""
+    sizes: set[int] = set()
+    read_ready = OpenFile.read_ready
+
+    def cut_first(file: OpenFile, start: int, count: int) -> bytes | None:
+        if file.size in sizes:
+            os.truncate(f"/proc/self/fd/{file.fileno()}", CUT)
+        return read_ready(file, start, count)
+
+    monkeypatch.setattr(OpenFile, "read_ready", cut_first)
+    return sizes
+
+
+@pytest.mark.parametrize("field", ["", "Accept-Encoding: gzip"])
+def test_a_file_cut_short_while_it_is_first_read_is_asked_for_again(
+    field: str, site: Site, tree: Path, cut_short: set[int]
+) -> None:
+    (tree / "cut.txt").write_bytes(b"a" * WHOLE)
+    cut_short.add(WHOLE)
+    answer = site.get("/cut.txt", field)
+    assert (answer.status, answer.fields["retry-after"]) == (503, "1")
+    assert site.get("/cut.txt").body == b"a" * CUT
+
+
+def test_a_kept_file_cut_short_while_it_is_read_anew_is_asked_for_again(
+    site: Site, tree: Path, cut_short: set[int]
+) -> None:
+    for _ in range(3):
+        site.get("/a.txt")
+    assert site.directory.get_paths() == ["/a.txt"]
+    (tree / "a.txt").write_bytes(b"b" * WHOLE)
+    cut_short.add(WHOLE)
+    vista.sleep(CHECK_SECONDS)
+    assert site.get("/a.txt").status == 503
+    assert site.get("/a.txt").body == b"b" * CUT
+
+
+def test_a_packed_form_cut_short_while_it_is_read_leaves_the_plain_file(
+    site: Site, tree: Path, cut_short: set[int]
+) -> None:
+    (tree / "a.txt.gz").write_bytes(b"z" * WHOLE)
+    cut_short.add(WHOLE)
+    answer = site.get("/a.txt", "Accept-Encoding: gzip")
+    assert (answer.status, answer.body) == (200, b"abcdefghij")
 
 
 def test_each_answer_is_a_state_of_its_file_and_the_last_one_stays(tree: Path) -> None:
