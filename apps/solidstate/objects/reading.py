@@ -18,6 +18,7 @@ state after each change, and views that let nothing be changed are no lists and 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -104,9 +105,13 @@ class Reader:
         looks = looks or variable.reads * BYTES_PER_LOOK >= variable.size
         encoded = variable.encoded() if looks else b""
         result = self._answer(variable, call)
+        after = b""
         if looks:
             variable.reads = 0
-        if is_as_before(own, before) and (not looks or variable.encoded() == encoded):
+            # One that is no value any longer was changed.
+            with contextlib.suppress(vista.NotAValueError, MemoryError):
+                after = variable.encoded()
+        if is_as_before(own, before) and after == encoded:
             return result
         variable.set_variables(vista.decode_value(encoded) if looks else before)
         self.false_readers.add(known)

@@ -119,6 +119,10 @@ class ReadShelf(ReplicatedObject):
         return len(self.log)
 
     @read_only
+    def append_no_value(self) -> None:
+        self.log.append(object())  # type: ignore[arg-type]
+
+    @read_only
     def get_blob(self, size: int) -> bytes:
         return b"x" * size
 
@@ -309,7 +313,10 @@ def test_a_group_without_unordered_reads_says_nothing_of_that() -> None:
 
 # --- methods that say they read and do not -------------------------------------------------
 
-CHANGING = [("assign",), ("assign_alike",), ("forget",), ("append", "x"), ("append_and_fail",)]
+CHANGING = [
+    ("assign",), ("assign_alike",), ("forget",), ("append", "x"), ("append_and_fail",),
+    ("append_no_value",),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("asked", CHANGING, ids=lambda asked: str(asked[0]))
