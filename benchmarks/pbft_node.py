@@ -82,7 +82,8 @@ class Node:
         self._inbox: list[Event] = []
         self._timer: asyncio.TimerHandle | None = None
         self._wakes_at = 0.0
-        self._scheduled = False
+        # What comes before it joins, as from a client that is quicker, waits until it does.
+        self._scheduled = True
 
     async def listen(self) -> int:
         """Wait for others; return the port."""
@@ -115,6 +116,7 @@ class Node:
         loop = asyncio.get_running_loop()
         for port in ports[: self._number]:
             await loop.create_connection(self._channel, "127.0.0.1", port)
+        self._scheduled = False
         self._take(Tick())
 
     def _channel(self) -> Channel:

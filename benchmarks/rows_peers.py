@@ -66,8 +66,8 @@ def _calls(linked: Linked) -> list[Row]:
         # What is left of the time when nothing of vista's stands above its channels.
         bare = Subject("channel", partial(peers_raw.channel, scheme=scheme))
         rows.append(row)
-        name = f"bare channel, {scheme}"
-        rows.append(replace(row, name=name, ours=bare, erlang=None, targets=()))
+        under = f"bare channel, {scheme}"
+        rows.append(replace(row, name=under, ours=bare, erlang=None, targets=()))
         theirs = pyro.subject(scheme)
         if theirs is not None:
             words = ", in the clear" if secret else ""
