@@ -198,17 +198,30 @@ def main(arguments: list[str]) -> int:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     try:
         device = Device(Path(arguments[0]))
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         write_message(sink, ["error", str(error)])
         return 1
     try:
+        return serve(device, source, sink)
+    finally:
+        device.close()
+
+
+def serve(device: Device, source: IO[bytes], sink: IO[bytes]) -> int:
+    """Answer what comes until it ends, or the device's disk fails; return the exit code."""
+    try:
         while (request := read_message(source)) is not None:
-            write_message(sink, answer(device, request))
+            try:
+                said = answer(device, request)
+            except OSError as error:
+                # How much of the number is on disk is seen at the next start, not here.
+                words = f"its disk fails ({error}); mend that and start the replica anew"
+                write_message(sink, ["error", words])
+                return 1
+            write_message(sink, said)
     except MalformedMessage as error:
         write_message(sink, ["error", str(error)])
         return 1
-    finally:
-        device.close()
     return 0
 
 

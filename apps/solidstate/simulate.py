@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
+from apps.solidstate.pbft.membership import MEMBERS_MAX
 from apps.solidstate.simulator.checks import Violation
 from apps.solidstate.simulator.plan import FAULTS, MODES, STRATEGIES
 from apps.solidstate.simulator.running import run_seed, run_twice
@@ -72,7 +73,9 @@ def work(task: Work) -> Done:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; return the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    _check(parser, options)
     if options.trace:
         return _trace(options)
     tasks = [
@@ -163,6 +166,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--twice", action="store_true", help="run each two times and compare")
     parser.add_argument("--trace", action="store_true", help="print every message")
     return parser
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    least = 4 if options.mode == MODES[0] else 3
+    if options.replicas and not least <= options.replicas <= MEMBERS_MAX:
+        parser.error(
+            f"--replicas {options.replicas}: a group of mode {options.mode} has {least} to "
+            f"{MEMBERS_MAX}, or 0 for what the seed draws"
+        )
+    if min(options.seeds, options.processes) < 1:
+        parser.error("--seeds and --processes are 1 or more")
 
 
 def _of(words: tuple[str, ...]) -> str:

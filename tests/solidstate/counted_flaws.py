@@ -60,7 +60,7 @@ COUNTED_FLAWS: tuple[Flaw, ...] = (
         "or self.counter(counted) != counter:",
         "or self.counter(counted) is None:",
         "forging",
-        hint=19,
+        hint=33,
     ),
     _flaw(
         "view-never-began",

@@ -46,7 +46,7 @@ FLAWS: tuple[Flaw, ...] = (
         "return backup and not primary and self.signed(record.replica, record)",
         "return backup and not primary",
         ("equivocating",),
-        hint=168,
+        hint=21,
     ),
     Flaw(
         "new-view-not-computed-again",
@@ -54,7 +54,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and self._follows(record)\n",
         "",
         ("forging",),
-        hint=168,
+        hint=45,
     ),
     Flaw(
         "new-view-proof-unchecked",
@@ -62,7 +62,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and all(self.view_change(vote) for vote in record.view_changes)\n",
         "",
         ("forging",),
-        hint=9,
+        hint=14,
     ),
     Flaw(
         "new-view-quorum-unchecked",
@@ -72,7 +72,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and all(vote.view",
         "            and all(vote.view",
         ("forging",),
-        hint=104,
+        hint=89,
     ),
     Flaw(
         "certificates-unchecked",
@@ -80,7 +80,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and all(self.prepared(proof) for proof in record.prepared)\n",
         "",
         ("forging",),
-        hint=69,
+        hint=48,
     ),
     Flaw(
         "stable-proof-unchecked",
@@ -88,7 +88,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and self.stable(record.stable)\n",
         "",
         ("forging",),
-        hint=28,
+        hint=9,
     ),
     Flaw(
         "stable-message-unchecked",
@@ -96,7 +96,7 @@ FLAWS: tuple[Flaw, ...] = (
         " and self._replica.proofs.stable(stable):",
         ":",
         ("forging",),
-        hint=1,
+        hint=9,
     ),
     Flaw(
         "new-view-forgets-certificates",
@@ -138,14 +138,14 @@ FLAWS: tuple[Flaw, ...] = (
         "views",
         '        replica.append("new-view", new_view.row)\n',
         "",
-        hint=92,
+        hint=24,
     ),
     Flaw(
         "checkpoint-not-on-disk",
         "checkpoints",
         "        self._replica.emit(Store(blobs))\n",
         "",
-        hint=1,
+        hint=9,
     ),
     Flaw(
         "sessions-not-in-the-state",
@@ -159,7 +159,7 @@ FLAWS: tuple[Flaw, ...] = (
         "executing",
         "        if request.timestamp > last.timestamp:\n            random",
         "        if True:\n            random",
-        hint=4,
+        hint=5,
     ),
     Flaw(
         "cached-reply-forgotten",
@@ -189,7 +189,7 @@ FLAWS: tuple[Flaw, ...] = (
         "log",
         "return self.low < sequence <= self.high",
         "return self.low < sequence",
-        hint=4,
+        hint=41,
     ),
     Flaw(
         "log-never-cut",
@@ -203,7 +203,7 @@ FLAWS: tuple[Flaw, ...] = (
         "checkpoints",
         "            replica.transfer.repair()\n",
         "            pass\n",
-        hint=6,
+        hint=22,
     ),
     Flaw(
         "primary-never-suspected",
@@ -235,6 +235,7 @@ FLAWS: tuple[Flaw, ...] = (
         ">= replica.quorums.weak:\n                self._settle",
         ">= 1:\n                self._settle",
         ("lying", "corrupting"),
+        hint=12,
     ),
     Flaw(
         "blobs-unchecked",
@@ -258,7 +259,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            return quorums.certificate\n",
         "            return quorums.weak\n",
         faults=("network",),
-        hint=160,
+        hint=190,
     ),
     Flaw(
         "reply-by-one",
@@ -294,7 +295,7 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw(
         "laggards-not-told",
         "resending",
-        "        self._resend_decided(sender, status)\n",
+        "        self._resend_decided(sender, status, together)\n",
         "",
         hint=17,
     ),
@@ -320,7 +321,7 @@ FLAWS: tuple[Flaw, ...] = (
         "self.epoch.has_view(record.view)\n",
         ("forging",),
         seeds=3000,
-        hint=2314,
+        hint=673,
     ),
     Flaw(
         "executed-beyond-the-epoch",
@@ -334,7 +335,7 @@ FLAWS: tuple[Flaw, ...] = (
         "log",
         "        self.low = low\n        self._entries.clear()\n        self._batches.clear()\n",
         "        self.truncate(low)\n",
-        hint=10,
+        hint=15,
     ),
     Flaw(
         "handover-unproven",
@@ -372,7 +373,7 @@ FLAWS: tuple[Flaw, ...] = (
         "epochs",
         '        replica.append("handover", handover.row)\n',
         "",
-        hint=28,
+        hint=111,
     ),
     Flaw(
         "handover-not-in-the-compacted-log",
@@ -407,7 +408,7 @@ FLAWS: tuple[Flaw, ...] = (
         "replica",
         "return not self.abstains and self.me in self.proofs.epoch",
         "return not self.abstains",
-        hint=273,
+        hint=350,
     ),
     Flaw(
         "keys-of-new-members-not-learnt",
@@ -435,7 +436,7 @@ FLAWS: tuple[Flaw, ...] = (
         "executing",
         "        self.restore(trees[max(trees)].pages if trees else self._first)\n",
         "        self._ahead, self._before = None, {}\n",
-        hint=24,
+        hint=43,
     ),
     Flaw(
         "crash-majority-one-short",
@@ -467,7 +468,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            return quorums.weak\n",
         faults=("network",),
         mode="crash",
-        hint=1,
+        hint=3,
     ),
     Flaw(
         "crash-view-not-on-disk",
@@ -475,7 +476,7 @@ FLAWS: tuple[Flaw, ...] = (
         '        replica.append("view", view)\n',
         "",
         mode="crash",
-        hint=2,
+        hint=33,
     ),
     Flaw(
         "crash-vote-not-on-disk",
@@ -483,7 +484,7 @@ FLAWS: tuple[Flaw, ...] = (
         '        replica.append("prepared", entry.prepared.row)\n',
         "",
         mode="crash",
-        hint=31,
+        hint=98,
     ),
     Flaw(
         "crash-view-change-without-votes",
@@ -499,7 +500,7 @@ FLAWS: tuple[Flaw, ...] = (
         "known is None or order.view < known.view",
         seeds=3000,
         mode="crash",
-        hint=1_196,
+        hint=791,
     ),
     Flaw(
         "crash-checkpoint-not-on-disk",
@@ -507,7 +508,7 @@ FLAWS: tuple[Flaw, ...] = (
         "        self._replica.emit(Store(blobs))\n",
         "",
         mode="crash",
-        hint=9,
+        hint=2,
     ),
 )
 """Every flaw; each is found by `tests.solidstate.test_flaws`."""

@@ -6,9 +6,22 @@ from dataclasses import replace
 
 import pytest
 
+from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.canonical import pack, unpack
 from apps.solidstate.pbft.durable import Recovered, frame, frames, read_frames
-from apps.solidstate.pbft.messages import Batch, Checkpoint, Commit, Prepare, Reply, ViewChange
+from apps.solidstate.pbft.effects import Append, Compact, Executed, Store
+from apps.solidstate.pbft.messages import (
+    Batch,
+    Checkpoint,
+    Commit,
+    Decided,
+    Message,
+    Prepare,
+    Proposal,
+    Reply,
+    Stable,
+    ViewChange,
+)
 from tests.solidstate.lab import Lab, sent
 
 RECORDS = [b"one", b"", b"three" * 50]
@@ -129,6 +142,50 @@ def test_a_blob_that_is_lost_is_fetched_from_others(lab: Lab) -> None:
     lab.run()
     lab.pass_time(3.0)
     assert lab.executed() == [9] * 4
+
+
+def killed_after(lab: Lab, writes: int, sender: int, message: Message) -> None:
+    """Have replica 3 take a message, killed when so many of its writes are on disk; start it."""
+    records, blobs = list(lab.logs[3]), dict(lab.blobs[3])
+    effects = lab.tell(3, sender, message)
+    written = [one for one in effects if isinstance(one, Append | Store | Compact)][:writes]
+    assert all(isinstance(one, Append) for one in written)
+    records += [one.record for one in written if isinstance(one, Append)]
+    lab.logs[3], lab.blobs[3] = records, blobs
+    lab.restart(3)
+
+
+def test_a_log_that_was_to_be_cut_is_cut_at_the_restart(lab: Lab) -> None:
+    # Its window ends where its state is: without that it takes no part in anything above.
+    lab.drops = lambda sender, to, message: to == 3 and isinstance(message, Checkpoint | Stable)
+    for number in range(8):
+        lab.ask("ann", "put", "a", b"%d" % number)
+    assert lab.replicas[3].log.high == 8 == lab.replicas[3].state.executed
+    lab.drops = lambda *_: True
+    killed_after(lab, 1, 0, lab.replicas[0].checkpoints.proven)
+    assert lab.replicas[3].log.low == 8 == lab.replicas[3].state.executed
+
+
+def test_a_log_that_is_cut_while_a_replica_starts_ends_nothing(lab: Lab) -> None:
+    # 1. It knows that 1 to 4 are decided, and that 4 is proven; it lacks the first batch.
+    # 2. That comes, and is all that is on disk when the power goes.
+    # 3. At the restart it executes all four while it looks at the second one.
+    late = Prepare | Commit | Checkpoint | Stable | Batch | Decided
+
+    def drops(sender: Principal, to: Principal, message: Message) -> bool:
+        first = isinstance(message, Proposal) and message.pre_prepare.sequence == 1
+        return to == 3 and (first or isinstance(message, late))
+
+    lab.drops = drops
+    for number in range(4):
+        lab.ask("ann", "put", "a", b"%d" % number)
+    batches = [one.batch for one in lab.effects[0] if isinstance(one, Executed)]
+    for sequence, batch in enumerate(batches, 1):
+        for other in (0, 1):
+            lab.tell(3, other, Decided(sequence, batch.digest))
+    lab.tell(3, 0, lab.replicas[0].checkpoints.proven)
+    killed_after(lab, 1, 0, batches[0])
+    assert lab.executed() == [4] * 4 and lab.replicas[3].log.low == 4
 
 
 @pytest.mark.parametrize("records", ["none", "some"])

@@ -31,6 +31,7 @@ from apps.solidstate.pbft.messages import (
     ViewChange,
 )
 from tests.solidstate.lab import ROOT, Lab, sent
+from vista import BadValueError
 
 DIGEST = b"d" * 32
 
@@ -405,6 +406,18 @@ def test_who_joins_may_be_told_a_later_group(lab: Lab) -> None:
     lab.pass_time(3.0)
     assert lab.epochs() == dict.fromkeys(range(5), 3)
     assert lab.executed() == [3] * 5
+
+
+def test_who_comes_is_not_told_the_group_it_is_in(lab: Lab) -> None:
+    # Four of these would agree on an empty state: none of them was told another one.
+    lab.join(4)
+    lab.reconfigure([4], [1])
+    lab.config = replace(lab.config, membership=lab.membership)
+    with pytest.raises(BadValueError, match=r"4 starts for the first time as a member of epoch 1"):
+        lab.start(4, None)
+    lab.restart(4)
+    lab.pass_time(1.0)
+    assert lab.epochs()[4] == 1
 
 
 def test_a_source_that_has_nothing_makes_nobody_passed_over(lab: Lab) -> None:

@@ -470,6 +470,21 @@ def test_nobody_votes_in_a_view_before_f_plus_1_say_how_it_starts(lab: Lab) -> N
     assert lab.replicas[1].agrees and lab.executed()[1:] == [1, 1]
 
 
+def test_who_starts_anew_says_again_how_the_view_starts(lab: Lab) -> None:
+    lab.drops = lambda sender, to, message: (
+        0 in (sender, to) or (to == 2 and isinstance(message, Opening))
+    )
+    for number in (1, 2):
+        lab.replicas[number].views.accuse("a test")
+        lab.handle(number, Tick())
+    lab.run()
+    lab.restart(1)
+    assert [lab.replicas[number].agrees for number in (1, 2)] == [True, False]
+    lab.drops = lambda sender, to, message: 0 in (sender, to)
+    lab.pass_time(0.5)
+    assert lab.replicas[2].agrees and lab.views()[1:] == [1, 1]
+
+
 def test_what_was_accepted_in_a_view_that_never_began_is_refused(lab: Lab) -> None:
     # Replica 1, the primary of view 1, counts a proposal there that nobody asked for.
     order = as_order(lab.count(1, PROPOSED, 1, 1, NULL_BATCH.digest))

@@ -11,6 +11,7 @@ import pytest
 from apps.solidstate.pbft.authentication import Keyring, Principal
 from apps.solidstate.pbft.canonical import pack, unpack
 from apps.solidstate.pbft.effects import Append, Broadcast, Send
+from apps.solidstate.pbft.events import Received
 from apps.solidstate.pbft.messages import (
     NULL_BATCH,
     Batch,
@@ -55,6 +56,22 @@ def test_4_1_a_request_older_than_the_last_executed_is_ignored(lab: Lab) -> None
 def test_4_1_a_backup_relays_a_request_to_the_primary(lab: Lab) -> None:
     effects = lab.tell(2, "ann", lab.request())
     assert Send(0, lab.request()) in effects
+
+
+def test_a_request_that_another_replica_told_all_but_the_primary_is_executed(lab: Lab) -> None:
+    # 3 and its client lie in wait: whoever else were told would suspect the primary.
+    for number in (1, 2):
+        lab.handle(number, Received(3, lab.request()))
+    lab.run()
+    lab.pass_time(3.0)
+    assert lab.executed() == [1] * 4 and lab.views() == [0] * 4
+
+
+def test_what_another_replica_tells_is_relayed_once_and_not_to_who_told_it(lab: Lab) -> None:
+    request = lab.request()
+    relayed = [Send(0, request) in lab.tell(2, sender, request) for sender in (3, 3, 1)]
+    assert relayed == [True, False, False]
+    assert Send(0, request) not in lab.tell(1, 0, request)
 
 
 def test_4_1_a_request_that_its_client_did_not_sign_is_dropped(lab: Lab) -> None:

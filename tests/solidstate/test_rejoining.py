@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from apps.solidstate.pbft.canonical import unpack
 from apps.solidstate.pbft.configuration import Config
 from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.effects import Effect, Send
@@ -20,6 +21,7 @@ from apps.solidstate.pbft.messages import (
     Standing,
     ViewChange,
 )
+from apps.solidstate.pbft.proofs import GENESIS
 from apps.solidstate.pbft.replica import Replica
 from apps.solidstate.pbft.store import KeyValueStore
 from apps.solidstate.simulator.keys import Authority
@@ -63,6 +65,23 @@ def test_it_votes_for_nothing_before(lab: Lab) -> None:
     assert votes(lab, 1) == [] and not lab.replicas[1].voting
 
 
+def test_it_answers_no_read_that_is_not_ordered() -> None:
+    # Where replicas only crash, a write and a read have one replica in common. 1 was that one.
+    lab = Lab(replicas=3, crash_only=True, fast_reads=True)
+    lab.drops = lambda sender, to, message: 2 in (sender, to)
+    lab.ask("ann", "put", "a", b"1")
+    assert len(lab.answers["ann"]) == 1
+    lab.logs[1] = []
+    lab.restart(1, damaged=True)
+    lab.drops = lambda sender, to, message: 0 in (sender, to)
+    lab.ask("bob", "get", "a", read_only=True)
+    lab.pass_time(2.0)
+    assert lab.answers["bob"] == []
+    lab.drops = lambda *_: False
+    lab.pass_time(5.0)
+    assert [unpack(answer) for answer in lab.answers["bob"]] == [["ok", b"1"]]
+
+
 def test_it_follows_in_a_view_that_it_may_have_left_and_says_nothing(lab: Lab) -> None:
     fill(lab, 3 * WINDOW)
     assert lab.replicas[1].voting and lab.views() == [0] * 4
@@ -103,6 +122,32 @@ def test_it_agrees_in_the_next_view(lab: Lab) -> None:
     change_view(lab)
     assert sent(lab.effects[1], Prepare) and sent(lab.effects[1], Commit)
     assert all(vote.view >= 2 for vote in votes(lab, 1))  # type: ignore[attr-defined]
+
+
+def fill_until_it_votes(lab: Lab) -> None:
+    for _ in range(2 * WINDOW):
+        if lab.replicas[1].voting:
+            return
+        fill(lab, 1)
+    raise AssertionError("it never votes")
+
+
+def test_whom_it_could_not_suspect_before_it_suspects_afterwards(lab: Lab) -> None:
+    # The primary never hears of what is waited for, and nobody else does.
+    lab.tell(1, "bob", lab.request("bob", 2**60))
+    fill_until_it_votes(lab)
+    assert "suspect" not in lab.reports(1)
+    lab.drops = lambda *_: True
+    lab.pass_time(10.0)
+    assert "suspect" in lab.reports(1)
+
+
+def test_it_joins_those_who_left_the_view_while_it_had_no_vote(lab: Lab) -> None:
+    for number in (2, 3):
+        lab.tell(1, number, lab.signed(number, ViewChange(3, GENESIS, (), number)))
+    assert lab.views()[1] == 0
+    fill_until_it_votes(lab)
+    assert lab.views()[1] == 3 and "joined" in lab.reports(1)
 
 
 def test_a_restart_after_it_rejoined_keeps_it_out_of_that_view(lab: Lab) -> None:

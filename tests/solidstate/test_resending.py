@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.events import Tick
 from apps.solidstate.pbft.messages import (
     Commit,
@@ -86,7 +87,43 @@ def test_5_2_who_lacks_nothing_is_sent_nothing(lab: Lab) -> None:
 
 def test_5_2_who_has_not_executed_is_told_what_was_decided(lab: Lab) -> None:
     lab.ask("ann", "put", "a", b"1")
-    assert answered(lab, 1, 3, Status(0, True, 0, 0)) == [Decided]
+    assert answered(lab, 1, 3, Status(0, True, 0, 0))[0] is Decided
+
+
+def test_5_2_who_has_not_executed_is_sent_the_votes_for_it_as_well(lab: Lab) -> None:
+    lab.ask("ann", "put", "a", b"1")
+    assert answered(lab, 1, 3, Status(0, True, 0, 0)) == [Decided, Prepare, Commit]
+    assert answered(lab, 1, 3, Status(0, False, 0, 0)) == [Decided]
+
+
+def test_what_one_alone_executed_is_decided_by_the_others_when_its_commits_were_lost(
+    lab: Lab,
+) -> None:
+    # 3 is silent, so each of the others needs the commits of all three.
+    lab.drops = lambda sender, to, message: (
+        3 in (sender, to) or (sender == 0 and isinstance(message, Commit))
+    )
+    lab.ask("ann", "put", "a", b"1")
+    assert lab.executed() == [1, 0, 0, 0]
+    lab.drops = lambda sender, to, message: 3 in (sender, to)
+    lab.pass_time(0.9)
+    assert lab.executed() == [1, 1, 1, 0] and lab.views() == [0] * 4
+
+
+def test_what_one_alone_executed_is_decided_by_the_others_when_its_prepares_were_lost(
+    lab: Lab,
+) -> None:
+    def drops(sender: Principal, to: Principal, message: Message) -> bool:
+        # 3 lets nobody but 1 know that it agrees.
+        late = isinstance(message, Commit) or (to == 2 and isinstance(message, Prepare))
+        return (sender == 3 and to != 1) or (sender == 1 and late)
+
+    lab.drops = drops
+    lab.ask("ann", "put", "a", b"1")
+    assert lab.executed()[:3] == [0, 1, 0]
+    lab.drops = lambda sender, to, message: 3 in (sender, to)
+    lab.pass_time(0.9)
+    assert lab.executed()[:3] == [1, 1, 1] and lab.views() == [0] * 4
 
 
 def test_5_2_who_is_below_a_stable_checkpoint_is_sent_its_proof(lab: Lab) -> None:
@@ -124,4 +161,4 @@ def test_5_2_one_answer_is_about_so_many_batches_at_most() -> None:
     lab = Lab(resend_batches_max=2)
     for number in range(3):
         lab.ask("ann", "put", "a", b"%d" % number)
-    assert answered(lab, 1, 3, Status(0, True, 0, 0)) == [Decided, Decided]
+    assert answered(lab, 1, 3, Status(0, True, 0, 0)).count(Decided) == 2

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from apps.solidstate import simulate
 from apps.solidstate.simulator.plan import COUNTED_STRATEGIES, CRASH_FAULTS, FAULTS, STRATEGIES
 from apps.solidstate.simulator.running import run_seed, run_twice
 from tests.house.source import ROOT
@@ -114,6 +115,24 @@ def test_storms_meet_what_they_are_meant_to_meet() -> None:
     assert met >= {"suspect", "joined", "turn", "view", "faulty", "diverged", "transfer", "damaged"}
     assert met >= {"epoch", "retired"}
     assert sum(outcome.views for outcome in outcomes) > len(outcomes) // 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--replicas 3", "a group of mode byzantine has 4 to 64, or 0"),
+        ("--replicas 2 --mode minbft", "a group of mode minbft has 3 to 64, or 0"),
+        ("--replicas 65 --mode crash", "a group of mode crash has 3 to 64, or 0"),
+        ("--seeds 0", "--seeds and --processes are 1 or more"),
+        ("--processes 0", "--seeds and --processes are 1 or more"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(
+    options: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        simulate.main(options.split())
+    assert words in capsys.readouterr().err
 
 
 def test_a_seed_gives_the_same_run_under_any_hash_seed() -> None:

@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.canonical import MalformedMessage, pack
-from apps.solidstate.pbft.effects import Compact, Send, Store
+from apps.solidstate.pbft.effects import Compact, Executed, Send, Store
 from apps.solidstate.pbft.events import Tick
 from apps.solidstate.pbft.messages import (
     Batch,
     Blobs,
+    Checkpoint,
+    Commit,
+    Decided,
     FetchBatches,
     FetchBlobs,
     Message,
+    Stable,
 )
 from apps.solidstate.pbft.store import KeyValueStore
 from apps.solidstate.pbft.tree import Part, Tree, tree_of
@@ -239,6 +243,39 @@ def test_who_keeps_the_state_no_longer_is_not_asked_over_and_over() -> None:
     away.lab.pass_time(2.0)
     # One digest, the root, at most once for each source and each wait of half a second.
     assert len(asked) <= 3 * 5
+
+
+def test_who_gets_by_itself_where_it_fetched_goes_on_to_what_was_proven_meanwhile() -> None:
+    # 1. Replica 3 fetches the state at 4; meanwhile 8 is proven, and the others cut their logs.
+    # 2. It hears what was decided up to 6, so what it fetches is of no use any more.
+    # 3. Nobody can tell it about 7 and 8, and nobody proves 8 to it once more.
+    lab = Lab()
+    late = Commit | Decided | Checkpoint | Stable
+    lab.drops = lambda sender, to, message: to == 3 and isinstance(message, late)
+    proven = []
+    for number in range(8):
+        lab.ask("ann", "put", "a", b"%d" % number)
+        proven.append(lab.replicas[0].checkpoints.proven)
+    batches = {one.sequence: one.batch for one in lab.effects[0] if isinstance(one, Executed)}
+    lab.tell(3, 0, proven[3])
+    lab.now += 0.6
+    effects = lab.handle(3, Tick())
+    lab.queue.clear()
+    sends = [one for one in effects if isinstance(one, Send)]
+    ((source, fetch),) = [
+        (one.to, one.message) for one in sends if isinstance(one.message, FetchBlobs)
+    ]
+    assert isinstance(source, int)
+    lab.tell(3, 0, proven[7])
+    for sequence in range(1, 7):
+        for other in (0, 1):
+            lab.tell(3, other, Decided(sequence, batches[sequence].digest))
+    (blobs,) = sent(lab.tell(source, 3, fetch), Blobs)
+    lab.tell(3, source, blobs)
+    assert lab.executed() == [8, 8, 8, 6]
+    lab.drops = lambda *_: False
+    lab.pass_time(2.0)
+    assert lab.executed() == [8] * 4
 
 
 def test_a_restart_in_the_middle_fetches_nothing_twice() -> None:

@@ -17,6 +17,7 @@ from apps.solidstate.counter_device import (
     answer,
     main,
     read_message,
+    serve,
     write_message,
 )
 from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
@@ -161,6 +162,27 @@ class TestDevice:
             Device(folder)
         device.close()
 
+    def test_whose_disk_fails_says_so_and_ends(self, folder: Path) -> None:
+        device = Device(folder)
+        os.close(device._file)
+        device._file = os.open("/dev/full", os.O_WRONLY)
+        source, sink = io.BytesIO(), io.BytesIO()
+        for _ in range(2):
+            write_message(source, ["create", b"m", 0])
+        source.seek(0)
+        assert serve(device, source, sink) == 1
+        device.close()
+        sink.seek(0)
+        match read_message(sink):
+            case ["error", str(words)]:
+                assert "No space left" in words and "start the replica anew" in words
+            case other:
+                raise AssertionError(other)
+        assert read_message(sink) is None
+        again = Device(folder)
+        assert counters(again.create_ui(b"m")) == [1]
+        again.close()
+
     def test_its_file_stays_small(self, folder: Path) -> None:
         device = Device(folder, records_max=8)
         for number in range(40):
@@ -265,6 +287,11 @@ class TestProcess:
     def test_what_is_wrong_at_its_start_is_said(self, folder: Path) -> None:
         with ProcessUsig(folder), pytest.raises(StoreError, match=r"another process counts here"):
             ProcessUsig(folder)
+
+    def test_a_folder_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"")
+        with pytest.raises(StoreError, match=r"Not a directory: '.*file/device'"):
+            ProcessUsig(tmp_path / "file" / "device")
 
     def test_after_its_end_it_says_so(self, folder: Path) -> None:
         usig = ProcessUsig(folder)

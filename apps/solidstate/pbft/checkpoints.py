@@ -81,9 +81,11 @@ class Checkpoints:
                 self._vote(sequence)
 
     def check(self) -> None:
-        """Compare the state that was on disk with the proven one: its repair may have ended."""
-        own = self.trees.get(self.proven.sequence)
-        if own is not None and own.root != self.proven.root:
+        """Do what a restart may have kept from being done: repair the state, or cut the log.
+
+        A log that is not cut may end where the state is, and then nothing is taken in.
+        """
+        if self._replica.state.executed >= self.proven.sequence:
             self.settle()
 
     def on_checkpoint(self, sender: Principal, vote: Checkpoint) -> None:

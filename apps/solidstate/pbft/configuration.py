@@ -44,7 +44,8 @@ class Config:
 
     membership: Membership | None = None
     """The group as this member knows it when it starts for the first time; None for replicas 0 to
-    ``replicas`` - 1. From there it follows the handovers to the group of the day."""
+    ``replicas`` - 1. From there it follows the handovers to the group of the day. A replica that
+    comes later is given one of before it came."""
 
     joining: bool = False
     """Whether this replica is to be added to the group: it follows until an administrator did."""
@@ -61,8 +62,9 @@ class Config:
     """The clients that may ask: what a replica keeps for each is bounded by their number."""
 
     fast_reads: bool = False
-    """Whether reads are answered without ordering. Then every request waits for 2f + 1 equal
-    replies: with f + 1 a read could miss a write that was acknowledged before it."""
+    """Whether reads are answered without ordering. Then every request, but those of administrators,
+    waits for 2f + 1 equal replies: with f + 1 a read could miss a write that was acknowledged
+    before it."""
 
     tentative: bool = False
     """Whether batches are executed when they are prepared, one phase before they are decided. A

@@ -126,8 +126,8 @@ class CountedResending(Resending):
         if opening is not None and status.view == self._views.view and not status.active:
             self._replica.send(sender, opening)
 
-    def _resend_decided(self, sender: int, status: Status) -> None:
-        super()._resend_decided(sender, status)
+    def _resend_decided(self, sender: int, status: Status, together: bool) -> None:
+        super()._resend_decided(sender, status, together)
         numbers = self._replica.epoch.numbers
         if len(self._before) > len(numbers) ** 2:
             # There are some of members that left the group.

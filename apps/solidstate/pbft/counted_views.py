@@ -117,7 +117,8 @@ class CountedViews(Views):
     def announce(self) -> None:
         """Say again, after a restart, that the view was left, or how it started."""
         super().announce()
-        if self.active and not self.is_open:
+        # Others may lack it, also where this replica knows enough.
+        if self.active and self.new_view is not None:
             self._open()
 
     # -- entering one -----------------------------------------------------------------------

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 
-from nacl.bindings import crypto_sign, crypto_sign_open
-from nacl.exceptions import BadSignatureError, CryptoError
-from nacl.public import Box
-from nacl.secret import SecretBox
-from nacl.signing import SigningKey, VerifyKey
+try:
+    from nacl.bindings import crypto_sign, crypto_sign_open
+    from nacl.exceptions import BadSignatureError, CryptoError
+    from nacl.public import Box
+    from nacl.secret import SecretBox
+    from nacl.signing import SigningKey, VerifyKey
+except ImportError as error:
+    missing = (
+        f"SolidState needs a library that is not here: pip install vista[solidstate] ({error})"
+    )
+    raise ImportError(missing) from error
 
 from apps.solidstate.pbft.authentication import Principal
 from vista import BadValueError

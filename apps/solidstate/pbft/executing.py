@@ -195,6 +195,9 @@ class State:
         replica = self._replica
         if self.executed < self.readable_from or replica.transfer.repairing:
             return False
+        # It has forgotten how far it was: among those who only crash nobody makes up for that.
+        if replica.abstains:
+            return False
         # Between two epochs others may already have acknowledged writes in the next one.
         if replica.epochs.over or request.client in replica.config.administrators:
             return False

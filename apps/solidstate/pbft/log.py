@@ -92,9 +92,11 @@ class Log:
         return entry
 
     def entries(self) -> Iterator[Entry]:
-        """Go through all entries by sequence number."""
+        """Go through all entries by sequence number, but those that are cut off meanwhile."""
         for sequence in sorted(self._entries):
-            yield self._entries[sequence]
+            entry = self._entries.get(sequence)
+            if entry is not None:
+                yield entry
 
     def keep_batch(self, sequence: int, batch: Batch) -> None:
         """Keep a batch for a sequence number; the oldest that no entry needs makes way."""

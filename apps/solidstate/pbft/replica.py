@@ -60,6 +60,7 @@ from apps.solidstate.pbft.transfer import Transfer
 from apps.solidstate.pbft.unsigned import Unsigned
 from apps.solidstate.pbft.usig import UsigVerifier
 from apps.solidstate.pbft.views import Views
+from vista import BadValueError
 
 Record = TypeVar("Record", bound=Signed)
 Handler = Callable[[Principal, Any], None]
@@ -90,6 +91,12 @@ class Replica:
     ) -> None:
         config.validate()
         assert config.replica is not None
+        if recovered is None and config.epoch.number and config.replica in config.epoch:
+            raise BadValueError(
+                f"replica {config.replica} starts for the first time as a member of epoch "
+                f"{config.epoch.number}, whose state it lacks: give it a membership of before it "
+                f"came, with joining=True"
+            )
         self.config = config
         self.me = config.replica
         self.entropy = entropy

@@ -52,6 +52,9 @@ class Requests:
         elif replica.proofs.request(request):
             self._add(request)
             self._pass_on(sender, request)
+            if sender not in (request.client, replica.primary):
+                # A faulty replica may have told all but the primary, which would be suspected.
+                self._tell_primary(request)
 
     def _is_known(self, request: Request) -> bool:
         known = self.pending.get(request.client)
@@ -77,18 +80,22 @@ class Requests:
             # a view where the group has grown: the others want it when they are asked as well.
             # How many say that they do does not matter: liars may say so to this replica alone.
             replica.epochs.direct(sender)
-        elif replica.primary != replica.me:
-            replica.send(replica.primary, self.pending[request.client])
+        else:
+            self._tell_primary(self.pending[request.client])
+
+    def _tell_primary(self, request: Request) -> None:
+        replica = self._replica
+        if replica.views.active and replica.primary != replica.me:
+            replica.send(replica.primary, request)
 
     def enter_view(self) -> None:
         """Hand all requests to the primary of a new view, and start to watch anew."""
         replica = self._replica
         self.queue = dict(self.pending)
-        self._watched = None
         if replica.primary != replica.me:
             for request in self.pending.values():
                 replica.send(replica.primary, request)
-        self.watch()
+        self.watch_anew()
 
     def executed(self, request: Request) -> None:
         """Note that a request was executed: it and what its client asked before wait no longer."""
@@ -121,6 +128,11 @@ class Requests:
                 del self._arrived[client]
             if self._watched is not None and self._watched[0] == client:
                 self._watched = None
+
+    def watch_anew(self) -> None:
+        """Watch the oldest request from here on, whatever was watched before."""
+        self._watched = None
+        self.watch()
 
     def watch(self) -> None:
         """Watch the oldest request, if none is watched and there is one."""

@@ -78,8 +78,9 @@ class Resending:
             replica.send(sender, replica.checkpoints.proven)
         self._resend_view(sender, status)
         self._resend_checkpoints(sender, status)
-        self._resend_decided(sender, status)
-        if status.view == replica.views.view and status.active and replica.views.active:
+        together = status.view == replica.views.view and status.active and replica.views.active
+        self._resend_decided(sender, status, together)
+        if together:
             self._resend_orders(sender, status)
 
     def _resend_view(self, sender: int, status: Status) -> None:
@@ -103,13 +104,16 @@ class Resending:
         if replica.me in replica.epochs.ends:
             replica.send(sender, replica.epochs.ends[replica.me])
 
-    def _resend_decided(self, sender: int, status: Status) -> None:
+    def _resend_decided(self, sender: int, status: Status, together: bool) -> None:
+        """Say what was executed here; f may have done so, and the others still need its votes."""
         replica = self._replica
         last = min(replica.state.executed, status.executed + replica.config.resend_batches_max)
         for sequence in range(max(status.executed, replica.log.low) + 1, last + 1):
             entry = replica.log.get(sequence)
             if entry is not None and entry.decided is not None:
                 replica.send(sender, Decided(sequence, entry.decided))
+                if together:
+                    self._resend_votes(sender, entry)
 
     def _resend_orders(self, sender: int, status: Status) -> None:
         replica = self._replica
@@ -126,7 +130,11 @@ class Resending:
         batch = replica.log.batch(entry.sequence, order.batch)
         if batch is not None and sender != replica.primary and batch.requests:
             replica.send(sender, Proposal(order, batch))
+        self._resend_votes(sender, entry)
+
+    def _resend_votes(self, sender: int, entry: Entry) -> None:
+        replica, order = self._replica, entry.pre_prepare
         if replica.me in entry.prepares:
             replica.send(sender, entry.prepares[replica.me])
-        if entry.committing and replica.me in entry.commits:
+        if order is not None and entry.committing and replica.me in entry.commits:
             replica.send(sender, Commit(order.view, order.sequence, order.batch))

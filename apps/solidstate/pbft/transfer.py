@@ -99,6 +99,8 @@ class Transfer:
         assert target is not None and part is not None
         if not self.repairing and replica.state.executed >= target.sequence:
             self._end()
+            # A later one may have been proven meanwhile, which nobody tells of again.
+            replica.checkpoints.settle()
         elif part.whole:
             self._finish(target, part)
         else:

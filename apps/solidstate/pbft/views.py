@@ -207,10 +207,14 @@ class Views:
         if self.active:
             for entry in replica.log.entries():
                 replica.ordering.agree(entry)
+            # Whom it waited for in vain, without a vote to leave, is given its time again.
+            replica.requests.watch_anew()
         elif self.view < replica.voting_from:
             self._change(self.view, "joined", "this replica is back")
         else:
             self.announce()
+        # Who left meanwhile was heard, and is not heard again.
+        self._join()
 
     def announce(self) -> None:
         """Say again, after a restart, that the view was left."""
