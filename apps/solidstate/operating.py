@@ -38,13 +38,20 @@ def main(options: argparse.Namespace) -> int:
         with vista.Node("solidstate-operator"):
             told = carry_out(options, vista.connect(options.url))
     except (SolidStateError, vista.VistaError, OSError) as error:
-        print(printable(f"vista solidstate {options.what}: {error}"), file=sys.stderr)
+        print(printable(f"vista solidstate {options.what}: {told_of(error)}"), file=sys.stderr)
         return FAILED
     if options.json:
         print(json.dumps(told, indent=1, default=str))
     else:
         print(printable(told["words"]))
     return DONE
+
+
+def told_of(error: Exception) -> str:
+    """Return what went wrong in words; of a file its name first, without the system's number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def printable(words: str) -> str:
@@ -143,7 +150,11 @@ def _back_up(
     with vista.timeout(CHANGE_SECONDS):
         least = administrator.make_checkpoint()
     found = fetch(peer, group, administrator, least)
-    write_file(Path(options.file), found.data)
+    try:
+        write_file(Path(options.file), found.data)
+    except OSError as error:
+        # The name that is known is the one that was given, not that of the part beside it.
+        raise OSError(error.errno, error.strerror, options.file) from error
     return {**found.describe(), "file": options.file, "words": found.words(options.file)}
 
 
@@ -191,7 +202,10 @@ def _fetch_data(replica: vista.Id, number: int, least: int, administrator: vista
 def _restore(options: argparse.Namespace, peer: vista.Ref) -> dict[str, Any]:
     """Found a group on the servers of a pool from a file."""
     data = Path(options.file).read_bytes()
-    found = read_backup(data)
+    try:
+        found = read_backup(data)
+    except BackupError as error:
+        raise BackupError(f"{options.file}: {error}") from error
     if options.digest and options.digest != found.digest.hex():
         raise BackupError(
             f"{options.file} has digest {found.digest.hex()}, and not {options.digest}: it is "

@@ -46,6 +46,8 @@ class Asking(Questioner, namespace="SolidState", abstract=True):
             result: bytes = vista.wait(answered)
         finally:
             self._answered = None
+            # Given up before the group was asked: nobody expects it to be done later.
+            self._wish = b""
         return list(unpack(result))
 
     def _deadline(self) -> float:
@@ -67,6 +69,7 @@ class Asking(Questioner, namespace="SolidState", abstract=True):
             effects += self._client.handle(Tick(), now)
         self._follow()
         self._carry_out(effects)
+        self._keep_group(now)
 
     def _carry_out(self, effects: list[Any]) -> None:
         assert self._mail is not None

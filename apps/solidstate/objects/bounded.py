@@ -112,8 +112,8 @@ def call_bounded(
     """Call a function and return its result, or raise what it raises.
 
     ``name`` is what errors call it; ``own`` are the files whose lines count, in ``meter`` as well.
-    Raises `EndlessMethodError` past the bounds and `OutsideCallError` when it uses vista's
-    functions.
+    Raises `EndlessMethodError` past the bounds, `OutsideCallError` when it uses vista's functions
+    and `vista.RemoteFailure` where it raises SystemExit.
     """
     counter = _Counter(name, own, lines_max)
     before = sys.gettrace()
@@ -122,6 +122,9 @@ def call_bounded(
         result = function(*args, **kwargs)
     except _Stop as stop:
         raise stop.error from None
+    except SystemExit as leaving:
+        # As where any object's method raises it: no method ends its node.
+        raise vista.RemoteFailure(f"SystemExit: {leaving}") from None
     finally:
         sys.settrace(before)
         if meter is not None:

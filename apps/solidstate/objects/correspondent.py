@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 from collections import deque
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ TURN_SECONDS = 0.01
 CEILING_SECONDS = 60.0
 """How far above its clock a client keeps on disk what the numbers of its requests stay below: after
 a restart, also with a clock that was set back, they go on above that."""
+
+KEEP_SECONDS = 5.0
+"""How long a client waits before it tries a disk again that did not take who is in the group."""
+
+_log = logging.getLogger("vista.solidstate")
 
 
 class Correspondent(vista.Object, namespace="SolidState", abstract=True):
@@ -206,7 +212,8 @@ class Questioner(Correspondent, namespace="SolidState", abstract=True):
         known = known_membership(self._place, self._charter)
         config = self._charter.config(None, known)
         self._client = Client(config, name, self._place.entropy(), self._keyring)
-        self._epoch = -1
+        self._epoch = self._kept = -1
+        self._keep_at = -math.inf
         self._ceiling = 0.0
         self._ahead = 0.0
         self._ahead = max(0.0, self._read_ceiling() - self._now())
@@ -238,4 +245,19 @@ class Questioner(Correspondent, namespace="SolidState", abstract=True):
             self._epoch = membership.epoch
             assert self._mail is not None
             self._mail.follow(membership)
-            note_membership(self._place, self._charter, membership)
+
+    def _keep_group(self, now: float) -> None:
+        """Keep the group of the day for the next start.
+
+        It comes when a turn's effects are carried out: a disk that is full loses none of them.
+        """
+        if self._kept != self._epoch and now >= self._keep_at:
+            try:
+                note_membership(self._place, self._charter, self._client.membership)
+                self._kept = self._epoch
+            except OSError as error:
+                self._keep_at = now + KEEP_SECONDS
+                _log.warning(
+                    "who is in group %s is not kept for the next start, which is tried again: %s",
+                    self._charter.name, error,
+                )  # fmt: skip

@@ -10,7 +10,13 @@ from __future__ import annotations
 import vista
 from apps.solidstate.errors import PinnedKeyError
 from apps.solidstate.objects.charter import KEY_BYTES, Charter
-from apps.solidstate.objects.identity import JOINED_FILE, known_membership, replica_folder
+from apps.solidstate.objects.identity import (
+    CHARTER_FILE,
+    JOINED_FILE,
+    known_membership,
+    pinned,
+    replica_folder,
+)
 from apps.solidstate.objects.places import AnyPlace, Counter, folder_of
 from apps.solidstate.pbft.membership import NUMBERS_END
 from apps.solidstate.pbft.messages import Member, Membership
@@ -19,14 +25,14 @@ from apps.solidstate.trusted_counter import device_name
 from vista import BadValueError
 
 OFFERED_FILE = "counter-offered"
-"""The file in the folder of a replica that may come: its counter was made and shown."""
+"""The file in the folder of a replica that may come to be: its counter was made and shown."""
 
 EPOCHS_END = 2**64
 """What epochs of counters stay below, as they are encoded; a counter draws one of 62 bits."""
 
 OFFERS_MAX = 16
-"""Counters that a machine offers one group, and that no replica was started with: each is a folder
-of some hundred bytes, left by a change that was refused or cut off."""
+"""Counters that a machine offers, to all groups together, and that no replica was started with:
+each is a folder of some hundred bytes, left by a change that was refused or cut off."""
 
 
 def public_key(charter: Charter, member: Member) -> bytes:
@@ -80,27 +86,46 @@ def _is_counter(epoch: int, device: bytes) -> bool:
 def open_offered(place: AnyPlace, charter: Charter, number: int) -> Counter:
     """Return the counter with which this machine would come as a replica, made at the first use.
 
-    Raises `BadValueError` where it came already, or where too many were offered for nothing.
+    Raises `BadValueError` where it came already, or where too many were offered for nothing, and
+    `PinnedKeyError` where another group is pinned under the name.
     """
     if charter.mode != "minbft" or not len(charter.replicas) <= number < NUMBERS_END:
         raise BadValueError(f"replica {number} of group {charter.name!r} comes with no counter")
+    known = pinned(place, charter.name)
+    if known is not None and known != charter:
+        raise PinnedKeyError(f"another group is pinned under the name {charter.name!r}")
     folder = replica_folder(charter, number)
     if place.read(f"{folder}/{JOINED_FILE}") is not None:
         raise BadValueError(f"replica {number} came already: its counter is in use")
+    return _offered(place, folder)
+
+
+def open_founding(place: AnyPlace, group: str) -> Counter:
+    """Return the counter with which this machine would be in a group from its beginning.
+
+    Raises `PinnedKeyError` for a group that is here, whose counter is in use, and `BadValueError`
+    where too many were offered for nothing.
+    """
+    if pinned(place, group) is not None:
+        raise PinnedKeyError(f"this machine has a group {group!r} already")
+    return _offered(place, folder_of(group))
+
+
+def _offered(place: AnyPlace, folder: str) -> Counter:
+    """Return the counter in a folder, where it was offered before or one more may be."""
     if place.read(f"{folder}/{OFFERED_FILE}") is None:
-        begin = f"{folder_of(charter.name)}-"
-        names = [name for name in place.folders() if name.startswith(begin)]
-        idle = [
-            name
-            for name in names
-            if place.read(f"{name}/{OFFERED_FILE}") is not None
-            and place.read(f"{name}/{JOINED_FILE}") is None
-        ]
-        if len(idle) >= OFFERS_MAX:
+        if sum(_is_idle(place, name) for name in place.folders()) >= OFFERS_MAX:
             raise BadValueError(
-                f"{OFFERS_MAX} trusted counters were offered to group {charter.name!r} and none "
-                f"was used: remove the folders {begin}NUMBER that have a file {OFFERED_FILE} and "
-                f"no file {JOINED_FILE}"
+                f"{OFFERS_MAX} trusted counters were offered by this machine and none was used: "
+                f"remove the folders in its own that have a file {OFFERED_FILE}, and neither "
+                f"{JOINED_FILE} nor {CHARTER_FILE}"
             )
         place.write(f"{folder}/{OFFERED_FILE}", b"")
     return place.counter(folder)
+
+
+def _is_idle(place: AnyPlace, folder: str) -> bool:
+    """Tell whether the counter in a folder was offered, and no replica was started with it."""
+    used = (f"{folder}/{JOINED_FILE}", f"{folder}/{CHARTER_FILE}")
+    offered = place.read(f"{folder}/{OFFERED_FILE}") is not None
+    return offered and all(place.read(file) is None for file in used)

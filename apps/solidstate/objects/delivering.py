@@ -30,7 +30,11 @@ def send_out(rows: Sequence[Sequence[Any]], name: str) -> tuple[list[int], list[
             try:
                 sent = vista.future(target, method, *args, f"{name}/{number}")
                 under_way.append((number, sent))
-            except vista.NoSuchService as lacking:
+            except vista.NoSuchMethod as refusing:
+                # A name that is none of a message, to whomever it is sent.
+                wrong[number] = refusing
+                refused.append(number)
+            except vista.CallError as lacking:
                 wrong[number] = lacking
             except vista.UsageError as unfit:
                 # No target at all: else it would stay in the outbox for ever.
@@ -38,7 +42,7 @@ def send_out(rows: Sequence[Sequence[Any]], name: str) -> tuple[list[int], list[
                 done.append(number)
         for number, sent in under_way:
             error = sent.exception()
-            if isinstance(error, (vista.NoSuchMethod, vista.AccessDenied)):
+            if isinstance(error, (vista.NoSuchMethod, vista.AccessDenied, vista.ObjectDeleted)):
                 refused.append(number)
             elif not isinstance(error, vista.CallError):
                 # Also where it raised: the receiver has it, and does not want it.

@@ -126,9 +126,24 @@ class Identity:
 
 
 def pinned(place: AnyPlace, group: str) -> Charter | None:
-    """Return the charter pinned for a group, None where there is none."""
-    found = place.read(f"{folder_of(group)}/{CHARTER_FILE}")
-    return None if found is None else read_charter(found.decode("utf-8", "replace"))
+    """Return the charter pinned for a group, None where there is none; raises as `charter_in`."""
+    return charter_in(place, folder_of(group))
+
+
+def charter_in(place: AnyPlace, folder: str) -> Charter | None:
+    """Return the charter pinned in a folder, None where there is none.
+
+    Raises `BadValueError` for a file that holds none.
+    """
+    path = f"{folder}/{CHARTER_FILE}"
+    found = place.read(path)
+    try:
+        return None if found is None else read_charter(found.decode("utf-8", "replace"))
+    except BadValueError as error:
+        raise BadValueError(
+            f"file {path}: {error}. Bring it back from a backup, or from the folder of another "
+            f"server of the group; remove folder {folder} if that group is gone"
+        ) from error
 
 
 def pin(place: AnyPlace, charter: Charter) -> None:

@@ -6,6 +6,7 @@ says the same of itself: a machine can neither come nor leave in the place of an
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Container, Mapping, Sequence
 from typing import Any, TypeVar
@@ -48,10 +49,14 @@ def answers_of(
 ) -> list[tuple[Key, Any]]:
     """Return what machines answer to a message, each with what its place is known by.
 
-    Those that do not answer in time are left out; all are asked at once.
+    Those that do not answer in time, or take no question, are left out; all are asked at once.
     """
+    asked: list[tuple[Key, vista.Future]] = []
     with vista.timeout(MACHINE_SECONDS):
-        asked = [(key, vista.future(target, method, *args)) for key, target in targets]
+        for key, target in targets:
+            # One that reads nothing has its link filled, and keeps no other one from being asked.
+            with contextlib.suppress(vista.CallError):
+                asked.append((key, vista.future(target, method, *args)))
         return [(key, answer.result()) for key, answer in asked if answer.exception() is None]
 
 

@@ -116,7 +116,10 @@ class Mail:
                 raise MalformedMessage(f"{len(messages)} messages; {most} are the most")
             found = [decode(one) for one in messages]
             if self._heard.get(sender) != id or sender not in self._addresses:
-                self._addresses[sender] = vista.ref_of(Id(id))
+                if type(id) is not bytes:
+                    # A number would be taken for how many bytes to make.
+                    raise MalformedMessage("an Id is bytes")
+                self._addresses[sender] = vista.ref_of(Id.read(id))
                 self._heard[sender] = id
         except (MalformedMessage, ValueError, TypeError) as error:
             _log.debug("a letter of %r that cannot be read: %s", sender, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from typing import Any
@@ -12,10 +13,10 @@ from apps.solidstate.objects.administrator import GroupAdministrator
 from apps.solidstate.objects.backup import BACKUP_BYTES_MAX, read_backup
 from apps.solidstate.objects.charter import Charter, read_charter
 from apps.solidstate.objects.classes import load_class
-from apps.solidstate.objects.counters import open_offered
+from apps.solidstate.objects.counters import open_founding, open_offered
 from apps.solidstate.objects.identity import (
-    CHARTER_FILE,
     Identity,
+    charter_in,
     joined,
     known_membership,
     note_joined,
@@ -93,26 +94,33 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         self._users = users
         self.node_name = vista.here().get_name()
         self._directory = f"{directory}/{_FOLDER.sub('_', self.node_name) or 'node'}"
-        self._claim = self._make_claim()
-        self._place = self._make_place()
-        self._check_owner()
-        self._identity = Identity(self._place)
         self._servers: dict[str, vista.Ref] = {}
         self._proxies: dict[str, vista.Ref] = {}
         self._administrators: dict[str, vista.Ref] = {}
-        self._tended: set[str] = set()
-        self._tending: set[str] = set()
+        self._timers: dict[str, vista.Ref] = {}
+        self._deleted = False
+        self._claim = self._make_claim()
+        try:
+            self._begin()
+        except BaseException:
+            # An object that was never made is not deleted either.
+            self.delete()
+            raise
+
+    def _begin(self) -> None:
+        self._place = self._make_place()
+        self._check_owner()
+        self._identity = Identity(self._place)
         self._announcing: dict[str, bool] = {}
         self._origin: tuple[str, bytearray] = ("", bytearray())
         self._user = vista.current_user()
-        self._twins = Twins(pool, vista.self_ref(self), self._identity, self._place)
-        self._deleted = False
-        vista.register_service(pool_service(pool), self)
-        vista.register_service(f"{FIGURES_SERVICE}/{pool}/{self.node_name}", self)
+        self._twins = Twins(self.pool, vista.self_ref(self), self._identity, self._place)
+        vista.register_service(pool_service(self.pool), self)
+        vista.register_service(f"{FIGURES_SERVICE}/{self.pool}/{self.node_name}", self)
         for folder in self._place.folders():
-            text = self._place.read(f"{folder}/{CHARTER_FILE}")
-            if text is not None:
-                self._start(read_charter(text.decode("utf-8", "replace")))
+            charter = charter_in(self._place, folder)
+            if charter is not None:
+                self._start(charter)
 
     def _make_claim(self) -> Claim | None:
         return Claim(self._directory)
@@ -125,8 +133,6 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         if known is None:
             self._place.write(NODE_FILE, self.node_name.encode())
         elif known != self.node_name.encode():
-            if self._claim is not None:
-                self._claim.release()
             raise BadValueError(
                 f"folder {self._directory} is that of node {known.decode(errors='replace')!r}, and "
                 f"this is {self.node_name!r}: bring back its own, or replace this machine in its "
@@ -137,9 +143,11 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     def delete(self) -> None:
         """Stop its replicas and proxies; they start again from the folder."""
         self._deleted = True
-        parts = (self._servers, self._proxies, self._administrators)
+        parts = (self._timers, self._servers, self._proxies, self._administrators)
         for made in [one for part in parts for one in part.values()]:
-            made.delete_yourself()
+            # One that is gone already keeps no other one running, nor the folder claimed.
+            with contextlib.suppress(vista.CallError):
+                made.delete_yourself()
         if self._claim is not None:
             self._claim.release()
 
@@ -170,12 +178,10 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         """Return the epoch and public key of this machine's trusted counter in a group.
 
         Raises `vista.StoreError` when it cannot be started, `PinnedKeyError` for a group that is
-        here: its counter is in use.
+        here: its counter is in use. `BadValueError` where too many were offered for nothing.
         """
         self._check_founder()
-        if pinned(self._place, group) is not None:
-            raise PinnedKeyError(f"{self.node_name} has a group {group!r} already")
-        return _identity(self._place.counter(folder_of(group)))
+        return _identity(open_founding(self._place, group))
 
     def offer_replica_counter(self, text: str, number: int) -> tuple[int, bytes]:
         """Return the trusted counter with which this machine would come into a group later.
@@ -210,7 +216,7 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         return self._servers.get(charter.name)
 
     def _check_groups(self, charter: Charter) -> None:
-        if len(self._tended) >= GROUPS_MAX and charter.name not in self._tended:
+        if len(self._timers) >= GROUPS_MAX and charter.name not in self._timers:
             raise BadValueError(
                 f"this machine is in {GROUPS_MAX} groups already: remove the folder of one that "
                 f"is gone, and start the node again"
@@ -276,9 +282,8 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
                 self.server_class, number, charter.faults, group, self._directory
             )
         self._start_proxy(charter)
-        if group not in self._tended:
-            self._tended.add(group)
-            vista.self_ref(self).tend.post(group)
+        if group not in self._timers:
+            self._tend_later(group)
 
     def _start_proxy(self, charter: Charter) -> None:
         group = charter.name
@@ -371,21 +376,25 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         """Raise `AccessDenied` for users who may not found groups on this machine."""
         check_user(self._user, self._users, "groups are founded here")
 
-    def tend(self, group: str) -> None:
-        """See to it that what runs here is what the group knows; the member posts it to itself."""
-        if group not in self._tended or group in self._tending:
-            # Whoever may send messages here would make threads that never end.
+    def _tend_later(self, group: str) -> None:
+        # No thread that sleeps: a node that stops would wait for it.
+        if not self._deleted:
+            me = vista.self_ref(self)
+            self._timers[group] = vista.create("TimerEvent", me, TEND_SECONDS, group)
+
+    def timer_expired(self, timer: vista.Ref, group: str) -> None:
+        """See to it that what runs here is what a group knows; the timer of the group sends it."""
+        if self._timers.get(group) != timer:
             return
-        self._tending.add(group)
-        while not self._deleted:
-            vista.sleep(TEND_SECONDS)
-            try:
-                self._twins.look(self._servers, self._directory)
-                charter = pinned(self._place, group)
-                if charter is not None and not self._deleted:
-                    self._tend(charter)
-            except (vista.VistaError, OSError) as error:
-                _log.warning("group %s is looked after again later: %s", group, error)
+        try:
+            self._twins.look(self._servers, self._directory)
+            charter = pinned(self._place, group)
+            if charter is not None and not self._deleted:
+                self._tend(charter)
+        except (vista.VistaError, OSError) as error:
+            _log.warning("group %s is looked after again later: %s", group, error)
+        finally:
+            self._tend_later(group)
 
     def _tend(self, charter: Charter) -> None:
         group = charter.name

@@ -1,15 +1,18 @@
 """What clients ask a group for, and what it answers, as bytes.
 
-Three rules. What is no operation is refused before anything is done. No argument holds a set: a
+Four rules. What is no operation is refused before anything is done. No argument holds a set: a
 method that goes through it, or puts it into words, does so in another order in each process, and
-one client could have all replicas differ. No result is larger than the bound, whatever it is of:
-the last ones of each client are part of the state.
+one client could have all replicas differ; nor an error whose words somebody else's process would
+make up. None nests so deep that it could be no part of a state: what a class keeps of it would end
+all replicas at their next checkpoint. No result is larger than the bound, whatever it is of: the
+last ones of each client are part of the state.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
+from traceback import TracebackException
 from typing import Any
 
 import vista
@@ -17,6 +20,10 @@ from apps.solidstate.errors import RefusedOperationError, StateTooLargeError
 
 RESULT_BYTES_MAX = 256 * 1024
 """Bytes of one result: the last ones of each client are part of the state."""
+
+ARGUMENT_DEPTH_MAX = 50
+"""Containers that nest in an argument at most: half of what a value may have. The other half is for
+what a class keeps it in, and a group the class's variables."""
 
 NAME_CHARACTERS_MAX = 200
 KEY_CHARACTERS_MAX = 200
@@ -37,9 +44,9 @@ def read_operation(operation: bytes) -> list[Any]:
         case ["call", str(), str(), list(), dict(), None | str()]:
             if found[5] is not None and len(found[5]) > KEY_CHARACTERS_MAX:
                 raise RefusedOperationError(f"a key has {KEY_CHARACTERS_MAX} characters at most")
-            _check_order(found[3], found[4])
+            _check_arguments(found[3], found[4])
         case ["create" | "make", str(), [str(), str(), int()], list(), dict()]:
-            _check_order(found[3], found[4])
+            _check_arguments(found[3], found[4])
         case ["drop" | "retire" | "list" | "waiting", str()]:
             pass
         case ["outbox", str()]:
@@ -57,32 +64,47 @@ def read_operation(operation: bytes) -> list[Any]:
     return list(found)
 
 
-def _check_order(args: list[Any], kwargs: dict[Any, Any]) -> None:
-    plain = _PLAIN.issuperset(map(type, args)) and _PLAIN.issuperset(map(type, kwargs.values()))
-    if not plain and _has_set([*args, *kwargs.values()]):
-        raise RefusedOperationError(
-            "an argument holds a set, whose order differs from replica to replica: send a list"
-        )
+def _check_arguments(args: list[Any], kwargs: dict[Any, Any]) -> None:
+    """Raise `RefusedOperationError` for arguments that some or all replicas could not do with."""
+    if _PLAIN.issuperset(map(type, args)) and _PLAIN.issuperset(map(type, kwargs.values())):
+        return
+    level = [*args, *kwargs.values()]
+    for _ in range(ARGUMENT_DEPTH_MAX + 1):
+        if _PLAIN.issuperset(map(type, level)):
+            return
+        level = _parts_of(level)
+    raise RefusedOperationError(
+        f"an argument nests deeper than {ARGUMENT_DEPTH_MAX} containers: send it in parts"
+    )
 
 
-def _has_set(values: Iterable[Any]) -> bool:
-    waiting = list(values)
-    while waiting:
-        value = waiting.pop()
+def _parts_of(values: Iterable[Any]) -> list[Any]:
+    """Return what is in values, and may hold more."""
+    parts: list[Any] = []
+    for value in values:
         if type(value) in _PLAIN:
             continue
         if isinstance(value, set | frozenset):
-            return True
+            raise RefusedOperationError(
+                "an argument holds a set, whose order differs from replica to replica: send a list"
+            )
         if isinstance(value, list | tuple):
             if not _PLAIN.issuperset(map(type, value)):
-                waiting += value
+                parts += value
         elif isinstance(value, dict):
-            waiting += [*value.keys(), *value.values()]
+            parts += [*value.keys(), *value.values()]
         elif isinstance(value, BaseException):
-            waiting += [*value.args, *vars(value).values()]
+            # Of a class that is not known where it arrives only its words are left, with what it
+            # held, a set for one, in the order of that process.
+            if type(value).__module__ != "builtins":
+                raise RefusedOperationError(
+                    "an argument holds an error of a class that is none of Python's own, which not "
+                    "every replica need know: send its words"
+                )
+            parts += [*value.args, *vars(value).values()]
         elif is_dataclass(value):
-            waiting += [getattr(value, field.name, None) for field in fields(value)]
-    return False
+            parts += [getattr(value, field.name, None) for field in fields(value)]
+    return parts
 
 
 # --- results -------------------------------------------------------------------------------
@@ -123,7 +145,7 @@ def raised(error: Exception, waiting: int) -> bytes:
 
 def _raised(begin: str, error: Exception, end: int | Version) -> bytes:
     kind = type(error).__qualname__
-    words = f"{kind}: {error}"
+    words = f"{kind}: {_words_of(error)}"
     try:
         result = vista.encode_value([begin, error, words, end])
     except vista.NotAValueError:
@@ -131,6 +153,11 @@ def _raised(begin: str, error: Exception, end: int | Version) -> bytes:
     if len(result) > RESULT_BYTES_MAX:
         return _raised(begin, StateTooLargeError(f"{kind} of {len(result)} bytes: too many"), end)
     return result
+
+
+def _words_of(error: Exception) -> str:
+    """Return the words of an error, also where its class has them made by a method that fails."""
+    return str(TracebackException(type(error), error, None, limit=0))
 
 
 def read_result(result: bytes) -> tuple[Any, int]:

@@ -65,16 +65,16 @@ class Postings:
     def add(self, posted: Sequence[tuple[Any, str, tuple[Any, ...]]], name: str, by: str) -> None:
         """Take what a call of client ``by`` wants sent; ``name`` is that of the variable.
 
-        Raises `StateTooLargeError`, and takes nothing, when too much waits.
+        Raises `StateTooLargeError`, and takes nothing, when too much waits, and
+        `vista.NotAValueError` for what cannot be sent.
         """
         if len(self._waiting) + len(posted) > OUTBOX_MAX:
             raise StateTooLargeError(
                 f"{len(self._waiting)} messages of {name} wait to be delivered; "
                 f"{OUTBOX_MAX} are the most"
             )
-        sizes = [
-            len(vista.encode_value([target, method, list(args)])) for target, method, args in posted
-        ]
+        encoded = [_in_row(target, method, args) for target, method, args in posted]
+        sizes = [len(one) - _AROUND for one in encoded]
         if max(sizes, default=0) > POSTING_BYTES_MAX:
             raise StateTooLargeError(
                 f"a message of {name} has {max(sizes)} bytes; {POSTING_BYTES_MAX} are the most"
@@ -84,9 +84,11 @@ class Postings:
                 f"{self.bytes} bytes of messages of {name} wait to be delivered; "
                 f"{OUTBOX_BYTES_MAX} are the most"
             )
-        for (target, method, args), size in zip(posted, sizes, strict=True):
+        for one, size in zip(encoded, sizes, strict=True):
+            # As it is at this moment: what the variable holds of it may grow, and it must not.
+            target, method, args = vista.decode_value(one)[0][0][0]
             self._posted += 1
-            self._waiting.append(Posting(self._posted, target, method, args, by, size))
+            self._waiting.append(Posting(self._posted, target, method, tuple(args), by, size))
             self.bytes += size
 
     def take_back(self, count: int) -> None:
@@ -136,3 +138,12 @@ class Postings:
         self._posted, rows = row
         self._waiting = [Posting(*one) for one in rows]
         self.bytes = sum(one.size for one in self._waiting)
+
+
+_AROUND = 3
+"""Lists around a message where it stands in the state, each a byte."""
+
+
+def _in_row(target: Any, method: str, args: Sequence[Any]) -> bytes:
+    """Return a message as bytes, as deep in lists as it is to stand in the state."""
+    return vista.encode_value([[[[target, method, list(args)]]]])

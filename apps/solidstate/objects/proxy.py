@@ -19,7 +19,7 @@ from apps.solidstate.objects.postings import OUTBOX_MAX
 from apps.solidstate.objects.server import BUNDLE_OPERATIONS_MAX
 from apps.solidstate.objects.service import NAMES_AT_ONCE, VARIABLES_MAX
 from apps.solidstate.objects.users import NO_PEERS, check_user
-from apps.solidstate.objects.wishes import Beliefs, Wish, Wishes
+from apps.solidstate.objects.wishes import Beliefs, Wish, Wishes, check_name
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.bundles import BUNDLE_BYTES_MAX, Proxy, UserAnswer, UserAsk
 from apps.solidstate.pbft.effects import Send
@@ -94,7 +94,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
     def delete(self) -> None:
         """Ask no more; what stands for state variables here goes as well."""
         super().delete()
-        for ref in vars(self).get("_variables", {}).values():
+        for ref in list(vars(self).get("_variables", {}).values()):
             with contextlib.suppress(vista.CallError):
                 ref.delete_yourself()
 
@@ -355,14 +355,12 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
             # The group does not answer yet: each look would wait for it, and they would gather.
             return
         self._looks = True
-        names: list[str] = []
         try:
             with contextlib.suppress(vista.CallError):
-                names = self._ask_for_all("waiting", str)
+                for name in self._ask_for_all("waiting", str)[:DELIVERIES_MAX]:
+                    vista.self_ref(self).look_after.post(name)
         finally:
             self._looks = False
-        for name in names[:DELIVERIES_MAX]:
-            vista.self_ref(self).look_after.post(name)
 
     def look_after(self, state_variable: str) -> None:
         """Deliver the messages of a variable that may be gone; the proxy posts it to itself."""
@@ -376,6 +374,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
         return read_result(self._ask_encoded(vista.encode_value(operation), operation[1], method))
 
     def _ask_encoded(self, data: bytes, variable: str, method: str) -> bytes:
+        check_name(variable)
         if len(data) > BUNDLE_BYTES_MAX:
             raise BadValueError(f"a request of {len(data)} bytes; {BUNDLE_BYTES_MAX} are the most")
         if self._waiting >= WAITING_MAX:
@@ -429,6 +428,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
             effects += self._asker.handle(Tick(), now)
         self._follow()
         self._carry_out(effects)
+        self._keep_group(now)
 
     def _is_free(self) -> bool:
         """Tell whether another bundle may be made of what waits."""

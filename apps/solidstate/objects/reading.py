@@ -113,7 +113,8 @@ class Reader:
                 after = variable.encoded()
         if is_as_before(own, before) and after == encoded:
             return result
-        variable.set_variables(vista.decode_value(encoded) if looks else before)
+        if not variable.undo_reads():
+            variable.set_variables(vista.decode_value(encoded) if looks else before)
         self.false_readers.add(known)
         _log.error(
             "%s: %s is declared read-only and changed a variable; that is undone, and it is "

@@ -405,6 +405,7 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
 
     def _send(self, effects: list[Effect]) -> None:
         outbox: dict[Principal, list[bytes]] = {}
+        entered: Membership | None = None
         for effect in effects:
             if isinstance(effect, _QUIET):
                 continue
@@ -416,13 +417,16 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
                     outbox.setdefault(other, []).append(encoded)
             elif isinstance(effect, Entered):
                 self._follow(effect.membership)
-                note_membership(self._place, self._charter, effect.membership)
+                entered = effect.membership
             elif isinstance(effect, Renew):
                 self._renewal = True
             elif isinstance(effect, Report):
                 self._report(effect)
         for to, messages in outbox.items():
             self._post(to, messages)
+        if entered is not None:
+            # Last: on a disk that is full the replica ends here, and starts from what it holds.
+            note_membership(self._place, self._charter, entered)
 
     def _follow(self, membership: Membership) -> None:
         """Take note of who the others are from here on."""

@@ -59,9 +59,13 @@ VARIABLE_BYTES_MAX = 32 * 1024 * 1024
 VARIABLES_MAX = 100_000
 """State variables of one group; each has a page of its own."""
 
+HEADS_BYTES_MAX = 32 * 1024 * 1024
+"""Bytes of the names of all variables with those of their classes and owners: they are one page of
+the state, which is encoded and fetched whole, and half of what one value may have."""
+
 OWNED_SHARE = 2
-"""A client other than the founder has the f + 1 times this part of the variables at most: what
-faulty ones make leaves more than half of the room to others."""
+"""A client other than the founder has the f + 1 times this part of the variables at most, and of
+the bytes of their names: what faulty ones make leaves more than half of the room to others."""
 
 PATIENCE_FROM = 0.5
 """The part of the room from which on variables that nobody uses are given less time to stay."""
@@ -118,6 +122,7 @@ class ObjectService:
         self._classes: list[list[Any]] = []
         self._total = 0
         self._owned: Counter[str] = Counter()
+        self._heads: Counter[str] = Counter()
         self._head = b""
 
     # --- executing -------------------------------------------------------------------------
@@ -186,6 +191,7 @@ class ObjectService:
         gone = self.variables.pop(name)
         self._total -= gone.weight
         self._owned[gone.owner] -= 1
+        self._heads[gone.owner] -= gone.head_bytes
 
     def _retire(self, after: str, context: Context) -> bytes:
         """Forget what is over; return after which name to go on, empty at the end, and how many."""
@@ -243,10 +249,11 @@ class ObjectService:
         self._check_room(context.client)
         cls = self._class(rest[0])
         cls.check()
+        made = Variable(name, cls, f"{self._founded + 1}", context.client)
+        self._check_heads(made)
         if rest[0] not in self._classes:
             self._classes.append(rest[0])
         self._founded += 1
-        made = Variable(name, cls, f"{self._founded}", context.client)
         made.made = context.time
         result = self._run(made, cls.cls.create, rest[1], rest[2], context)
         wrong = made.measure()
@@ -255,6 +262,7 @@ class ObjectService:
         self.variables[name] = made
         self._total += made.weight
         self._owned[context.client] += 1
+        self._heads[context.client] += made.head_bytes
         return told(True, len(made.outbox))
 
     def _check_room(self, client: str) -> None:
@@ -267,6 +275,19 @@ class ObjectService:
                 f"{client} has {most} state variables, the most that one machine may have: drop "
                 f"some"
             )
+
+    def _check_heads(self, made: Variable) -> None:
+        """Raise `StateTooLargeError` where the names of all variables would be too many bytes."""
+        bounds = [("all", sum(self._heads.values()), HEADS_BYTES_MAX)]
+        if made.owner != self._founder:
+            share = HEADS_BYTES_MAX // (OWNED_SHARE * self._enough)
+            bounds.append((made.owner, self._heads[made.owner], share))
+        for whose, used, most in bounds:
+            if used + made.head_bytes > most:
+                raise StateTooLargeError(
+                    f"the names of the state variables of {whose} take {used} of {most} bytes: "
+                    f"drop some, or take shorter names"
+                )
 
     def _run(
         self,
@@ -413,8 +434,7 @@ class ObjectService:
             own, wrong = variable.pages()
             if wrong:
                 _log.error("%s", wrong)
-            head = [variable.name, variable.kind.name, variable.founded, variable.owner]
-            rows.append([*head, len(own)])
+            rows.append([*variable.head, len(own)])
             pages += own
         self._total = sum(one.weight for one in self.variables.values())
         data = vista.encode_value([_FORMAT, self._founded, self._classes, rows])
@@ -445,6 +465,9 @@ class ObjectService:
         self.variables = made
         self._total = sum(one.weight for one in made.values())
         self._owned = Counter(one.owner for one in made.values())
+        self._heads = Counter()
+        for one in made.values():
+            self._heads[one.owner] += one.head_bytes
 
 
 def _portion(names: Iterable[str], after: str) -> list[str]:

@@ -22,6 +22,10 @@ ANSWERS_MAX = 1_000
 ANSWERS_BYTES_MAX = 1024 * 1024
 """Bytes of those answers."""
 
+VARIABLES_BYTES_MAX = 56 * 1024 * 1024
+"""Bytes of the variables of one state variable, past which the largest is taken away: what one
+value may have, without 8 MiB for its answers and messages, which stand in one value with them."""
+
 PAGE_BYTES = 256 * 1024
 """Bytes of a page: what is fetched when one byte in it differs."""
 
@@ -34,9 +38,10 @@ class Variable:
     """A state variable and what belongs to it; see the module's rules.
 
     ``founded`` is a text of its own for each variable ever made, also of one name; ``owner`` the
-    client that had it made; ``size`` the bytes it had when it was measured last; ``made`` when it
-    was made and ``used`` when it was called last by what may change it, 0 for never, both in agreed
-    microseconds; ``reads`` how many were not ordered since the last that was looked after.
+    client that had it made, and ``head_bytes`` what these take in the state; ``size`` the bytes it
+    had when it was measured last; ``made`` when it was made and ``used`` when it was called last by
+    what may change it, 0 for never, both in agreed microseconds; ``reads`` how many were not
+    ordered since the last that was looked after.
     """
 
     def __init__(self, name: str, kind: ReplicatedClass, founded: str, owner: str) -> None:
@@ -44,6 +49,7 @@ class Variable:
         self.kind = kind
         self.founded = founded
         self.owner = owner
+        self.head_bytes = len(vista.encode_value(self.head)) + _COUNT_BYTES
         self.instance = kind.make()
         self.size = 0
         self.made = 0
@@ -62,6 +68,11 @@ class Variable:
     def answer(self, key: str) -> bytes | None:
         """Return what a request of this key was answered."""
         return self._answers.get(key)
+
+    @property
+    def head(self) -> list[Any]:
+        """What stands of it in the first page, before how many pages it has."""
+        return [self.name, self.kind.name, self.founded, self.owner]
 
     @property
     def weight(self) -> int:
@@ -122,31 +133,31 @@ class Variable:
         Those that are no values are taken away.
         """
         self._calls = 0
-        wrong = ""
-        try:
-            # As they are: their order does not change how many bytes they are.
-            encoded = vista.encode_value(vars(self.instance))
-        except NotAValueError:
-            wrong = self._drop()
-            encoded = vista.encode_value(self.variables())
-        self.size = len(encoded)
-        return wrong
+        words: list[str] = []
+        while True:
+            try:
+                # As they are: their order does not change how many bytes they are.
+                self.size = len(_listed(vars(self.instance))) - 1
+                break
+            except NotAValueError:
+                words += self._drop()
+        return "; ".join(words) + "; it was taken away" if words else ""
 
-    def _drop(self) -> str:
+    def _drop(self) -> list[str]:
         """Take away the variables that cannot be encoded, or else the largest one."""
         sizes: dict[str, int] = {}
         words = []
         for name, value in self.variables().items():
             try:
-                sizes[name] = len(vista.encode_value(value))
+                sizes[name] = len(_listed({name: value}))
             except NotAValueError as error:
                 delattr(self.instance, name)
-                words.append(f"{self.name}.{name}: {str(error).removeprefix('value: ')}")
+                words.append(f"{self.name}.{name}{_told_of(error, name)}")
         if not words:
             largest = max(sizes, key=lambda name: sizes[name])
             delattr(self.instance, largest)
             words.append(f"{self.name}.{largest}: larger than a value can be")
-        return "; ".join(words) + "; it was taken away"
+        return words
 
     def encoded(self) -> bytes:
         """Return the variables as bytes."""
@@ -167,19 +178,47 @@ class Variable:
         """
         wrong = ""
         if self.dirty:
-            wrong = self.measure()
-            self._cut(self._row())
+            try:
+                own = _listed(self.variables())
+                self._calls, self.size = 0, len(own) - 1
+            except NotAValueError:
+                wrong = self.measure()
+                own = _listed(self.variables())
+            self._cut(self._row(own))
             self.restore(self._pages)
-        elif self.looked and self._row() != b"".join(self._pages):
+        elif self.looked and self._is_changed():
             wrong = f"{self.name}: a method that is declared read-only changed it; that is undone"
             self.restore(self._pages)
         self.dirty = self.looked = False
         return self._pages, wrong
 
-    def _row(self) -> bytes:
-        answers = list(self._answers.items())
+    def undo_reads(self) -> bool:
+        """Undo what methods changed that are declared to read; tell whether that could be done.
+
+        It can where nothing else has changed since the pages were made: also what slipped through.
+        """
+        if self.dirty:
+            return False
+        self.restore(self._pages)
+        return True
+
+    def _is_changed(self) -> bool:
+        """Tell whether the variables are others than the pages have."""
+        try:
+            return self._row(_listed(self.variables())) != b"".join(self._pages)
+        except NotAValueError:
+            # What is no value was not there.
+            return True
+
+    def _row(self, own: bytes) -> bytes:
+        """Return all that decides what a call does; ``own`` are the variables in a list of one.
+
+        It is one list of four. Encoding the variables, which may be large, a second time would be
+        as much again.
+        """
         counts = [self._calls, self.size, self.made, self.used]
-        return vista.encode_value([counts, self.outbox.row, answers, self.variables()])
+        before = vista.encode_value([counts, self.outbox.row, list(self._answers.items())])
+        return b"".join((_LIST_OF_FOUR, memoryview(before)[1:], memoryview(own)[1:]))
 
     def _cut(self, data: bytes) -> None:
         places = range(0, len(data), PAGE_BYTES)
@@ -200,3 +239,29 @@ class Variable:
         self.set_variables(variables)
         self._pages = list(pages)
         self.dirty = self.looked = False
+
+
+_COUNT_BYTES = 9
+"""Bytes that a number takes at most, as how many pages there are."""
+
+_LIST_OF_FOUR = b"\x94"
+"""How an encoded list of four begins; one of fewer begins with one byte as well."""
+
+
+def _listed(variables: dict[str, Any]) -> bytes:
+    """Return the encoding of a list with nothing but variables in it, which is one byte more.
+
+    Raises `NotAValueError` also where they are too many, or nest too deep for standing in a list.
+    """
+    listed = vista.encode_value([variables])
+    if len(listed) > VARIABLES_BYTES_MAX:
+        raise NotAValueError(f"takes {len(listed)} bytes; {VARIABLES_BYTES_MAX} are the most")
+    return listed
+
+
+def _told_of(error: NotAValueError, name: str) -> str:
+    """Return what an error says of the variable of a name, behind that name."""
+    words, path = str(error), f'value[0]["{name}"]'
+    if words.startswith(path):
+        return words.removeprefix(path)
+    return f": {words.removeprefix('value: ')}"

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Any
 
 from apps.solidstate.objects.operations import NAME_CHARACTERS_MAX, READ, READABLE, TOLD
+from vista import BadValueError
 
 METHODS_MAX = 10_000
 """Methods of variables of which a proxy knows whether they read; the one asked for longest ago is
@@ -29,6 +30,15 @@ ORDERED_MAX = 64
 changed all the time costs one try in so many."""
 
 _Method = tuple[str, str]
+
+
+def check_name(variable: object) -> None:
+    """Raise `vista.BadValueError` for what no state variable is called by.
+
+    A proxy looks wishes up by it: those of everybody else would wait behind one where that fails.
+    """
+    if type(variable) is not str:
+        raise BadValueError(f"a state variable is called by a text, not {variable!r:.60}")
 
 
 class _Belief:

@@ -35,6 +35,9 @@ SESSIONS_MAX = 10_000
 """Sessions of one space."""
 WATCHES_MAX = 50_000
 """Watches of one space."""
+WATCH_BYTES_MAX = 1_000
+"""Bytes of the target and tag of a watch, which stand beside a tuple in one message: one that was
+too large would fail the call of whoever added the tuple."""
 WATCHERS_MAX = 150
 """Watches for one tuple, or for tuples of the same first two fields: an outbox has its bound, and
 one call sends to three such groups at most. Further ones are not set: who waits looks again."""
@@ -294,6 +297,8 @@ class TupleSpace(ReplicatedObject, namespace="SolidState"):
     def _watch(
         self, row: list[Any], key: int | _Place, watch: tuple[str, Any, Any, Fields | None]
     ) -> None:
+        if len(encode_value(watch[1:3])) > WATCH_BYTES_MAX:
+            raise BadValueError(f"target and tag of a watch have {WATCH_BYTES_MAX} bytes at most")
         if len(self.watches) >= WATCHES_MAX:
             raise BadValueError(f"{WATCHES_MAX} watches are set: close sessions")
         if len(self.watched.get(key, ())) >= WATCHERS_MAX:

@@ -34,8 +34,10 @@ class OrderBook(ReplicatedObject, namespace="SolidState"):
 
         It alone tells whether the order is there already: carts draw the numbers by dice, and two
         of them may draw one. Raises `vista.Overloaded` when the book is full: then it is sent
-        again.
+        again; and `vista.BadValueError` for what is no order of a cart, which would stay for ever.
         """
+        if not isinstance(order, dict) or type(order.get("number")) is not str:
+            raise vista.BadValueError("an order is a dict with the text of its number")
         if key in self.waiting or key in self.gone:
             return False
         if len(self.waiting) >= BOOK_ORDERS_MAX:

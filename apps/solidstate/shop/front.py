@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Collection
 from typing import Any
@@ -105,7 +106,8 @@ class ForwardToPool(ForwardConnection, namespace="SolidState"):
         for row in rows:
             if row.name == self.pool and row.object.node in members:
                 # In flight and not waited for: it may be gone, or slow.
-                vista.future(row.object, "look_for_messages")
+                with contextlib.suppress(vista.CallError):
+                    vista.future(row.object, "look_for_messages")
 
     def _weigh(self, told: dict[bytes, dict[str, Any]], now: float) -> None:
         """Leave out the machines that enough others accuse; what each tells may be anything."""
@@ -168,7 +170,11 @@ def ask_members(members: dict[bytes, vista.Id]) -> dict[bytes, dict[str, Any]]:
     """Return what the members of a pool tell, by their nodes; those who do not are not in it."""
     told = {}
     with vista.timeout(ANSWER_SECONDS):
-        asked = [(node, vista.future(id, "get_status")) for node, id in members.items()]
+        asked = []
+        for node, id in members.items():
+            # One that reads nothing has its link filled, and keeps no other one from being asked.
+            with contextlib.suppress(vista.CallError):
+                asked.append((node, vista.future(id, "get_status")))
         for node, answer in asked:
             if answer.exception() is None and isinstance(status := answer.result(), dict):
                 told[node] = status

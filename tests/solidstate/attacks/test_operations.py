@@ -218,6 +218,33 @@ def test_one_client_has_no_more_than_its_share_of_the_variables() -> None:
         assert ask(one, "make", "evil/10", NAME, [], {}, client="evil") is True
 
 
+def test_names_are_bytes_of_the_state_that_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.solidstate.objects.service.HEADS_BYTES_MAX", 100_000)
+    service, long = make(variables_max=10_000), "\U0001f600" * 190
+
+    def fill(client: str, most: int = 200) -> int:
+        for count in range(most):
+            try:
+                ask(service, "make", f"{client}/{count}{long}", NAME, [], {}, client=client)
+            except StateTooLargeError as error:
+                assert str(error).startswith("the names of the state variables of ")
+                return count
+        return most
+
+    # A quarter of it each, and half is left when as many are faulty as are tolerated.
+    assert 25 <= fill("evil") <= 100_000 // 4 // 760
+    assert fill("good", 25) == 25
+    assert fill("third") + fill("fourth") + fill("fifth") < 80
+    assert 95_000 < len(service.snapshot()[0]) <= 100_100
+    copy = ObjectService(find_class, "founder", variables_max=10_000, faults=1)
+    copy.restore(list(service.snapshot()))
+    for one in (service, copy):
+        with pytest.raises(StateTooLargeError, match=r"^the names of the state variables of all"):
+            ask(one, "make", f"good{long}", NAME, [], {}, client="good")
+        ask(one, "drop", f"evil/3{long}")
+        assert ask(one, "make", f"good{long}", NAME, [], {}, client="good") is True
+
+
 def test_where_room_is_scarce_what_nobody_uses_goes_sooner() -> None:
     service = make(variables_max=100)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -296,9 +297,23 @@ def test_counters_that_were_offered_for_nothing_are_bounded(standing: Pool) -> N
     assert len(set(told)) == OFFERS_MAX
     # Shown again it is the same.
     assert offer(4) == told[0]
-    with pytest.raises(vista.BadValueError, match=r"^16 trusted counters were offered to group"):
-        offer(99)
-    assert len(TIN.counters) == 4 + OFFERS_MAX
+    counters = len(TIN.counters)
+    others = replace(read_charter(text), name="others").text()
+    for asked in (
+        ("offer_replica_counter", text, 99),
+        ("offer_replica_counter", others, 4),
+        ("offer_counter", "others"),
+    ):
+        with pytest.raises(vista.BadValueError, match=r"^16 trusted counters were offered by this"):
+            standing.front.call(vista.send, member, *asked)
+    assert len(TIN.counters) == counters == 4 + OFFERS_MAX
+
+
+def test_no_counter_is_offered_to_a_group_that_takes_the_name_of_another(standing: Pool) -> None:
+    member = standing.front.call(vista.service, pool_service(POOL))
+    forged = replace(read_charter(administer(standing, "get_charter")), nonce="f" * 32).text()
+    with pytest.raises(PinnedKeyError, match=r"^another group is pinned under the name 'carts'$"):
+        standing.front.call(member.offer_replica_counter, forged, 9)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -12,9 +14,9 @@ import vista
 from apps.solidstate.errors import PinnedKeyError, PoolError, SolidStateError
 from apps.solidstate.objects.backup import Backup
 from apps.solidstate.objects.charter import read_charter
-from apps.solidstate.objects.identity import CHARTER_FILE
+from apps.solidstate.objects.identity import CHARTER_FILE, MEMBERSHIP_FILE
 from apps.solidstate.objects.mail import pool_service, service_name
-from apps.solidstate.objects.places import folder_of
+from apps.solidstate.objects.places import AnyPlace, folder_of
 from apps.solidstate.operating import carry_out, fetch, find_administrator
 from apps.solidstate.pbft.configuration import Config
 from apps.solidstate.status import read_words
@@ -22,6 +24,8 @@ from tests.solidstate.objects.pool import (
     POOL,
     TIN,
     Pool,
+    SimulatedClientProxy,
+    SimulatedPlace,
     SimulatedPoolMember,
     SimulatedReplicaServer,
     make_world,
@@ -82,6 +86,30 @@ class BoastingPoolMember(SimulatedPoolMember, namespace="SolidState"):
     """The machine of a replica that boasts."""
 
     server_class = BoastingServer
+
+
+class CrampedPlace(SimulatedPlace):
+    """A folder that takes nothing of who is in the group, for some time."""
+
+    full: ClassVar[bool] = False
+
+    def write(self, path: str, data: bytes) -> None:
+        if self.full and path.endswith(f"/{MEMBERSHIP_FILE}"):
+            raise OSError(errno.ENOSPC, "no space left")
+        super().write(path, data)
+
+
+class CrampedProxy(SimulatedClientProxy, namespace="SolidState"):
+    """A proxy with such a folder."""
+
+    def _make_place(self, directory: str) -> AnyPlace:
+        return CrampedPlace(vista.here().get_name())
+
+
+class CrampedPoolMember(SimulatedPoolMember, namespace="SolidState"):
+    """The machine of such a proxy."""
+
+    proxy_class = CrampedProxy
 
 
 class ClasslessPoolMember(SimulatedPoolMember, namespace="SolidState"):
@@ -285,6 +313,25 @@ def test_clients_find_a_group_of_which_no_founder_is_left(world: World) -> None:
     assert pool.node("server-8").call(proxy.issue_request, "add", ["tea"], "cart") == 2
 
 
+def test_a_client_whose_disk_is_full_while_the_group_changes_goes_on(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = Pool(world, servers=6, members={"server-5": CrampedPoolMember})
+    founded(pool)
+    path, proxy = f"{FOLDER}/{MEMBERSHIP_FILE}", pool.proxy("server-5")
+    monkeypatch.setattr(CrampedPlace, "full", True)
+    administer(pool, "add", "server-4")
+    settle(pool)
+    node, told = pool.node("server-5"), ("add", ["tea"], "cart")
+    assert [node.call(lambda: proxy.issue_request(*told)) for _ in range(3)] == [1, 2, 3]
+    assert "is not kept for the next start, which is tried again" in caplog.text
+    assert "raised OSError" not in caplog.text
+    assert path not in TIN.files["server-5"]
+    monkeypatch.setattr(CrampedPlace, "full", False)
+    settle(pool, 40.0)
+    assert path in TIN.files["server-5"]
+
+
 def test_a_group_of_crash_only_replicas_is_changed_as_well(world: World) -> None:
     pool = Pool(world, servers=4)
     cart = founded(pool, "crash")
@@ -468,6 +515,26 @@ def test_a_replica_that_does_not_run_is_not_given_the_lead(pool: Pool) -> None:
     with pytest.raises(PoolError, match=r"^replica 1 is not well: it cannot lead$"):
         administer(pool, "hand_over", "1")
     assert administer(pool, "hand_over")["primary"] == 2
+
+
+def test_what_an_operator_gave_up_before_it_was_asked_for_is_not_done(pool: Pool) -> None:
+    founded(pool)
+    for name in ("server-0", "server-3"):
+        pool.world.crash(name)
+
+    def hurried() -> vista.Ref:
+        administrator: vista.Ref = vista.service(pool_service(POOL)).get_administrator(POOL)
+        with contextlib.suppress(vista.CallTimeout), vista.timeout(1.0):
+            administrator.describe_group()
+        return administrator
+
+    # The first is under way, and the second waits for its end.
+    refs = [pool.front.call(hurried) for _ in range(2)]
+    assert pool.front.kernel.record_of(refs[1]).instance._wish == b""
+    for name in ("server-0", "server-3"):
+        pool.world.restart(name)
+    settle(pool, 20.0)
+    assert administer(pool, "describe_group")["members"] == [0, 1, 2, 3]
 
 
 # --- starting anew -------------------------------------------------------------------------

@@ -15,7 +15,9 @@ from apps.solidstate.disk import Disk
 from apps.solidstate.errors import PinnedKeyError, PoolError
 from apps.solidstate.objects.charter import Charter, read_charter
 from apps.solidstate.objects.correspondent import TURN_SECONDS
+from apps.solidstate.objects.delivering import send_out
 from apps.solidstate.objects.identity import SECRET_FILE, Identity, pin, pinned
+from apps.solidstate.objects.machines import answers_of
 from apps.solidstate.objects.mail import LETTER_BYTES_MAX, Mail
 from apps.solidstate.objects.places import (
     QUICK_WRITES,
@@ -28,10 +30,11 @@ from apps.solidstate.objects.places import (
     folder_of,
 )
 from apps.solidstate.objects.steady import CATCH_UP, SteadyClock
-from apps.solidstate.pbft.canonical import digest_of
+from apps.solidstate.pbft.canonical import digest_of, pack
 from apps.solidstate.pbft.effects import Append, Compact, Store
 from apps.solidstate.pbft.encoding import encode
 from apps.solidstate.pbft.messages import Decided, FetchStanding
+from tests.solidstate.objects.pool import PoolBell
 from vista.testing import World
 
 # --- the clock -----------------------------------------------------------------------------
@@ -292,13 +295,63 @@ def test_large_writes_are_done_by_a_thread(tmp_path: Path, effects: list[Write])
     assert _writes(tmp_path, (0.0, effects)) == [False]
 
 
-# --- letters -------------------------------------------------------------------------------
+# --- members -------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def node() -> Iterator[None]:
     with World(1) as world, world.node():
         yield
+
+
+@pytest.mark.usefixtures("node")
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("secret", r"^file secret has 5 bytes and not 32: bring it back from a backup\."),
+        ("node", r" is that of node 'wrong', and this is "),
+        ("group-1/charter.json", r"^file group-1/charter\.json: no charter .* Bring it back from"),
+    ],
+    ids=["secret", "node", "charter"],
+)
+def test_a_member_that_cannot_begin_lets_go_of_its_folder(
+    tmp_path: Path, file: str, words: str
+) -> None:
+    path = tmp_path / vista.here().get_name() / file
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"wrong")
+    with pytest.raises(vista.BadValueError, match=words):
+        vista.create("ReplicaPoolMember", "carts", str(tmp_path))
+    path.unlink()
+    member = vista.create("ReplicaPoolMember", "carts", str(tmp_path))
+    assert member.get_status()["proxies"] == {}
+    vista.delete(member)
+
+
+@pytest.mark.usefixtures("node")
+def test_a_machine_that_takes_no_question_keeps_no_other_from_being_asked() -> None:
+    bell = vista.create(PoolBell)
+    asked = [("first", "Nobody"), ("second", bell), ("third", "Nobody")]
+    assert answers_of(asked, "list_heard") == [("second", [])]
+
+
+# --- messages of variables -----------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("node")
+def test_messages_that_nobody_takes_hold_up_no_others() -> None:
+    bell, gone = vista.create(PoolBell), vista.create(PoolBell)
+    vista.delete(gone)
+    rows = [
+        [1, bell, "_hear", ()], [2, gone, "hear", ("tea",)], [3, "Nobody", "hear", ("tea",)],
+        [4, 5, "hear", ("tea",)], [5, bell, "hear", ("tea",)],
+    ]  # fmt: skip
+    # Names that are none and objects that are gone are so for good; a service may come yet.
+    assert send_out(rows, "carts") == ([4, 5], [1, 2])
+    assert bell.list_heard() == [("tea", "carts/5")]
+
+
+# --- letters -------------------------------------------------------------------------------
 
 
 class Two:
@@ -360,6 +413,17 @@ def test_a_sealed_letter_that_holds_no_messages_is_nothing(tmp_path: Path) -> No
         data = two.replica.unseal(two.name, two.letter(message))
         assert data is not None
         assert two.replica.read(two.name, data) == []
+
+
+@pytest.mark.usefixtures("node")
+@pytest.mark.parametrize(
+    "id", [None, 10**10, -1, "x" * 16, [1] * 16, b"", b"x" * 15, b"x" * 17], ids=repr
+)
+def test_a_letter_that_says_no_place_is_nothing(tmp_path: Path, id: object) -> None:
+    two = Two(tmp_path)
+    assert two.replica.read(two.name, pack([id, encode(FetchStanding(b"n" * 32))])) == []
+    assert two.replica.refused == 1
+    assert not two.replica._addresses
 
 
 @pytest.mark.usefixtures("node")

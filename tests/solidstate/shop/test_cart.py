@@ -187,6 +187,15 @@ def test_two_carts_may_draw_one_number() -> None:
     assert run(book, "list_orders")[0] == [bert]
 
 
+@pytest.mark.parametrize("order", [None, {}, {"number": 7}, ["number"], "number"], ids=str)
+def test_what_is_no_order_does_not_stand_before_others_in_the_book(order: object) -> None:
+    book = make_book()
+    with pytest.raises(vista.BadValueError, match=r"^an order is a dict with the text of its num"):
+        run(book, "place", order, "1")
+    run(book, "place", {"number": "A"}, "2")
+    assert run(book, "take_out", "A")[0] == {"number": "A"}
+
+
 def test_an_order_that_is_not_in_the_book_is_not_taken_out() -> None:
     with pytest.raises(KeyError, match=r"'B'"):
         run(make_book(), "take_out", "B")
