@@ -2,15 +2,17 @@
 
 Three rules. Everything is asked in parts of bounded size. Nothing is waited for longer than a page
 may take: a node or an object that does not answer has its trouble in words in the place of what it
-would have told. And an object is not believed: a class may have a ``describe`` of its own, so what
-comes back is looked at before it is used.
+would have told. And neither an object nor a node is believed: a class may have a ``describe`` of
+its own, and a machine may lie, so what comes back is looked at before it is used, down to its
+figures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import vista
 from apps.http.browser.bounds import (
@@ -22,6 +24,9 @@ from apps.http.browser.bounds import (
 )
 
 Kind = TypeVar("Kind")
+
+_FIGURE_MAX = 1e18
+"""No figure of a node is as large: it can be written, whichever way it is."""
 
 
 class GoneError(Exception):
@@ -136,7 +141,28 @@ def _seen(id: vista.Id, calls: list[vista.Future]) -> NodeSeen:
     name, statistics, peers = (call.result() for call in calls)
     if not isinstance(name, str) or not isinstance(statistics, dict):
         return NodeSeen(id, trouble="It does not tell what a node tells.")
-    return NodeSeen(id, name, statistics, tuple(_rows(peers, vista.PeerRow)))
+    return NodeSeen(id, name, _statistics(statistics), tuple(_rows(peers, vista.PeerRow)))
+
+
+def _statistics(told: dict[Any, Any]) -> dict[str, Any]:
+    """Return of what a node tells in its statistics what the pages show, as far as it is sound."""
+    methods = told.get("methods")
+    rows = methods.items() if isinstance(methods, dict) else ()
+    return {
+        **_figures(told),
+        "objects_by_class": _figures(told.get("objects_by_class")),
+        "methods": {name: _figures(row) for name, row in rows if isinstance(name, str)},
+    }
+
+
+def _figures(told: Any) -> dict[str, Any]:
+    """Return the figures by name of what should be nothing else."""
+    pairs = told.items() if isinstance(told, dict) else ()
+    return {name: value for name, value in pairs if isinstance(name, str) and _is_figure(value)}
+
+
+def _is_figure(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < _FIGURE_MAX
 
 
 def ask_rows(id: vista.Id, message: str, kind: type[Kind], *arguments: Any) -> list[Kind]:
@@ -209,9 +235,10 @@ def _ask_parts(id: vista.Id, target: vista.Ref) -> ObjectSeen:
     texts = _part(troubles, "variables", calls, dict, {}) if names else {}
     methods = _part(troubles, "methods", calls, dict, {})
     kind = told.get("class")
+    row = _part(troubles, "mailbox", calls, vista.ObjectRow | None, None)
     return ObjectSeen(
         id=id,
-        class_name=kind if isinstance(kind, vista.ClassName) else None,
+        class_name=kind if _is_sound(kind, vista.ClassName) else None,
         doc=_text(told.get("doc")),
         bases=_texts_of(told.get("bases")),
         services=_texts_of(told.get("services")),
@@ -222,7 +249,7 @@ def _ask_parts(id: vista.Id, target: vista.Ref) -> ObjectSeen:
         variables_all=len(types),
         methods=tuple(_rows(list(methods.values()), vista.MethodRow)),
         node=node,
-        row=_part(troubles, "mailbox", calls, vista.ObjectRow | None, None),
+        row=row if _is_sound(row, vista.ObjectRow) else None,
         threads=tuple(_rows(_part(troubles, "threads", calls, list, []), vista.ThreadRow)),
         troubles=troubles,
     )
@@ -252,7 +279,27 @@ def words_of(error: BaseException) -> str:
 
 
 def _rows(told: Any, kind: type[Kind]) -> list[Kind]:
-    return [row for row in told if isinstance(row, kind)] if isinstance(told, list) else []
+    hints = get_type_hints(kind)
+    rows = told if isinstance(told, list) else []
+    return [row for row in rows if isinstance(row, kind) and _has_fields(row, hints)]
+
+
+def _is_sound(record: Any, kind: type[Any]) -> bool:
+    """Tell whether something is a record of a kind, and its fields are of the kinds they should."""
+    return isinstance(record, kind) and _has_fields(record, get_type_hints(kind))
+
+
+def _has_fields(record: Any, hints: Mapping[str, Any]) -> bool:
+    return all(_is_of(getattr(record, name), hint) for name, hint in hints.items())
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    if get_origin(hint) is tuple:
+        of = get_args(hint)[0]
+        return isinstance(value, tuple) and all(_is_of(each, of) for each in value)
+    if get_origin(hint) is UnionType:
+        return any(_is_of(value, one) for one in get_args(hint))
+    return _is_figure(value) if hint in (int, float) else isinstance(value, hint)
 
 
 def _text(told: Any) -> str:

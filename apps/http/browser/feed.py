@@ -74,9 +74,11 @@ class HTTPbrowserFeed(HTTPeventStream, namespace="HTTP"):
             return
         self.looks_alone = 0
         self._looking = True
-        call = vista.future(self.browser, "live_parts", self.view)
-        gone = call.exception() is not None
-        self._looking = False
+        try:
+            call = vista.future(self.browser, "live_parts", self.view)
+            gone = call.exception() is not None
+        finally:  # whoever waits may be ended, and then the next look is to look again
+            self._looking = False
         if gone:
             # The session is over, and with it everything that was to be seen in it.
             vista.self_ref(self).delete_yourself.post()

@@ -90,6 +90,11 @@ _REFUSALS = {
 }
 
 
+def refusal_of(error: OSError) -> Refusal:
+    """Return why a file cannot be had, from what the system said."""
+    return _REFUSALS.get(error.errno or 0, Refusal.DISK_FAILED)
+
+
 class Disk:
     """What a walk asks of the disk. Tests put another in its place, which changes files between."""
 
@@ -291,8 +296,7 @@ def _resolve_below(roots: Roots, root: str, segments: Sequence[str]) -> OpenFile
     try:
         walk = Walk(roots.disk, root, roots.closed, roots.spellings)
     except OSError as error:
-        busy = _REFUSALS.get(error.errno or 0) is Refusal.TOO_BUSY
-        return Refusal.TOO_BUSY if busy else Refusal.NO_ROOT
+        return Refusal.TOO_BUSY if refusal_of(error) is Refusal.TOO_BUSY else Refusal.NO_ROOT
     try:
         if as_directory:
             return _open_index(walk, walk.enter(walk.start, names), roots.index_names)
@@ -300,7 +304,7 @@ def _resolve_below(roots: Roots, root: str, segments: Sequence[str]) -> OpenFile
     except Refused as end:
         return end.refusal
     except OSError as error:
-        return _REFUSALS.get(error.errno or 0, Refusal.DISK_FAILED)
+        return refusal_of(error)
     finally:
         walk.close()
 

@@ -209,11 +209,26 @@ def body_of(response: Response) -> bytes:
     return body
 
 
+def check_source(response: Response) -> None:
+    """Raise `AnswerError` for a ``source`` that is no object, or a ``length`` that is none."""
+    source, length = response.source, response.length
+    if not isinstance(source, vista.Ref | Feed):
+        raise AnswerError(f"the source of a body is a Ref or a Feed, not {type(source).__name__}")
+    if length is not None and (type(length) is not int or length < 0):
+        raise AnswerError(f"the length of a body is a number of bytes from 0, not {length!r:.80}")
+
+
 def fields_of(response: Response) -> tuple[tuple[str, str], ...]:
-    """Return the fields, a Content-Type among them if there is a body."""
+    """Return the fields, a Content-Type among them if there is a body.
+
+    Raises `AnswerError` for what are no fields.
+    """
     fields = response.fields or ()
-    if any(name.lower() == "content-type" for name, _ in fields):
-        return fields
+    try:
+        if any(name.lower() == "content-type" for name, _ in fields):
+            return fields
+    except (AttributeError, TypeError, ValueError):
+        raise AnswerError(f"fields are pairs of texts, not {fields!r:.80}") from None
     if not response.body and response.source is None:
         return fields
     kind = HTML if isinstance(response.body, str) else BYTES

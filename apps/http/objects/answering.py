@@ -128,13 +128,17 @@ class Answering:
         """
         began = perf_counter()
         target = head.target
-        if target.host != self._host:
-            self._choose_site(target.host)
-        elif began - self._met > SITE_SECONDS:
-            # One that is gone is found out when it is asked.
-            with contextlib.suppress(vista.VistaError):
-                self._meet_site(self._site, self._directory)
-        answer = self._answer(head, "/" + "/".join(target.path), body)
+        path = "/" + "/".join(target.path)
+        try:
+            if target.host != self._host:
+                self._choose_site(target.host)
+            elif began - self._met > SITE_SECONDS:
+                # One that is gone is found out when it is asked.
+                with contextlib.suppress(vista.VistaError):
+                    self._meet_site(self._site, self._directory)
+            answer = self._answer(head, path, body)
+        except vista.VistaError as error:  # no site: another one's page would be none of its own
+            answer = self._failed(error, path, ""), ()
         page = answer[0]
         status = 200 if type(page) is str else page.status
         if self._compresses and (type(page) is not str or len(page) >= COMPRESS_BYTES_MIN):
@@ -152,10 +156,10 @@ class Answering:
         target = head.target
         if id(head) in self._early:
             return None
-        if target.host != self._host:
-            self._choose_site(target.host)
         path = "/" + "/".join(target.path)
         try:
+            if target.host != self._host:
+                self._choose_site(target.host)
             found: Any = self._directory.find(_method_of(head), path)
             if type(found) is Guarded:
                 found, _ = self._admitted(found, head, self._request(head, path, None))
@@ -235,9 +239,12 @@ class Answering:
         Another request of the connection may come while this one waits, and must not be answered by
         the site before.
         """
-        compresses = directory.get_compression() == EVERYTHING
+        compresses = False
         lines = None
         log_fields = False
+        # A directory that is gone is found out when it is asked for a page.
+        with contextlib.suppress(vista.NoSuchObject):
+            compresses = directory.get_compression() == EVERYTHING
         # Without a log, or with one that is gone, requests are answered all the same.
         with contextlib.suppress(vista.VistaError):
             logger = vista.service(f"HTTPlogger:{site}")

@@ -140,15 +140,16 @@ class HTTPmountASGI(vista.Object, namespace="HTTP"):
         scope = self._scope("http", request, method=request.method)
         task = self._start(exchange.run(self._application, scope))
         task.add_done_callback(lambda task: self._note_end(task, exchange))
+        number = 0
         try:
             await exchange.answered()
             if exchange.is_complete:
                 return Response(exchange.whole_body(), exchange.status, exchange.fields)
-            self._number += 1
-            number = self._number
+            number = self._number = self._number + 1
             self._exchanges[number] = (exchange, task)
             body = await vista.aio.create(HTTPasgiBody, vista.self_ref(self), number)
         except BaseException:  # the time is over, mostly
+            self._exchanges.pop(number, None)
             exchange.disconnect()
             task.cancel()
             raise

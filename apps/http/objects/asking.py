@@ -6,6 +6,7 @@ comes as a message and the answer goes back as one. What a page raises reaches w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import vista
@@ -79,6 +80,4 @@ def _with(answer: Any, fields: Pairs) -> Any:
     if response is None:
         return answer
     own = unprepared(response) if response.prepared else response.fields or ()
-    return Response(
-        response.body, response.status, (*own, *fields), response.source, response.length
-    )
+    return replace(response, fields=(*own, *fields), prepared=b"")

@@ -25,9 +25,9 @@ from apps.http.content.files import (
     from_memory,
     select,
 )
-from apps.http.content.paths import CODINGS, Refusal, resolve
+from apps.http.content.paths import CODINGS, Refusal, refusal_of, resolve
 from apps.http.content.resources import Request, Response, error_response, prepare
-from apps.http.content.ssi.processor import Page, process
+from apps.http.content.ssi.processor import process
 from apps.http.errors import FileChanged
 from apps.http.objects.compression import EVERYTHING, NOTHING, compress_aside
 from apps.http.objects.entries import ACCEPTS_CHARACTERS_MAX, CHECK_SECONDS, READY_MAX
@@ -285,14 +285,20 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
         self._offered.clear()
         try:
             with found:
-                file = file_data(known.roots(), known.segments, found, known)
+                file = file_data(known.roots(), known.segments, found, self._settled(None))
         except FileChanged:
             return Refusal.BEING_CHANGED
         except OSError as error:
             _log.warning("%s: %s", self.path, error)
-            return Refusal.DISK_FAILED
+            return refusal_of(error)
         self._take(file, now)
         return None
+
+    def _settled(self, coding: str | None) -> FileData | None:
+        """Return what is kept of a file, unless another state of it may look the same: it was so
+        young that a change since would have left no trace."""
+        state = self._states.get(coding)
+        return None if state is None or state.etag.weak else state.file
 
     def _take(self, file: FileData, now: float) -> None:
         """Keep a file, and what stands beside it, unless that is what is kept already."""
@@ -336,12 +342,9 @@ class HTTPrawCachedFile(HTTPcachedObject, namespace="HTTP"):
             opened = resolve(file.roots(), segments)
             if isinstance(opened, Refusal):
                 continue
-            state = self._states.get(coding)
             try:
                 with opened:
-                    form = file_data(
-                        file.roots(), segments, opened, None if state is None else state.file
-                    )
+                    form = file_data(file.roots(), segments, opened, self._settled(coding))
             except (FileChanged, OSError) as error:
                 # As if it were not there; the next look at the disk may find it whole.
                 _log.warning("%s: %s", "/".join(segments), error)
@@ -365,10 +368,13 @@ class HTTPcachedFile(HTTPrawCachedFile, namespace="HTTP"):
         self, url_directory: vista.Ref, path: str, cgi_environment: Any, file: FileData
     ) -> None:
         """Keep the file."""
-        self._page: Page | None = None
-        self._answer: Response | None = None
-        self._seen: Any = None
+        self._page: _Kept | None = None
         super().create(url_directory, path, cgi_environment, file)
+
+    def get_size(self) -> int:
+        """Return the bytes it takes, those of the page that is kept included."""
+        page = self._page
+        return super().get_size() + (0 if page is None else len(page.answer.body))
 
     def get_request(self, request: Request) -> Response:
         """Answer GET and HEAD."""
@@ -376,18 +382,13 @@ class HTTPcachedFile(HTTPrawCachedFile, namespace="HTTP"):
             return super().get_request(request)
         now = time.time()
         if not 0 <= now - self._checked < CHECK_SECONDS:
-            before = self._states[None].file
             refusal = self._check(now)
             if refusal is not None:
                 vista.post(vista.self_ref(self), "delete_yourself")
                 return refused(refusal, self.path)
-            file = self._states[None].file
-            if file != before or self._seen != self._dependencies():
-                self._page = None
         page = self._page
-        if page is not None and self._answer is not None and not page.variables:
-            if page.expires is None or now < page.expires:
-                return self._answer
+        if page is not None and page.is_good(self._states[None].file, now):
+            return page.answer
         return self._make(request, now)
 
     def _make(self, request: Request, now: float) -> Response:
@@ -405,19 +406,41 @@ class HTTPcachedFile(HTTPrawCachedFile, namespace="HTTP"):
         )
         for problem in page.problems:
             _log.warning("%s", problem)
-        self._page = page
-        self._seen = self._dependencies()
         # It has no date of its own, and a tag of it would have to know all it shows.
         fields = (("Content-Type", self.kind), ("Cache-Control", "no-cache"))
         answer = Response(page.text.encode("utf-8", "replace"), 200, fields)
         # What is to be compressed cannot be written yet.
         later = self.compression == EVERYTHING and suits(answer)
-        self._answer = answer if later else prepare(answer)
-        return self._answer
+        answer = answer if later else prepare(answer)
+        before, self._page = self.get_size(), None
+        if not page.variables and (page.expires is None or now < page.expires):
+            seen = loader.states_of(page.dependencies)
+            self._page = _Kept(answer, file, seen, page.expires, now)
+        if self.get_size() != before:
+            self._note_size()
+        return answer
 
-    def _dependencies(self) -> Any:
-        page = self._page
-        return None if page is None else states_of(self._states[None].file, page.dependencies)
+
+@dataclasses.dataclass(slots=True)
+class _Kept:
+    """A page that is the same for everybody, and what it was made of: a file, and what it named as
+    that was ``seen`` when it was put in. ``looked`` is when that was compared with the disk."""
+
+    answer: Response
+    file: FileData
+    seen: dict[tuple[str, ...], Any]
+    expires: float | None
+    looked: float
+
+    def is_good(self, file: FileData, now: float) -> bool:
+        """Tell whether the page is what would be made of ``file`` at this time."""
+        if file is not self.file or (self.expires is not None and now >= self.expires):
+            return False
+        if not 0 <= now - self.looked < CHECK_SECONDS:
+            if states_of(file, self.seen) != self.seen:
+                return False
+            self.looked = now
+        return True
 
 
 def _environment(request: Request, file: FileData) -> dict[str, str]:

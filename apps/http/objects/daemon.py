@@ -85,6 +85,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         self.receive_class: Any = HTTPfastReceive
         self.sites: dict[str, tuple[str, vista.Ref]] = {}
         self._socket: socket.socket | None = None
+        self._guards: list[vista.Ref] = []
         self._open: dict[int, vista.Ref] = {}
         self._all_ended: asyncio.Future[None] | None = None
         self._identities: dict[str, Identity] = {}
@@ -99,18 +100,28 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         if listener is None:
             self._socket = open_listener(family, place)
             self.address = name_of(self._socket, kind)
+        try:
+            self._make_site(profile, settings, protected)
+            if listener is not None:
+                self._listener = listener
+                self._join(listener)
+            else:
+                self._announce()
+        except BaseException:
+            self.delete()  # or the next one would find the address and the name taken
+            raise
+
+    def _make_site(
+        self, profile: Profile, settings: dict[str, Any], protected: list[tuple[str, str, str]]
+    ) -> None:
         self.url_directory = vista.create("URLdirectory", self.site, **settings)
         self.url_directory.set_websocket_origins(tuple(profile.texts("webSocketOrigins")))
         # Before there is anything to protect.
         for path, realm, passwords in protected:
-            vista.create(HTTPprotectedDirectory, self.url_directory, path, realm, passwords)
+            place = (self.url_directory, path, realm, passwords)
+            self._guards.append(vista.create(HTTPprotectedDirectory, *place))
         self.loader = self._make_loader(profile)
         self.uploads = _make_uploads(profile, self.site)
-        if listener is not None:
-            self._listener = listener
-            self._join(listener)
-        else:
-            self._announce()
 
     def _announce(self) -> None:
         """Be found by further sites and told of the end, then begin to accept."""
@@ -132,10 +143,10 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         if self._listener is not None:
             # In flight and not waited for: the listener may be gone, which is nobody's mistake.
             vista.future(self._listener, "remove_site", self.site)
-        for name in ("uploads", "loader", "url_directory"):
-            made = getattr(self, name, None)
-            if made is not None:
-                vista.post(made, "delete_yourself")
+        made = [getattr(self, name, None) for name in ("uploads", "loader", "url_directory")]
+        for each in (*made, *self._guards):
+            if each is not None:
+                vista.post(each, "delete_yourself")
 
     def get_url(self) -> str:
         """Return the URL of the site, with the port that was taken for port 0."""
@@ -327,7 +338,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
                 continue  # that client went away while it waited
             try:
                 self._take(sock)
-            except vista.VistaError as error:
+            except (vista.VistaError, OSError) as error:
                 # That one is lost; the next ones come when there is room for an object again.
                 _log.error("%s: a connection cannot be served: %s", self.address, error)
                 self._pause()
@@ -364,7 +375,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
                 self.http2,
                 self.proxies,
             )
-        except vista.VistaError:
+        except BaseException:
             os.close(descriptor)
             raise
 

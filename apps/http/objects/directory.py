@@ -124,19 +124,20 @@ class URLdirectory(vista.Object, namespace="HTTP"):
     def register_directory_handler(self, path: str, handler: Any, reads: bool = False) -> None:
         """Have ``handler`` asked for the addresses that begin with ``path`` and no object has.
 
-        It is sent ``load_object(path)`` and returns a `Response`, a Ref, a `Loaded` or None. The
-        handler it takes the place of is posted ``handler_replaced(path)``. One that ``reads`` is
-        sent ``read_file(path, accepts)`` first, as `URLfileLoader` has it.
+        It is sent ``load_object(path)`` and returns a `Response`, a Ref, a `Loaded` or None, and,
+        if it ``reads``, ``read_file(path, accepts)`` before, as `URLfileLoader` has it. The handler
+        it takes the place of is posted ``handler_replaced(path)``; what that had made goes.
         """
-        self._own_answers.clear()
         path = _checked(path).rstrip("/") + "/"
-        before = self._handlers.pop(path, None)
-        self._handlers[path] = vista.ref_of(handler)
+        before, made = self._handlers.get(path), vista.ref_of(handler)
+        self.unregister_directory_handler(path)
+        self._handlers[path] = made
         if reads:
-            self._readers.add(self._handlers[path])
+            self._readers.add(made)
         # The longest first: the first that fits is the one.
         self._handlers = dict(sorted(self._handlers.items(), key=lambda item: -len(item[0])))
-        if before is not None and before != self._handlers[path]:
+        self._drop_cached(path)
+        if before is not None and before != made:
             vista.post(before, "handler_replaced", path)
 
     def unregister_directory_handler(self, path: str, handler: Any = None) -> bool:
@@ -151,6 +152,7 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         self._own_answers.clear()
         del self._handlers[path]
         self._readers.discard(found)
+        self._drop_cached(path)
         return True
 
     def get_directory_handler(self, path: str) -> tuple[str, vista.Ref] | None:
@@ -241,11 +243,10 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         fitting = (own for own in self._guards if covers(_names(own), place))
         return max(fitting, key=len, default=None)
 
-    def _drop_cached(self) -> None:
-        """Have every cached object go: what it may show has changed."""
+    def _drop_cached(self, below: str = "/") -> None:
+        """Have the cached objects below an address go: what they may show has changed."""
         for name in self._cached.names():
-            entry = self._cached.remove(name)
-            if entry is not None:
+            if name.startswith(below) and (entry := self._cached.remove(name)) is not None:
                 vista.post(entry.target, "delete_yourself")
 
     def register_new_feature(self, announce: Any, *methods: str) -> None:
@@ -430,23 +431,22 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         ``now`` is in seconds since 1970. `HTTPpurgeCache` sends it.
         """
         for path in self._cached.names():
-            entry = self._cached.peek(path)
-            if entry is not None:
+            if (entry := self._cached.peek(path)) is not None:
                 vista.post(entry.target, "delete_if_obsolete", now, check_interval)
 
     def _load(self, path: str) -> Any:
         guards = self._guards
         asked = self.get_directory_handler(path)
-        handler = None if asked is None else asked[1]
-        found = None if handler is None else handler.load_object(path)
+        found = None if asked is None else asked[1].load_object(path)
         if isinstance(found, Loaded):
-            if self._guards is not guards:
-                # It was made when something was open that is closed by this time.
+            if self._guards is not guards or self.get_directory_handler(path) != asked:
+                # It was made when something was open that is closed by this time, or by another.
                 vista.post(found.target, "delete_yourself")
                 return self._load(path)
             return self._keep(path, found)
         if isinstance(found, vista.Ref):
-            return self._entry_of_handler(found) if found == handler else self._entry(found)
+            own = asked is not None and found == asked[1]
+            return self._entry_of_handler(found) if own else self._entry(found)
         return found or error_response(404, "There is nothing at this address.")
 
     def _keep(self, path: str, loaded: Loaded) -> Entry:

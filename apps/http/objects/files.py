@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,10 @@ from apps.http.errors import FileChanged
 
 CACHED_FILE_BYTES_MAX = 1024 * 1024
 """Bytes of a file that is kept in memory; larger ones are read for each request."""
+
+UNREAD_SECONDS = 3_600.0
+"""How long nobody reads a body until it is closed: who sends it deletes it, unless that node is
+lost. Clients that take nothing are dropped after a small part of that (``write_idle_seconds``)."""
 
 
 @vista.record
@@ -143,6 +149,7 @@ class HTTPfileBody(vista.Object, namespace="HTTP"):
 
     ``create(file, pieces)``: ``file`` is a `FileData`; ``pieces`` are bytes, sent as they are, and
     (first byte, number of bytes) of the file. Raises `FileChanged` when the file is another one.
+    It deletes itself when it was not read for an hour.
     """
 
     def create(self, file: FileData, pieces: tuple[Any, ...]) -> None:
@@ -156,11 +163,27 @@ class HTTPfileBody(vista.Object, namespace="HTTP"):
             found.close()
             raise FileChanged("the file was replaced")
         self._left = list(pieces)[::-1]
+        self._loop = asyncio.get_running_loop()
+        # What the loop calls runs in this context, which may post.
+        self._context = contextvars.copy_context()
+        self._read_at = self._loop.time()
+        self._timer = self._await_reader(UNREAD_SECONDS)
 
     def delete(self) -> None:
         """Close the file."""
+        self._timer.cancel()
         if self._file is not None:
             self._file.close()
+
+    def _await_reader(self, seconds: float) -> asyncio.TimerHandle:
+        return self._loop.call_later(seconds, self._look, context=self._context)
+
+    def _look(self) -> None:
+        left = self._read_at + UNREAD_SECONDS - self._loop.time()
+        if left > 0:
+            self._timer = self._await_reader(left)
+        else:
+            vista.self_ref(self).delete_yourself.post()
 
     def read_bytes(self, maximum: int) -> bytes:
         """Return the next bytes, ``maximum`` at most; none at the end.
@@ -169,6 +192,7 @@ class HTTPfileBody(vista.Object, namespace="HTTP"):
         """
         if not self._left or self._file is None:
             return b""
+        self._read_at = self._loop.time()
         piece = self._left.pop()
         if isinstance(piece, bytes):
             return piece

@@ -136,7 +136,10 @@ def _run(checks: dict[str, tuple[vista.Ref, str]]) -> dict[str, str]:
     failed = {}
     with vista.timeout(CHECK_SECONDS):
         for name, (target, message) in checks.items():
-            calls[name] = vista.future(target, message)
+            try:
+                calls[name] = vista.future(target, message)
+            except vista.VistaError as refusal:  # such as that it has too much to do
+                failed[name] = str(refusal)[:REASON_CHARS_MAX]
         for name, call in calls.items():
             error = call.exception()
             answer = str(error) or type(error).__name__ if error is not None else call.result()

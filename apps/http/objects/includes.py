@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,13 +26,15 @@ class SiteLoader:
     """
 
     def __init__(self, page: FileData, url_directory: vista.Ref, address: str) -> None:
+        self._page = page
+        self._seen: dict[tuple[str, ...], Any] = {}
         self._address = address
         self._roots = page.roots()
         self._directory = url_directory
 
     def load(self, path: tuple[str, ...], query: str) -> Document:
         """Return a file of the site, or the page that an object makes."""
-        found = resolve(self._roots, path)
+        found = self._resolve(path)
         if isinstance(found, Refusal):
             return self._ask(path, query)
         with found:
@@ -46,7 +49,7 @@ class SiteLoader:
 
     def look(self, path: tuple[str, ...]) -> Facts:
         """Return size and time of a file of the site."""
-        found = resolve(self._roots, path)
+        found = self._resolve(path)
         if isinstance(found, Refusal):
             raise LoadFailed(f"{show(path)}: {found.explain}")
         with found:
@@ -58,6 +61,18 @@ class SiteLoader:
             return Document(str(vista.send(name, method, *arguments)))
         except Exception as error:  # whatever a method raises is a mistake in the page only
             raise LoadFailed(f"{name}.{method}: {error}") from error
+
+    def states_of(self, paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], Any]:
+        """Return what each of the files a page depends on was when it was put in."""
+        rest = [path for path in paths if path not in self._seen]
+        return {**states_of(self._page, rest), **self._seen}
+
+    def _resolve(self, path: tuple[str, ...]) -> OpenFile | Refusal:
+        found = resolve(self._roots, path)
+        state = _state_of(found)
+        # One that changed meanwhile stands twice on the page, in two states: none is the page's.
+        self._seen[path] = state if self._seen.get(path, state) == state else object()
+        return found
 
     def _ask(self, path: tuple[str, ...], query: str) -> Document:
         address = show(path)
@@ -71,6 +86,8 @@ class SiteLoader:
             raise
         except Exception as error:  # whatever a handler raises is a mistake in the page only
             raise LoadFailed(f"{address}: {error}") from error
+        if response is not None and isinstance(response.source, vista.Ref):
+            vista.future(response.source, "delete_yourself")  # it may have gone by itself
         if response is None or response.status != 200 or response.source is not None:
             raise LoadFailed(f"{address} has no page that can be included")
         # Nobody says until when it is good: until the next request.
@@ -83,9 +100,16 @@ def states_of(page: FileData, paths: Iterable[tuple[str, ...]]) -> dict[tuple[st
     states: dict[tuple[str, ...], Any] = {}
     for path in paths:
         found = resolve(roots, path)
+        states[path] = _state_of(found)
         if isinstance(found, OpenFile):
-            with found:
-                states[path] = FileFacts.of(found)
-        else:
-            states[path] = None
+            found.close()
     return states
+
+
+def _state_of(found: OpenFile | Refusal) -> Any:
+    """Return what a file is. What is so young that a change would leave no trace is like nothing,
+    not even itself at the next look."""
+    if isinstance(found, Refusal):
+        return None
+    facts = FileFacts.of(found)
+    return object() if facts.etag(time.time()).weak else facts

@@ -46,8 +46,17 @@ def open_listener(family: socket.AddressFamily, place: Any) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as error:
         sock.close()
-        raise OSError(error.errno, f"cannot listen at {place}: {error.strerror}") from error
+        words = f"cannot listen at {_words_of(family, place)}: {error.strerror}"
+        raise OSError(error.errno, words) from error
     return sock
+
+
+def _words_of(family: socket.AddressFamily, place: Any) -> str:
+    """Return a place as it is written in an address."""
+    if family == socket.AF_UNIX:
+        return str(place)
+    host, port = place
+    return f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
 
 
 def _remove_stale(path: Path) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import time
+from pathlib import Path
 from typing import Any
 
 import vista
 from apps.http.content.compressing import COMPRESS_BYTES_MIN, is_compressible
 from apps.http.content.files import content_type, whole_file
-from apps.http.content.paths import OpenFile, Refusal, Roots, resolve
+from apps.http.content.paths import OpenFile, Refusal, Roots, refusal_of, resolve
 from apps.http.content.resources import Response
 from apps.http.errors import FileChanged
 from apps.http.objects.cached import HTTPcachedFile, HTTPrawCachedFile
@@ -24,6 +26,8 @@ from apps.http.objects.files import (
 from apps.http.objects.found import Loaded, service_name
 from apps.http.objects.listings import HTTPdirectoryListing
 from apps.http.syntax.etags import file_etag
+
+_log = logging.getLogger("vista.http")
 
 INDEX_NAMES = ("index.html", "index.shtml")
 """The files that stand for a directory, unless the profile's defaultFiles says otherwise."""
@@ -70,6 +74,9 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         self._class: Any = _CLASSES.get(object_class, object_class)
         self.logical_root = root.rstrip("/") + "/"
         self.directory_roots = tuple(directories)
+        for name in directories:
+            if not Path(name).is_dir():
+                _log.warning("no directory %s: nothing of it is served", Path(name).absolute())
         self.default_files = default_files or INDEX_NAMES
         self.hidden = hidden
         self.access_controller = checker
@@ -83,6 +90,12 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         self.url_directory.register_directory_handler(self.logical_root, me, reads)
 
     create = initialize
+
+    def delete(self) -> None:
+        """Leave the directory."""
+        me = vista.self_ref(self)
+        # In flight and not waited for: the directory may be gone, which is nobody's mistake.
+        vista.future(self.url_directory, "unregister_directory_handler", self.logical_root, me)
 
     def handler_replaced(self, path: str) -> None:
         """Another loader serves its addresses from here on: go."""
@@ -121,8 +134,14 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
                 data = file_data(roots, segments, found)
         except FileChanged:
             return refused(Refusal.BEING_CHANGED, path)
+        except OSError as error:
+            return self._failed(error, path)
         made = vista.create(self._class, self.url_directory, path, None, data)
-        return Loaded(made, made.get_size())
+        try:
+            return Loaded(made, made.get_size())
+        except BaseException:
+            vista.post(made, "delete_yourself")
+            raise
 
     def read_file(self, path: str, accepts: str) -> Response | None:
         """Return the answer to a plain GET for a file that nobody asked for lately.
@@ -156,9 +175,15 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
             data = read_whole(file)
         except FileChanged:
             return refused(Refusal.BEING_CHANGED, path)
+        except OSError as error:
+            return self._failed(error, path)
         changed = file.modified_ns
         tag = file_etag(file.inode, file.size, changed, time.time_ns())
         return whole_file(data, kind, tag, changed // 1_000_000_000, varies)
+
+    def _failed(self, error: OSError, path: str) -> Response:
+        _log.error("%s: %s", path, error)
+        return refused(refusal_of(error), path)
 
     def _roots_for(self, path: str) -> Roots:
         """Return the directories, closed where an address is not under the same guards."""

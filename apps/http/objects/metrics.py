@@ -43,7 +43,8 @@ FIGURES_SHOWN_MAX = 2_000
 FIGURES = "Figures:"
 """The beginning of the names of services that tell figures of their own by ``get_figures``."""
 ASKED_SECONDS = 2.0
-"""How long a daemon, directory or log may take to tell its figures; then they are left out."""
+"""How long daemons, directories, logs and applications may take together to tell their figures;
+what was not told by then is left out."""
 
 TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The type of Prometheus' own format."""
@@ -176,8 +177,9 @@ def _families() -> Iterator[Metric]:
     yield from _requests(named)
     yield _events(named)
     rows = vista.services()
-    yield from _sites(rows, vista.id_of(here).node)
-    yield from _told(rows, vista.id_of(here).node)
+    with vista.timeout(ASKED_SECONDS):
+        yield from _sites(rows, vista.id_of(here).node)
+        yield from _told(rows, vista.id_of(here).node)
 
 
 def _is_named(key: str, value: object) -> bool:
@@ -306,13 +308,24 @@ def _asked(
     }
     asked = {name: ref for name, ref in own.items() if name.startswith(beginning)}
     for name, ref in asked.items():
-        call = vista.future(ref, message)
         # Whoever lacks the message, or goes while it is asked, has no row.
-        figures = call.result() if call.exception(ASKED_SECONDS) is None else {}
+        figures = _answer_of(_ask(ref, message)) or {}
         for key, family in families.items():
             if key in figures:
                 family.add_metric([name.removeprefix(beginning)], figures[key])
     yield from families.values()
+
+
+def _ask(target: vista.Ref | vista.Id, message: str) -> vista.Future | None:
+    try:
+        return vista.future(target, message)
+    except vista.VistaError:  # it has too much to do; the page is for finding that out
+        return None
+
+
+def _answer_of(call: vista.Future | None) -> Any:
+    """Return what a service answers in time, None if it does not."""
+    return None if call is None or call.exception() is not None else call.result()
 
 
 def _told(rows: list[vista.ServiceRow], node: bytes) -> Iterator[Metric]:
@@ -320,13 +333,15 @@ def _told(rows: list[vista.ServiceRow], node: bytes) -> Iterator[Metric]:
     families: dict[tuple[str, str, tuple[str, ...]], Any] = {}
     names: set[str] = set()
     own = sorted({(row.name, row.object) for row in rows if row.object.node == node})
-    asked = [vista.future(id, "get_figures") for name, id in own if name.startswith(FIGURES)]
-    told = [call.result() for call in asked if call.exception(ASKED_SECONDS) is None]
+    asked = [_ask(id, "get_figures") for name, id in own if name.startswith(FIGURES)]
+    told = [_answer_of(call) for call in asked]
     figures = [row for rows in told if isinstance(rows, list) for row in rows]
     for figure in figures[:FIGURES_SHOWN_MAX]:
         match figure:
             case (str(name), "counter" | "gauge" as kind, str(words), dict(labels), value) if (
-                _NAME.fullmatch(name) and type(value) in (int, float)
+                _NAME.fullmatch(name)
+                and type(value) in (int, float)
+                and all(isinstance(label, str) and _NAME.fullmatch(label) for label in labels)
             ):
                 key = (name, kind, tuple(sorted(labels)))
                 if key not in families and name not in names:

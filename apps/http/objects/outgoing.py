@@ -20,13 +20,14 @@ from apps.http.content.resources import (
     Feed,
     Response,
     body_of,
+    check_source,
     error_response,
     fields_of,
     takes_trailers,
     trailer_field,
     unprepared,
 )
-from apps.http.errors import AnswerError, HttpError
+from apps.http.errors import AnswerError
 from apps.http.objects.answering import Pairs
 from apps.http.objects.bodies import RequestBody
 from apps.http.objects.connection import Connection
@@ -157,6 +158,7 @@ class StreamSender:
         trailing = takes_trailers(response, head.fields, head.version)
         now, source = time.time(), response.source
         try:
+            check_source(response)
             fields = (*fields_of(response), *extra, *trailer_field(response, trailing))
             text = writer.head(response.status, fields, now, length=response.length)
         except (AnswerError, TypeError, ValueError) as error:  # fields may be anything
@@ -186,7 +188,7 @@ class StreamSender:
                 self.send_body(stream, b"".join(writer.data(piece)), end=False)
         except Gone:
             raise
-        except (vista.VistaError, HttpError, OSError, ValueError, TypeError) as error:
+        except Exception as error:  # whatever the source raises ends this stream only
             _log.error("%s: the body broke off: %r", head.target.raw_path, error)
             self._core.reset(stream.number, INTERNAL)
             if type(source) is Feed:
@@ -204,7 +206,7 @@ class StreamSender:
         if type(source) is Feed:
             # A page that has accepted a WebSocket would wait for ever to be told that it is open.
             vista.future(source.target, "feed_closed", self._receiver, stream.number)
-        elif source is not None:
+        elif isinstance(source, vista.Ref):
             vista.future(source, "delete_yourself")
 
     def send_body(self, stream: Stream, data: bytes, *, end: bool) -> None:
@@ -243,7 +245,7 @@ class StreamSender:
         stream.feed = feed
         try:
             vista.send(feed.target, "feed_opened", feed.note, self._receiver, stream.number)
-        except vista.VistaError:
+        except BaseException:
             stream.feed = None
             raise
 

@@ -76,7 +76,6 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         self.requests = 0
         self.from_address = ""
         self._status = 0
-        self._socket = socket.socket(fileno=descriptor)
         self._head: RequestHead | None = None
         self._body: RequestBody | None = None
         terms = self._terms = terms_of(limits)
@@ -91,6 +90,8 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         self._draining = False
         self._feeding: Feeding | None = None
         vista.self_ref(self).open.post()
+        # At the last: of an object that is not made the descriptor stays with who has opened it.
+        self._socket = socket.socket(fileno=descriptor)
 
     def delete(self) -> None:
         """Close the connection."""

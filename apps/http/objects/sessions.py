@@ -329,6 +329,9 @@ class HTTPcreateApplicationSession(AllocateSessionID, namespace="HTTP"):
         except BaseException:
             self._table.remove(session.id)
             raise
+        if session.id not in self._table:  # it took so long that the session is over
+            self._end(session)
+            return error_response(503, "The page takes long to begin.", (("Retry-After", "10"),))
         return self._lead(request, session, self._cookie(session))
 
     def make_application(self, session_id: str, address: str) -> vista.Ref:

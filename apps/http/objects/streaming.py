@@ -6,7 +6,13 @@ import logging
 from typing import Any
 
 import vista
-from apps.http.content.resources import Response, fields_of, takes_trailers, trailer_field
+from apps.http.content.resources import (
+    Response,
+    check_source,
+    fields_of,
+    takes_trailers,
+    trailer_field,
+)
 from apps.http.objects.connection import Connection
 from apps.http.syntax.answers import AnswerWriter
 from apps.http.syntax.requests import RequestHead
@@ -40,11 +46,13 @@ def send_source(
     sent = 0
     trailing = takes_trailers(response, head.fields, head.version)
     try:
+        check_source(response)
         fields = (*fields_of(response), *extra, *trailer_field(response, trailing))
         length = response.length
         data = writer.head(response.status, fields, now, length=length, close=close)
     except Exception:  # whoever called answers with 500 in its place
-        vista.future(source, "delete_yourself")
+        if isinstance(source, vista.Ref):
+            vista.future(source, "delete_yourself")
         raise
     try:
         connection.write_now(data)

@@ -371,7 +371,7 @@ class Streams:
                     vista.send(target, "feed_data", self._receiver, number, data)
                     self._core.use(number, size)
                     self._sender.flush()
-        except vista.VistaError as error:
+        except Exception as error:  # whatever it raises ends this stream only
             _log.info("who takes what came on a stream is gone: %r", error)
             self._core.reset(number, INTERNAL)
             self._sender.close_feed(stream)

@@ -191,9 +191,13 @@ def uploads_directory(profile: Profile) -> str:
 
 
 def status_of(error: Any) -> int:
-    """Return the status that fits what a disk had against an upload: 507 for a full one."""
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return 507 if full else 500
+    """Return the status that fits what became of an upload: 507 for a full disk, 503 for one that
+    is slow and for too many open files, 500 for what else a disk has against it."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return 507
+    busy = number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+    return 503 if busy or isinstance(error, vista.CallTimeout | vista.Overloaded) else 500
 
 
 def _kept_path(directory: str, name: str) -> Path:

@@ -15,11 +15,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from httptools import (
-    HttpParserError,
-    HttpParserUpgrade,
-    HttpRequestParser,
-)
+try:
+    from httptools import (
+        HttpParserError,
+        HttpParserUpgrade,
+        HttpRequestParser,
+    )
+except ImportError as error:
+    missing = f"The web server needs a library that is not here: pip install vista[http] ({error})"
+    raise ImportError(missing) from error
 
 from apps.http.errors import FieldSyntaxError, RequestRejected
 from apps.http.syntax.fields import Fields

@@ -99,10 +99,6 @@ class HttpLimits:
     """Bytes that may wait behind the request being answered before the connection is no longer
     read: what asyncio reads at once. They hold the next head and the start of its body."""
 
-    pipelined_requests_max: int = 16
-    """Requests of one connection that are being worked on before the first is answered. The next
-    ones wait unparsed, so a client cannot make one connection fill the server."""
-
     handshake_seconds: float = 10.0
     """How long the handshake of a TLS connection may take; then it is closed. One takes two round
     trips and 1 ms of this side's CPU."""

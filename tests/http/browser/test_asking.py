@@ -2,16 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import vista
-from apps.http.browser.asking import ask_node, ask_nodes, ask_object
+from apps.http.browser import node_pages
+from apps.http.browser.asking import ask_node, ask_nodes, ask_object, ask_rows
 from apps.http.browser.bounds import ANSWER_SECONDS
+from apps.http.browser.frame import Addresses
+from apps.http.browser.rates import Rates
 from tests.conftest import world_seed
 from tests.peers.system import LinkedBell, chain
 from vista.testing import Conditions, World
+
+
+class BrowsedLyingNode(vista.Object):
+    """Tells as a node what none tells."""
+
+    def create(self) -> None:
+        self.peers: list[Any] = [None, 5]
+        rows = {"node": "", "name": "", "hops": 1, "link": "", "user": "", "rights": ()}
+        sent = ("messages_sent", "messages_received", "bytes_sent", "bytes_received")
+        rows |= dict.fromkeys((*sent, "messages_waiting", "round_trip_seconds"))
+        odd = {"hops": "x", "node": 5, "name": None, "rights": (5,), "round_trip_seconds": math.nan}
+        for name, value in {**odd, "bytes_sent": 10**400}.items():
+            self.peers.append(vista.PeerRow(**{**rows, name: value}))
+        self.peers.append(vista.PeerRow(**rows))
+
+    def get_name(self) -> str:
+        return "liar"
+
+    def get_statistics(self) -> dict[Any, Any]:
+        return {
+            "uptime_seconds": math.inf, "objects": 10**400, "threads_live": math.nan, 5: 6,
+            "loop_lag_seconds": "x", "messages_ready": 7, "objects_by_class": {"a": "b", 5: 1},
+            "methods": {"A.b/0.c": {"timed_calls": "x", "calls": math.nan}, 5: {}, "d": 5},
+        }  # fmt: skip
+
+    def describe_peers(self) -> list[Any]:
+        return self.peers
+
+    def list_threads(self) -> list[Any]:
+        return self.peers
 
 
 @pytest.fixture
@@ -51,3 +86,17 @@ def test_the_page_of_a_silent_node_is_given_up(world: World) -> None:
         near.call(lambda: ask_node(creator))
     with pytest.raises(vista.CallTimeout):
         near.call(lambda: ask_object(bell))
+
+
+def test_what_a_node_tells_that_nothing_can_be_made_of_is_left_out() -> None:
+    with vista.Node("looking"):
+        liar = vista.id_of(vista.create(BrowsedLyingNode))
+        seen = ask_node(liar)
+        assert (seen.title, len(seen.peers), seen.figure("messages_ready")) == ("liar", 1, 7)
+        addresses, rates = Addresses("/browser"), Rates()
+        rates.note(seen.text, seen.figure("uptime_seconds"), seen.figure("threads_started"))
+        node_pages.overview(addresses, [seen], rates, 0)
+        node_pages.node_page(addresses, seen, "", "")
+        node_pages.methods_page(addresses, seen, "p99")
+        node_pages.objects_page(addresses, seen, [], "", 0)
+        assert ask_rows(liar, "list_threads", vista.ThreadRow) == []

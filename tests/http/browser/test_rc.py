@@ -14,8 +14,8 @@ from tests.live.process import vista as command
 
 def test_the_rc_file_tells_a_link_that_opens_the_browser(tmp_path: Path) -> None:
     text = (ROOT / "rc" / "browser.rc").read_text()
-    assert "tcp:127.0.0.1:4322" in text
-    (tmp_path / "browser.rc").write_text(text.replace(":4322", ":0"))
+    assert "tcp:127.0.0.1:4320" in text
+    (tmp_path / "browser.rc").write_text(text.replace(":4320", ":0"))
     with own_directories(), command(str(tmp_path / "browser.rc")) as process:
         process.expect("the object browser of localhost: http://localhost:")
         line = next(line for line in process.errors if "the object browser of" in line)

@@ -539,11 +539,20 @@ class FoldingDisk(Disk):
         spelled = name if directory is None else self._spelled(name, directory)
         return super().open(spelled, flags, directory)
 
+    def read_link(self, name: str, directory: int) -> str:
+        """As on the disk, whatever the case."""
+        return super().read_link(self._spelled(name, directory), directory)
 
-@pytest.mark.parametrize("path", ["PAGE.html", "Docs/deep/a.txt", "docs/DEEP/a.txt", "DOCS/"])
+
+@pytest.mark.parametrize(
+    "path",
+    ["PAGE.html", "Docs/deep/a.txt", "docs/DEEP/a.txt", "DOCS/", "TO_PAGE", "TO_DOCS/deep/a.txt"],
+)
 def test_where_case_is_ignored_only_the_spelling_on_the_disk_is_found(
     site: Path, path: str
 ) -> None:
+    (site / "to_page").symlink_to("page.html")
+    (site / "to_docs").symlink_to("docs")
     assert found(site, path, disk=FoldingDisk()) is Refusal.NOT_FOUND
     assert isinstance(found(site, path.swapcase().lower(), disk=FoldingDisk()), bytes)
 

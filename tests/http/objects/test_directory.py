@@ -27,11 +27,17 @@ class HttpGatedLoader(vista.Object):
     """Makes a page for an address when it is let; others may ask meanwhile."""
 
     def create(self) -> None:
-        self.asked = 0
+        self.asked = self.replaced = 0
         self._gate = asyncio.Event()
 
     def get_asked(self) -> int:
         return self.asked
+
+    def handler_replaced(self, path: str) -> None:
+        self.replaced += 1
+
+    def get_replaced(self) -> int:
+        return self.replaced
 
     def open(self) -> None:
         self._gate.set()
@@ -180,6 +186,22 @@ def test_many_who_ask_for_the_same_new_file_get_the_same_object(site: Site) -> N
     wait_until(lambda: len(here.list_objects("*HttpEchoPage")) == 1)
     assert site.get("/gated/a").body.startswith(b"GET /gated/a")
     assert site.directory.find("GET", "/gated/a") == target
+
+
+def test_what_a_loader_makes_that_was_replaced_meanwhile_is_not_kept(site: Site) -> None:
+    before, after = vista.create(HttpGatedLoader), vista.create(HttpGatedLoader)
+    site.directory.register_directory_handler("/gated", before)
+    found = site.directory.find.future("GET", "/gated/a")
+    wait_until(lambda: before.get_asked() == 1)
+    site.directory.register_directory_handler("/gated", after)
+    before.open()
+    wait_until(lambda: after.get_asked() == 1)
+    after.open()
+    target = found.result(30)
+    here: Any = vista.here()
+    wait_until(lambda: len(here.list_objects("*HttpEchoPage")) == 1)
+    assert site.directory.find("GET", "/gated/a") == target
+    assert before.get_replaced() == 1
 
 
 def test_who_is_led_to_an_object_that_another_has_replaced_asks_again(

@@ -332,9 +332,8 @@ def test_connections_that_wait_to_be_accepted_are_answered(site: Site) -> None:
     ]
     for number, client in enumerate(clients):
         client.settimeout(30)
-        answer = Answer(read_all(client))
-        assert f"/echo?{number} ".encode() in answer.body
-        assert answer.fields["connection"] == "close"
+        # A slow machine answers some before the others are accepted, and has them closed later.
+        assert f"/echo?{number} ".encode() in Answer(read_all(client)).body
         client.close()
 
 

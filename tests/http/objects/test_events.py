@@ -19,6 +19,22 @@ from tests.http.objects.test_remote import two_nodes
 from tests.http.syntax.streams import dispatched
 
 
+class HttpEventTaker(vista.Object):
+    """Stands for a connection to which events are pushed."""
+
+    def create(self) -> None:
+        self.ended: list[int] = []
+
+    def push(self, number: int, data: bytes) -> None:
+        pass
+
+    def end_feed(self, number: int) -> None:
+        self.ended.append(number)
+
+    def get_ended(self) -> list[int]:
+        return self.ended
+
+
 class HttpTidePage(vista.Object):
     """Has its visitors listen, and tells each how things stand."""
 
@@ -246,6 +262,25 @@ def test_too_many_clients_are_told_to_come_again(site: Site) -> None:
     with listen(site, stream):
         answer = site.get("/tide")
     assert answer.status == 503 and answer.fields["retry-after"] == "10"
+
+
+def test_one_more_client_than_may_that_was_led_to_the_stream_is_sent_off() -> None:
+    with vista.Node("events"):
+        stream, taker = vista.create(HTTPeventStream, clients_max=1), vista.create(HttpEventTaker)
+        for number in (1, 2):  # both have been told to listen before one did
+            stream.feed_opened(("", b""), taker, number)
+        wait_until(lambda: taker.get_ended() == [2])
+        assert stream.get_clients() == 1
+
+
+def test_a_client_whose_connection_is_gone_without_a_word_is_forgotten() -> None:
+    with vista.Node("events"):
+        stream = vista.create(HTTPeventStream, heartbeat_seconds=0.02)
+        taker = vista.create(HttpEventTaker)
+        stream.feed_opened(("", b""), taker, 1)
+        assert stream.get_clients() == 1
+        vista.delete(taker)
+        wait_until(lambda: stream.get_clients() == 0)
 
 
 def test_a_line_break_in_the_name_of_an_event_is_refused(site: Site) -> None:

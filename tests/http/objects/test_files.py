@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import vista
-from apps.http.content.paths import Roots, resolve
+from apps.http.content.paths import Refusal, Roots, resolve
 from apps.http.errors import FileChanged
 from apps.http.objects.cached import HTTPpurgeCache
 from apps.http.objects.entries import CHECK_SECONDS
-from apps.http.objects.files import HTTPfileBody, HTTPfileReader, file_data, read_whole
+from apps.http.objects.files import HTTPfileBody, HTTPfileReader, file_data, read_whole, refused
 from apps.http.objects.loader import URLfileLoader
 from tests.http.objects.pages import HttpEchoPage
 from tests.http.objects.served import Answer, Site, get, served, wait_until
@@ -65,6 +65,9 @@ def test_a_redirect_never_names_another_host(site: Site, tree: Path) -> None:
     (tree / "evil.example").mkdir()
     answer = site.get("//evil.example")
     assert not answer.fields.get("location", "/").startswith("//")
+    # No walk leads there, and one that did would lead to no other host.
+    led = refused(Refusal.WITHOUT_SLASH, "//evil.example")
+    assert dict(led.fields or ())["Location"] == "/evil.example/"
 
 
 def test_a_directory_is_not_listed(site: Site, tree: Path) -> None:

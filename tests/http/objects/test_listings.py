@@ -82,6 +82,11 @@ def test_what_is_guarded_is_not_listed_outside(listing: Site, tree: Path) -> Non
     assert b"pay.txt" in listing.get("/files/more/", basic()).body
 
 
+def test_a_site_without_a_profile_lists_nothing() -> None:
+    with vista.Node("listings"):
+        assert vista.create("URLdirectory", "elsewhere").get_listings() is False
+
+
 def test_a_profile_says_yes_or_no(tmp_path: Path, site: Site) -> None:
     profile = tmp_path / "http.profile"
     profile.write_text("listings perhaps\n")

@@ -307,10 +307,20 @@ def test_a_directory_that_cannot_be_used_gets_500_and_nothing_else_suffers(
 
 @pytest.mark.parametrize(
     ("number", "status"),
-    [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EFBIG, 507), (errno.EIO, 500)],
-)
-def test_a_full_disk_is_told_from_a_broken_one(number: int, status: int) -> None:
+    [
+        (errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EFBIG, 507), (errno.EIO, 500),
+        (errno.EMFILE, 503), (errno.ENFILE, 503),
+    ],
+)  # fmt: skip
+def test_a_full_disk_is_told_from_a_broken_one_and_from_too_many_files(
+    number: int, status: int
+) -> None:
     assert status_of(OSError(number, "")) == status
+
+
+def test_a_disk_that_is_slow_is_told_from_a_broken_one() -> None:
+    assert status_of(vista.CallTimeout("slow")) == status_of(vista.Overloaded("busy")) == 503
+    assert status_of(vista.NoSuchService("gone")) == 500
 
 
 def test_a_body_that_nobody_takes_is_not_put_on_the_disk(up: Site, tmp_path: Path) -> None:

@@ -319,6 +319,16 @@ def test_what_nobody_receives_is_not_read_and_nothing_is_lost(site: Site) -> Non
         page.leave()
 
 
+def test_no_more_messages_wait_than_may_however_small_they_are(site: Site) -> None:
+    page = page_of(site, HttpSlowSocketPage)
+    texts = [str(number) for number in range(INBOX_MESSAGES_MAX + 1)]
+    with talking(site) as client:
+        client.send(*(frame(TEXT, text.encode()) for text in texts))
+        wait_until(lambda: any(row.method == "feed_data" for row in vista.threads()))
+        assert [page.take() for _ in texts] == texts
+        page.leave()
+
+
 def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
     (tmp_path / "p").write_text("write_idle_seconds 0.3")
     with served(profile=str(tmp_path / "p")) as site:
