@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from apps.starship.game.conductor import Conductor
-from apps.starship.game.following import BATCH_UNITS, Answer, Message
+from apps.starship.game.following import BATCH_UNITS, Answer, Message, units_at_once
 from apps.starship.game.messages import Ready, StepBegin, StepDone, StepUpdate, Unit
 
 
@@ -37,6 +37,11 @@ class OwnServer:
     def has_work(self) -> bool:
         """Whether units wait to be computed."""
         return bool(self._waiting)
+
+    @property
+    def at_once(self) -> int:
+        """How many of the units that wait are to be computed in one go."""
+        return units_at_once(len(self._waiting), self._work_factor)
 
     def handle(self, message: Message) -> list[Answer]:
         """Take in what the primary sends its servers; return what to tell it."""

@@ -36,8 +36,8 @@ from apps.starship.rules.theme import parse_theme
 _log = logging.getLogger("vista.starship")
 
 PRIMARY = "StarshipPrimary"
-UNITS_AT_ONCE = 64
-"""Units that are computed in one go and sent together: 2 ms, in which nothing else is seen to."""
+MERGED_AT_ONCE = 256
+"""Own results that are merged in one go, 1 ms."""
 UNREAD_MAX = 10_000
 """Messages with results of others that wait until the own units are done."""
 LOOK_AGAIN_SECONDS = 2.0
@@ -127,6 +127,8 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
             answer = primary.register_server(vista.self_ref(self), vista.here(), self._offer())
         except vista.VistaError as error:
             _log.debug("no primary: %r", error)
+            # That one may be gone, and another one be the service by this time.
+            self._primary = None
             self._look_again(LOOK_AGAIN_SECONDS)
             return
         if "refused" in answer:
@@ -171,6 +173,9 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
             known = self._primary.knows_server(ticket)
         except vista.VistaError as error:
             _log.debug("the primary does not answer: %r", error)
+            if self.frozen and ticket == self._ticket:
+                # It went before it sent the game: nothing else would tell.
+                self._freeze()
             return
         if not known and ticket == self._ticket:
             _log.warning("the primary has let this server go: it joins again")
@@ -320,10 +325,11 @@ class StarshipSecondary(ScreenSource, vista.Object, namespace="StarShip"):
             # A node looks at its links after 16 messages, and these are long: what was computed is
             # to leave before more is.
             vista.sleep(0)
-            if self._follower.has_work:
-                self._send(self._follower.work(UNITS_AT_ONCE))
-            elif self._follower.is_behind:
-                self._follower.catch_up(UNITS_AT_ONCE)
+            follower = self._follower
+            if follower.has_work:
+                self._send(follower.work(follower.at_once))
+            elif follower.is_behind:
+                follower.catch_up(MERGED_AT_ONCE)
             elif self._unread:
                 self._read_results()
         finally:

@@ -27,8 +27,6 @@ from apps.starship.rules.state import State
 
 _log = logging.getLogger("vista.starship")
 
-UNITS_AT_ONCE = 64
-"""Units that the own server computes in one go: 2 ms, in which nothing else is seen to."""
 SERVERS_MAX = 256
 """Servers of one game: the primary sends each of them every result."""
 BUSY_US_MAX = 10**12
@@ -70,8 +68,8 @@ class ServersDesk:
         does. Or ``{"refused": sentence}`` for one that has other rules.
         """
         offer = offer or {}
-        version, own = str(offer.get("version", "none"))[:WORDS_MAX], rules_version()
-        name = str(offer.get("name", ""))[:WORDS_MAX]
+        version, own = _in_short(offer.get("version", "none")), rules_version()
+        name = _in_short(offer.get("name", ""))
         if version != own:
             why = f"it has the rules {version}, the game is played by {own}"
             self._ledger.refuse(name or str(vista.id_of(node)), why, self._told[0].step)
@@ -87,25 +85,25 @@ class ServersDesk:
         ticket = secrets.randbits(62)
         self._tickets[ticket] = id
         self._outboxes[id], self._nodes[id] = Outbox(server, False, self._letters), node
-        self._places[id] = Place(name, str(offer.get("url", ""))[:WORDS_MAX], False)
+        self._places[id] = Place(name, _in_short(offer.get("url", "")), False)
         self._tell(Joined(id))
         return {"ticket": ticket}
 
     def unregister_server(self, ticket: int) -> None:
         """Let a server go; what it still had to do others do."""
-        id = self._tickets.get(ticket)
+        id = self._speaker(ticket)
         if id is not None:
             self._forget(id)
 
     def knows_server(self, ticket: int) -> bool:
         """Tell a server whether it is in the game; one that was let go may not have heard of it."""
-        return ticket in self._tickets
+        return self._speaker(ticket) is not None
 
     def server_url(self, ticket: int, url: str) -> None:
         """Take note of where a server's site is; it posts it."""
-        id = self._tickets.get(ticket)
+        id = self._speaker(ticket, url=(url, str))
         if id is not None:
-            self._places[id].url = str(url)[:WORDS_MAX]
+            self._places[id].url = _in_short(url)
 
     def _forget(self, id: str) -> None:
         del self._outboxes[id], self._nodes[id], self._places[id]
@@ -122,8 +120,9 @@ class ServersDesk:
 
     def server_sent(self, ticket: int, epoch: int, t: int, deltas: str) -> None:
         """Take results; a server posts it."""
-        if ticket not in self._tickets:
-            # Before anything is read: what a stranger sends is to cost nothing.
+        # Before anything is read: what a stranger sends is to cost nothing.
+        id = self._speaker(ticket, epoch=(epoch, int), step=(t, int), results=(deltas, str))
+        if id is None:
             return
         try:
             state = self._conductor.state
@@ -133,29 +132,47 @@ class ServersDesk:
             for delta in () if is_late else found:
                 check_delta(state, delta)
         except ScenarioError as error:
-            self._from_server(ticket, Refresh(epoch, f"it sent what is no result: {error}"))
+            # It may have in it whatever was sent.
+            self._take_in(id, Refresh(epoch, _in_short(f"it sent what is no result: {error}")))
             return
         update = StepUpdate(epoch, t, found)
         self._letters.keep(update, deltas)
-        self._from_server(ticket, update)
+        self._take_in(id, update)
 
     def server_done(self, ticket: int, epoch: int, t: int, busy_us: int) -> None:
         """Take note that a server has sent everything; it posts it."""
-        busy_us = int(min(max(0, busy_us), BUSY_US_MAX))
-        self._from_server(ticket, StepDone(epoch, t, busy_us))
+        id = self._speaker(ticket, epoch=(epoch, int), step=(t, int), time=(busy_us, int))
+        if id is not None:
+            self._take_in(id, StepDone(epoch, t, min(max(0, busy_us), BUSY_US_MAX)))
 
     def server_ready(self, ticket: int, epoch: int, t: int, hash: str) -> None:
         """Take the hash of a server's state; it posts it."""
-        self._from_server(ticket, Ready(epoch, t, hash))
+        id = self._speaker(ticket, epoch=(epoch, int), step=(t, int), hash=(hash, str))
+        if id is not None:
+            self._take_in(id, Ready(epoch, t, hash))
 
     def server_refresh(self, ticket: int, epoch: int, why: str) -> None:
         """A server cannot go on; it posts it."""
-        self._from_server(ticket, Refresh(epoch, why[:WORDS_MAX]))
-
-    def _from_server(self, ticket: int, message: Answer) -> None:
-        id = self._tickets.get(ticket)
+        id = self._speaker(ticket, epoch=(epoch, int), reason=(why, str))
         if id is not None:
-            self._take_in(id, message)
+            self._take_in(id, Refresh(epoch, _in_short(why)))
+
+    def _speaker(self, ticket: int, **words: tuple[object, type]) -> str | None:
+        """Return which server has a ticket; None for none, and for one that sent other types.
+
+        ``words`` are by what they are called: what came, and what it must be. Another type is the
+        fault of whoever has the ticket; of a stranger nobody hears.
+        """
+        id = self._tickets.get(ticket) if type(ticket) is int else None
+        if id is None:
+            return None
+        for name, (word, kind) in words.items():
+            if type(word) is not kind:
+                found = type(word).__name__
+                why = f"it sent a {found} as the {name}, which is a {kind.__name__}"
+                self._take_in(id, Refresh(self._conductor.epoch, why))
+                return None
+        return id
 
     def _take_in(self, id: str, message: Answer) -> None:
         self._tell(Received(id, message))
@@ -207,8 +224,14 @@ class ServersDesk:
             # A node looks at its links after 16 messages, and these are long: others would wait for
             # their work and for these results, and what they have sent would wait.
             vista.sleep(0)
-            for answer in self._own_server.work(UNITS_AT_ONCE):
+            own = self._own_server
+            for answer in own.work(own.at_once):
                 self._take_in(self._conductor.own, answer)
         finally:
             self._is_computing = False
         self._work_soon()
+
+
+def _in_short(words: object) -> str:
+    """Return what a server says for logs and pages: some characters, all of them on one line."""
+    return "".join(c if c.isprintable() else "?" for c in str(words)[:WORDS_MAX])

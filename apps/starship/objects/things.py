@@ -155,4 +155,8 @@ class Exhibits:
             told = self._text_of(thing), tuple(self._computed.get(thing.name, ()))
             if known.get(number) != told:
                 known[number] = told
-                vista.post(ref, "show", *told)
+                try:
+                    vista.post(ref, "show", *told)
+                except vista.Overloaded:
+                    # With a full mailbox it is told after the next step; the others go on.
+                    del known[number]

@@ -16,6 +16,10 @@ from apps.starship.pages.sheet import here, scan, whole_number
 ZOOMS = (1, 2, 4, 8, 16)
 SYMBOL = 0.0095
 """Half the size of a symbol as a part of what is seen."""
+LABEL_AT = 1.7
+"""Where a name begins beside its symbol, in halves of one."""
+LETTER = 0.85
+"""How wide a letter of a name is at most on average, likewise."""
 
 HULLS = {
     "F": "M0-1.15.8.95 0 .5-.8.95Z",
@@ -152,6 +156,14 @@ def spots(found: Iterable[Spot], window: Window, base: str) -> Html:
     return tag("g", [_spot(spot, window, base) for spot in rows], id="things", data_part=True)
 
 
+def _label(spot: Spot, window: Window) -> Html:
+    """The name beside the symbol: on its left where the galaxy ends before the name does."""
+    end = spot.x + (LABEL_AT + len(spot.name) * LETTER) * window.scale
+    if end <= window.side:
+        return tag("text", spot.name, x=LABEL_AT, y=0.45, class_="label")
+    return tag("text", spot.name, x=-LABEL_AT, y=0.45, class_="label", text_anchor="end")
+
+
 def _spot(spot: Spot, window: Window, base: str) -> Html:
     is_ship = spot.kind == "starship"
     words = ["thing", spot.kind, f"race-{spot.race}"]
@@ -163,7 +175,7 @@ def _spot(spot: Spot, window: Window, base: str) -> Html:
         tag("circle", r=2.1, class_="ring call") if spot.distress else None,
         tag("circle", r=1.6, class_="ring") if is_ship and spot.alert == "red" else None,
         _hull(spot),
-        tag("text", spot.name, x=1.7, y=0.45, class_="label"),
+        _label(spot, window),
     ]
     y = round(window.side - spot.y, 1)
     attributes = {

@@ -123,9 +123,9 @@ def _row(place: int, row: Mapping[str, Any], base: str) -> Html:
     lost = row["lost"]
     if lost:
         by = f" to {row['killer']}" if row["killer"] else ""
-        fate = tag("td", f"lost{by} in step {row['step']:,}", class_="lost")
+        fate = tag("td", f"lost{by} in step {row['step']:,}", class_="lost fate")
     else:
-        fate = tag("td", "in service", class_="alive")
+        fate = tag("td", "in service", class_="alive fate")
     name = row["name"] if lost else tag("a", row["name"], href=scan(base, row["name"]))
     return tag(
         "tr",

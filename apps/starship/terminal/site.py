@@ -109,7 +109,8 @@ class Site:
         if asked.only_scan:
             query["mode"] = "scan"
         reply = self.request("GET", f"/starship/state.json?{urlencode(query, errors='replace')}")
-        if reply.status == 404:
+        # A site that has no game answers a page.
+        if reply.status == 404 and isinstance(reply.found, dict):
             return Missing(asked.ship)
         found = reply.found if isinstance(reply.found, dict) else {}
         if reply.status == 202 and "coming" in found:

@@ -357,6 +357,22 @@ def test_two_results_that_differ_are_decided_by_the_primary() -> None:
     assert named == {"a"}
 
 
+@pytest.mark.parametrize("differs", [False, True], ids=["equal", "another"])
+def test_a_unit_that_is_twice_in_a_message_counts_once(differs: bool) -> None:
+    theatre = ready("a", seconds=0.5)
+    theatre.run(INTERVAL - 1.0 + 0.1)
+    conductor = theatre.conductor
+    hand = conductor.pool.hands["a"]
+    [right] = conductor.compute([min(unit for unit in hand.missing if unit[1] == "nav")])
+    done = hand.done
+    both = right, lie(right) if differs else right
+    theatre.tell(Received("a", StepUpdate(0, conductor.state.step + 1, both)))
+    assert hand.done == done + 1
+    assert hand.faults == int(differs)
+    theatre.steps(1)
+    assert hashes(theatre) == alone(small(), len(theatre.commits))
+
+
 def test_messages_of_another_epoch_count_for_nothing() -> None:
     theatre = ready("a")
     theatre.conductor.epoch += 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 
-from apps.starship.game.following import Follower
+import pytest
+
+from apps.starship.game.following import Follower, units_at_once
 from apps.starship.game.messages import (
     Ready,
     Refresh,
@@ -62,6 +64,16 @@ def test_work_is_sent_in_batches_and_its_end_is_told() -> None:
     assert last == [StepUpdate(EPOCH, 1, deltas(*UNITS[4:])), StepDone(EPOCH, 1, 2)]
     assert not made.has_work
     assert made.work(4) == []
+
+
+@pytest.mark.parametrize(
+    ("waiting", "work_factor", "units"),
+    [(3_000, 1, 256), (1_000, 1, 250), (400, 1, 100), (200, 1, 64), (3_000, 8, 32), (9, 500, 1)],
+)
+def test_goes_are_small_at_the_end_and_where_units_are_dear(
+    waiting: int, work_factor: int, units: int
+) -> None:
+    assert units_at_once(waiting, work_factor) == units
 
 
 def test_own_and_relayed_results_make_the_next_state() -> None:

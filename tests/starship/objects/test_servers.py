@@ -9,11 +9,16 @@ import pytest
 
 import vista
 from apps.starship.game.conductor import Committed, Effect, Send
+from apps.starship.game.following import AT_ONCE_MIN
 from apps.starship.objects import primary as showing_primary
 from apps.starship.objects import secondary as showing_secondary
 from apps.starship.objects.primary import StarshipPrimary
-from apps.starship.objects.secondary import StarshipSecondary
-from apps.starship.objects.servers import UNITS_AT_ONCE
+from apps.starship.objects.secondary import (
+    CHECK_SECONDS,
+    LOOK_AGAIN_SECONDS,
+    PRIMARY,
+    StarshipSecondary,
+)
 from apps.starship.objects.things import Starship
 from apps.starship.rules.creating import new_game
 from apps.starship.rules.encoding import digest
@@ -195,6 +200,42 @@ def test_without_its_primary_a_server_is_frozen_and_joins_the_next_game(fleet: F
     assert near.call(secondary.get_step) == frozen
 
 
+class HollowPrimary(vista.Object, namespace="StarShip"):
+    """A primary that takes every server and goes before it sends the game."""
+
+    def create(self) -> None:
+        self.taken = 0
+        vista.register_service(PRIMARY, vista.self_ref(self))
+
+    def get_taken(self) -> int:
+        return self.taken
+
+    def register_server(self, *args: Any) -> dict[str, Any]:
+        self.taken += 1
+        return {"ticket": 1}
+
+    def knows_server(self, ticket: int) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("by_news", [False, True], ids=["by itself", "as a node comes"])
+def test_a_primary_that_went_before_it_sent_the_game_is_not_waited_for(
+    world: World, by_news: bool
+) -> None:
+    home, near = add(world, "home"), add(world, "near")
+    join(near, home)
+    hollow = home.call(vista.create, HollowPrimary)
+    near.call(vista.create, StarshipSecondary)
+    world.pass_time(LOOK_AGAIN_SECONDS + 1.0)
+    assert home.call(hollow.get_taken) == 1
+    home.call(vista.delete, hollow)
+    primary = start(home)
+    if by_news:
+        join(add(world, "far"), home)
+    world.pass_time(2 * CHECK_SECONDS + 2 * INTERVAL)
+    assert [row["state"] for row in servers(home, primary)] == ["ready"] * 2
+
+
 def test_leaving_politely(fleet: Fleet) -> None:
     fleet.far.call(vista.delete, fleet.secondaries[1])
     fleet.world.pass_time(2 * INTERVAL)
@@ -295,7 +336,7 @@ def test_links_are_looked_at_between_two_batches_of_a_step(world: World) -> None
     world.pass_time(1.0)
     units = len(units_of(new_game(SEED, THEME).view()))
     assert home.call(primary.get_step) == 1
-    assert home.kernel.threads.turns - before > units // UNITS_AT_ONCE
+    assert home.kernel.threads.turns - before > units // AT_ONCE_MIN
 
 
 class LyingSecondary(StarshipSecondary, namespace="StarShip"):
@@ -330,6 +371,81 @@ def test_a_server_that_says_it_was_busy_for_ever_stops_nothing(
     world.pass_time(4 * INTERVAL)
     assert home.call(primary.get_hash) == alone(home.call(primary.get_step))
     assert "OverflowError" not in caplog.text
+
+
+WRONG: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "step": ("server_sent", (0, "2", "[]")),
+    "results": ("server_sent", (0, 2, b"[]")),
+    "epoch": ("server_ready", ("0", 2, "")),
+    "hash": ("server_ready", (0, 2, 5)),
+    "time": ("server_done", (0, 2, "long")),
+    "reason": ("server_refresh", (0, 5)),
+    "url": ("server_url", (["http://x"],)),
+}
+"""By what is of another type than it must be: a message and its words after the ticket."""
+
+
+class WordySecondary(StarshipSecondary, namespace="StarShip"):
+    """A server that sends what is of another type than it must be."""
+
+    def send_wrong(self, kind: str) -> None:
+        """Send one of `WRONG`."""
+        assert self._primary is not None, "it is in the game"
+        method, words = WRONG[kind]
+        vista.post(self._primary, method, self._ticket, *words)
+
+
+@pytest.mark.parametrize("kind", [*WRONG])
+def test_a_server_that_sends_another_type_is_named_and_gets_another_state(
+    world: World, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    home, far = add(world, "home"), add(world, "far")
+    join(far, home)
+    primary = start(home)
+    secondary = far.call(vista.create, WordySecondary)
+    world.pass_time(2 * INTERVAL + 1.0)
+    far.call(secondary.send_wrong, kind)
+    world.pass_time(0.5)
+    table = home.call(primary.get_servers_table)
+    assert [row["faults"] for row in table["servers"] if not row["own"]] == [1]
+    assert f"as the {kind}, which is a" in table["reports"][0]["text"]
+    assert "TypeError" not in caplog.text
+    world.pass_time(2 * INTERVAL)
+    assert [row["state"] for row in servers(home, primary)] == ["ready"] * 2
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("server_sent", (0, 2, '[["nav","' + "\\n".join(["x"] * 9_000) + '",{"lines":[]}]]')),
+        ("server_refresh", (0, "x\n" * 9_000)),
+    ],
+    ids=["results", "reason"],
+)
+def test_what_a_server_says_is_told_on_one_short_line(
+    world: World, monkeypatch: pytest.MonkeyPatch, method: str, words: tuple[Any, ...]
+) -> None:
+    home, far = add(world, "home"), add(world, "far")
+    join(far, home)
+    primary = start(home)
+    secondary = far.call(vista.create, WordySecondary)
+    world.pass_time(INTERVAL + 4.0)
+    monkeypatch.setitem(WRONG, "long", (method, words))
+    far.call(secondary.send_wrong, "long")
+    world.pass_time(0.5)
+    text = home.call(primary.get_servers_table)["reports"][0]["text"]
+    assert "x?x?x" in text
+    assert len(text) < 300
+
+
+def test_what_is_no_ticket_is_nobodys(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    home = add(world, "home")
+    primary = start(home)
+    for ticket in ([], {}, "1", None, True):
+        home.call(vista.post, primary, "server_sent", ticket, 0, 1, "[]")
+        assert home.call(primary.knows_server, ticket) is False
+    world.pass_time(1.0)
+    assert "TypeError" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from apps.starship.rules.state import State
 from apps.starship.rules.step import advance
 from tests.peers.system import add_node
 from tests.starship.rules.galaxy import galaxy, thing
+from vista import Limits
 from vista.testing import World
 
 SHIPS = ("Bounty", "Lexington", "Merlin")
@@ -29,13 +31,13 @@ SECOND = advance(FIRST)
 class Stand:
     """The ships of a galaxy as objects of a node."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, kind: type[Starship] = Starship, **options: Any) -> None:
         self.world = world
-        self.node = add_node(world, "home")
+        self.node = add_node(world, "home", **options)
         self.things = Exhibits()
         for number, name in enumerate(SHIPS, 1):
             text = Encoder().thing(START.objects[name])
-            made = self.node.call(vista.create, Starship, number, name, text)
+            made = self.node.call(vista.create, kind, number, name, text)
             self.things.put(number, made)
 
     def show(self, state: State) -> None:
@@ -89,3 +91,33 @@ def test_objects_that_are_given_up_are_told_nothing(stand: Stand) -> None:
     stand.show(FIRST)
     assert len(stand.things.clear()) == len(SHIPS)
     assert not stand.things.has_more
+
+
+FEW = Limits(mailbox_messages_max=1_000)
+
+
+class FullStarship(Starship, namespace="StarShip"):
+    """A starship whose mailbox is full when objects are told what they show."""
+
+    things = Exhibits()
+
+    def crowd(self) -> None:
+        """Leave no place for another message, and have all objects told."""
+        me = vista.self_ref(self)
+        with pytest.raises(vista.Overloaded):
+            for _ in range(FEW.mailbox_messages_max + 1):
+                me.get_number.post()
+        self.things.go_on(len(SHIPS))
+
+
+def test_an_object_with_a_full_mailbox_holds_up_no_other_and_is_told_after_the_next_step() -> None:
+    with World(3) as world:
+        stand = Stand(world, FullStarship, limits=FEW)
+        stand.show(FIRST)
+        FullStarship.things = stand.things
+        stand.node.call(stand.things.refs[1].crowd)
+        world.pass_time(0.1)
+        assert stand.steps() == [0, 1, 1]
+        stand.show(FIRST)
+        stand.go_on(len(SHIPS))
+        assert stand.steps() == [1, 1, 1]

@@ -139,11 +139,17 @@ SCENES: dict[str, tuple[Scene, str]] = {
     "wreck": (wrecked, "/starship/bridge?ship=Bounty"),
     "login": (fighting, "/starshipLogin.html"),
 }
-EVERYTHING = {"rules": {"target-size": {"enabled": True}}}
+EVERYTHING = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 """All rules of axe-core, that of WCAG 2.2 among them which it leaves out unless told."""
-NO_COLOURS = {"rules": {**EVERYTHING["rules"], "color-contrast": {"enabled": False}}}
+NO_COLOURS = {
+    **EVERYTHING,
+    "rules": {"target-size": {"enabled": True}, "color-contrast": {"enabled": False}},
+}
 """All but what takes most of the time: a scan has the colours of a bridge."""
-LOOKS = {"runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"]}
+LOOKS = {
+    "resultTypes": ["violations"],
+    "runOnly": ["color-contrast", "target-size", "scrollable-region-focusable"],
+}
 """Those that tell a narrow window from a wide one."""
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from apps.starship.errors import ScenarioError
 from apps.starship.rules.commands import Command
 from apps.starship.rules.creating import new_game
-from apps.starship.rules.encoding import canonical, digest, encode_state
-from apps.starship.rules.objects import Record
+from apps.starship.rules.encoding import canonical, digest, encode_state, plain
+from apps.starship.rules.objects import Delivery, Mission, Record, Shot, Weapon
 from apps.starship.rules.reading import read_changes, read_settings, read_state
 from apps.starship.rules.replay import Played, play, read_step, replay, write_start, write_step
 from apps.starship.rules.state import State
@@ -34,6 +34,36 @@ def test_canonical_json() -> None:
         '[{"key":"hit_by","params":{"damage":20,"name":"Gath"},"seq":0,"step":3},'
         'null,true,{"a":[2],"b":1}]'
     )
+
+
+NUMBERS = st.integers(-(2**63), 2**63)
+TEXTS = st.text(st.characters(max_codepoint=127), max_size=8)
+NAMES = st.none() | TEXTS
+PLACES = st.tuples(NUMBERS, NUMBERS)
+VALUES = st.recursive(
+    NUMBERS
+    | NAMES
+    | st.booleans()
+    | st.builds(Weapon, TEXTS, TEXTS, NUMBERS, NUMBERS, NAMES, NUMBERS, NUMBERS)
+    | st.builds(Shot, NUMBERS, TEXTS, TEXTS, NUMBERS, NUMBERS)
+    | st.builds(Delivery, NUMBERS, TEXTS, NUMBERS)
+    | st.builds(Mission, TEXTS, NUMBERS, NUMBERS, NUMBERS, NAMES, places=st.tuples(PLACES))
+    | st.builds(Record, NUMBERS, NUMBERS, TEXTS, st.tuples(st.tuples(TEXTS, NUMBERS | TEXTS))),
+    lambda members: st.lists(members, max_size=4).map(tuple) | st.dictionaries(TEXTS, members),
+    max_leaves=6,
+)
+
+
+@given(VALUES)
+def test_canonical_json_is_what_json_writes_with_sorted_keys(value: Any) -> None:
+    written = json.dumps(plain(value), sort_keys=True, separators=(",", ":"))
+    assert canonical(value) == written
+
+
+@pytest.mark.parametrize("value", [1.5, (1, 2.0), Shot(1, "T1", "Gath", 0.5, 3), [1]], ids=repr)  # type: ignore[arg-type]
+def test_what_is_no_value_of_the_simulation_is_not_written(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"is no value of the simulation"):
+        canonical(value)
 
 
 def test_a_state_survives_being_written() -> None:

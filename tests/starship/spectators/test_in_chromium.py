@@ -75,9 +75,9 @@ def part_seen(page: Page) -> list[float]:
     return [float(word) for word in box.split()]
 
 
-EVERYTHING = {"rules": {"target-size": {"enabled": True}}}
+EVERYTHING = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 """All rules of axe-core, that of WCAG 2.2 among them which it leaves out unless told."""
-LOOKS = {"runOnly": ["target-size", "scrollable-region-focusable"]}
+LOOKS = {"resultTypes": ["violations"], "runOnly": ["target-size", "scrollable-region-focusable"]}
 """Those that tell a narrow window from a wide one; to look at colours takes most of the time."""
 
 

@@ -149,6 +149,7 @@ def test_a_server_cannot_fill_the_memory_with_cookies() -> None:
     ("reply", "found"),
     [
         (answer(404, {"ok": False}), Missing("Lexington")),
+        (answer(404, b"<html>"), Lost("it answers 404")),
         (answer(202, {"coming": "Lexington", "next_in": 3.5}), Coming(3.5)),
         (answer(503, {"ok": False, "text": "Starting."}), Lost("Starting.")),
         (answer(500, b"oh"), Lost("it answers 500")),
@@ -156,7 +157,7 @@ def test_a_server_cannot_fill_the_memory_with_cookies() -> None:
         (answer(200, []), Lost("it answers 200")),
         (answer(200, b"[" * 100_000), Lost("it answers 200")),
     ],
-    ids=["missing", "coming", "starting", "broken", "html", "list", "nested"],
+    ids=["missing", "no game", "coming", "starting", "broken", "html", "list", "nested"],
 )  # fmt: skip
 def test_what_comes_instead_of_a_state_is_told(reply: bytes, found: object) -> None:
     with site(reply) as (made, _):
