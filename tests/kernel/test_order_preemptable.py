@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import pytest
 
 import vista
 from tests.kernel.cast import Gate, runs, until
+from vista.kernel.current import current
+from vista.kernel.upgrade import _readdressed
 
 
 class PreemptableLedger(vista.Object):
@@ -184,3 +187,20 @@ def test_deleting_with_a_preemptable_message_under_way_harms_nobody(
     node.call(post_and_delete)
     until(lambda: not runs("jot"))
     assert vista.id_of(ledger) not in {row.id for row in vista.objects()}
+
+
+def test_nothing_overtakes_a_preemptable_message_that_becomes_one_by_an_upgrade(
+    node: vista.Node, ledger: vista.Ref
+) -> None:
+    kernel = node.kernel
+
+    def upgrade_and_call() -> list[Any]:
+        # Only the new version takes the message without a turn, which waited for one.
+        record = kernel.record_of(ledger)
+        method = record.entry.methods["jot"]
+        waiting = kernel.invoker.message(current(), record, method, (1,), {}, None)
+        assert _readdressed(kernel, deque([waiting])) == deque()
+        ledger.jot(2)
+        return list(ledger.read())
+
+    assert node.call(upgrade_and_call) == [1, 2]

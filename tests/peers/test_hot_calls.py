@@ -100,8 +100,10 @@ def test_who_is_killed_in_a_later_call_gives_up_that_one(
 
 def test_a_thread_whose_call_was_lost_calls_again(world: World, pair: list[SimulatedNode]) -> None:
     a, b = pair
-    caller = a.call(vista.create, HotCaller)
-    call = a.spawn(caller.call_again_after_an_end, seen(a, bell(b)))
+    caller, far = a.call(vista.create, HotCaller), seen(a, bell(b))
+    # The first one finds the link.
+    caller.call(far, 1)
+    call = a.spawn(caller.call_again_after_an_end, far)
     world.pass_time(1.0)
     (future,) = peering(a).calls.pending.values()
     a.call(lambda: future.fail(PeerLost("by the test")))

@@ -23,6 +23,8 @@ from tests.peers.system import (
 )
 from vista.errors import AccessDenied
 from vista.kernel.node import kernel_here
+from vista.standard.job_pool import ServerDown
+from vista.standard.job_server import JobLoad
 from vista.testing import SimulatedNode, World
 
 OURS, THEIRS = b"o" * 32, b"t" * 32
@@ -332,3 +334,20 @@ def test_a_stranger_who_may_only_call_has_a_server_do_nothing(tmp_path: Path) ->
         with pytest.raises(AccessDenied, match="user 'bob' has no right to create"):
             theirs.call(lambda: jobs.run_job("FarSquare", 3))
         assert theirs.call(jobs.get_state)["retried"] == 0
+
+
+def test_of_servers_that_are_gone_few_names_are_kept() -> None:
+    with World(1, conditions=PROMPT) as world:
+        node = add_node(world, "a")
+        controller = node.call(vista.create, "JobController", "kept")
+        made = node.kernel.record_of(controller).instance
+        load = JobLoad(1, 0, 0, 0, None, 0.0)
+
+        def come_and_go() -> None:
+            for number in range(1_000):
+                server = node.kernel.ref(vista.Id.make(b"far away!!", number))
+                made._take_up(f"JobServer/kept/{number}", server, load)
+                made._handle(ServerDown(server._id, "it is gone"))
+
+        node.call(come_and_go)
+        assert len(made._names) <= 128

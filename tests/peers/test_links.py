@@ -181,6 +181,24 @@ def test_temporary_objects_die_with_the_link() -> None:
         assert seen(b, lasting).echo(2) == 2
 
 
+def test_of_temporary_objects_that_were_deleted_a_link_keeps_few() -> None:
+    with World(1, conditions=PROMPT) as world:
+        a, _ = chain(world, "ab")
+        world.pass_time(1.0)
+        standing = peering(a).connections[links(a)[0].number]
+        made = [standing.create_temporary_object("LinkedBell") for _ in range(300)]
+        a.call(lambda: [one.delete_yourself() for one in made[1:]])
+        for _ in range(1_000):
+            a.call(lambda: standing.create_temporary_object("LinkedBell").delete_yourself())
+        kept = a.kernel.record_of(standing).instance._temporary
+        assert made[0] in kept
+        assert len(kept) < 700
+        world.network.lose("a", "b")
+        world.pass_time(3.0)
+        with pytest.raises(vista.ObjectDeleted):
+            made[0].echo(1)
+
+
 def test_the_messages_of_a_turn_leave_as_one_batch() -> None:
     with World(1, conditions=PROMPT) as world:
         a, b = chain(world, "ab")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.peers.system import PROMPT, chain, seen
 from tests.peers.test_moves import at_rest, creator, move
 from vista.errors import BadValueError
 from vista.mobility.code import take_class
+from vista.standard.creator import ObjectCreator
 from vista.testing import SimulatedNode, World
 
 SOURCE = """
@@ -90,4 +92,37 @@ def test_it_moves_with_its_class_where_there_is_none_and_back(world: World) -> N
     move(a, made, b)
     move(b, made, a)
     assert a.call(lambda: made.add()) == 1
+    at_rest(world, nodes)
+
+
+def compare_nothing(node: SimulatedNode) -> None:
+    """Have a node take an object as a vista did that knew no likenesses."""
+    methods = node.kernel.record_of(creator(node)).entry.methods
+
+    def prepare(self: ObjectCreator, data: bytes, acl: Any, *rest: Any) -> bytes:
+        services, watchers, token = _taken(rest, 3)
+        return ObjectCreator.prepare_object(self, data, acl, services, watchers, token)
+
+    def take(self: ObjectCreator, data: bytes, acl: Any, *rest: Any) -> None:
+        services, watchers, token, run = _taken(rest, 4)
+        ObjectCreator.take_object(self, data, acl, services, watchers, token, run)
+
+    methods["prepare_object"].run = prepare
+    methods["take_object"].run = take
+
+
+def _taken(arguments: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+    if len(arguments) != count:
+        raise TypeError(f"takes {count} positional arguments but {len(arguments)} were given")
+    return arguments
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+def test_it_moves_to_a_node_that_compares_nothing(world: World, size: int) -> None:
+    nodes, made = namesake(world, SOURCE)
+    a, b = nodes
+    compare_nothing(b)
+    a.call(lambda: made.fill(size))
+    move(a, made, b)
+    assert b.call(lambda: seen(b, made).add()) == 2
     at_rest(world, nodes)

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, bell, chain, ended, join, meet, peering, seen
+from tests.peers.system import (
+    PROMPT,
+    bell,
+    chain,
+    ended,
+    join,
+    limits,
+    meet,
+    peering,
+    seen,
+    stranger,
+)
 from tests.peers.test_moves import at_rest, creator, move
 from vista.limits import Limits
 from vista.peering.voids import Voids
-from vista.peering.waiting import Arrivals
+from vista.peering.waiting import Arrivals, Fence
 from vista.testing import SimulatedNode, World
-from vista.wire.frames import NOBODY, POST
+from vista.wire.frames import FENCED, NOBODY, POST
 
 
 class Pilgrim(vista.Object):
@@ -321,3 +333,44 @@ def test_a_node_that_did_not_lose_one_that_lost_it_gives_its_calls_up(
     assert call.done() == sent_since
     found = ended(world, [call])[0]
     assert isinstance(found, vista.PeerLost) if sent_since else found == "rung"
+
+
+def test_so_many_fences_wait_for_an_object_and_no_more(world: World) -> None:
+    nodes = a, b = chain(world, "ab", limits=limits(mailbox_messages_max=10))
+    moves, id, far = peering(a).moves, pilgrim_at(b)._id, creator(b).node
+    leaving = pilgrim_at(a)._id
+
+    def crowd() -> list[int]:
+        moves.send_fence(Fence(id, far, far))
+        moves.departing[leaving] = []
+        for number in range(100, 200):
+            moves.take_fence(far, number, id)
+            moves.take_fence(far, number, leaving)
+        return [len(moves.fences[id].held), len(moves.departing.pop(leaving))]
+
+    assert a.call(crowd) == [10, 10]
+    at_rest(world, nodes)
+
+
+def test_a_guest_does_not_answer_a_fence_that_went_to_another_node(
+    world: World, tmp_path: Path
+) -> None:
+    host = stranger(world, tmp_path, "host", b"h" * 32, {b"g" * 32: "anna call"})
+    guest = stranger(world, tmp_path, "guest", b"g" * 32, {})
+    kin = stranger(world, tmp_path, "kin", b"h" * 32, {})
+    join(guest, host)
+    join(kin, host)
+    meet(host, [guest, kin])
+    world.network.slow("host", "kin", 5000.0)
+    moves, far = peering(host).moves, creator(kin).node
+    fence = Fence(pilgrim_at(kin)._id, far, far)
+    near = creator(guest).node
+    own = Fence(pilgrim_at(guest)._id, near, near)
+    host.call(lambda: moves.send_fence(fence))
+    for number in range(10):
+        peering(guest).send(creator(host).node, (FENCED, number), (), guest.kernel.user)
+    world.pass_time(0.5)
+    assert fence.id in moves.fences
+    host.call(lambda: moves.send_fence(own))
+    world.pass_time(0.5)
+    assert own.id not in moves.fences

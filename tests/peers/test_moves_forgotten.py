@@ -6,7 +6,7 @@ import pytest
 
 import vista
 from tests.peers.system import chain, peering, seen
-from tests.peers.test_moves import at_rest, move, wanderer_at
+from tests.peers.test_moves import at_rest, creator, move, wanderer_at
 from vista.testing import World
 
 
@@ -28,3 +28,16 @@ def test_no_more_places_are_remembered_than_the_limit_says_and_all_objects_are_f
             with pytest.raises(vista.ObjectDeleted):
                 node.call(lambda n=node: seen(n, gone).describe())
         at_rest(world, nodes)
+
+
+def test_whom_a_node_told_where_objects_went_it_remembers_until_it_may_tell_again() -> None:
+    with World(3) as world:
+        a, b, c = chain(world, "abc")
+        moves, told = peering(a).moves, peering(a).moves._told
+        sender, home = creator(b).node, creator(c).node
+        for number in range(100):
+            id = vista.Id.make(creator(a).node, 1_000 + number)
+            moves.places[id] = home
+            a.call(lambda id=id: moves.tell(id, sender))
+            world.pass_time(0.1)
+        assert 0 < len(told) < 20

@@ -105,6 +105,20 @@ def test_an_object_that_is_found_elsewhere_takes_it_first(world: World, seconds:
     at_rest(world, nodes)
 
 
+def test_one_of_more_objects_than_are_remembered_takes_it_first(world: World) -> None:
+    nodes, stray = parted(world)
+    _, s, _, x = nodes
+    given_up, far = peering(s).moves.given_up, creator(x).node
+    for serial in range(s.kernel.limits.moves_remembered_max):
+        given_up.note(vista.Id.make(far, 1_000 + serial), far, s.kernel.hub.time())
+    second = write(s, stray, 2)
+    world.pass_time(0.5)
+    back(world, s, x)
+    assert ended(world, [second]) == [None]
+    assert s.call(lambda: seen(s, stray).read()) == [1, 2]
+    at_rest(world, nodes)
+
+
 def test_an_object_that_comes_to_the_sender_takes_it_first(world: World) -> None:
     nodes, stray = parted(world)
     h, s, _, x = nodes
@@ -154,10 +168,25 @@ def test_what_was_given_up_at_one_node_is_not_waited_for_at_another(world: World
 def test_what_was_given_up_is_remembered_for_a_time_and_of_so_many_objects() -> None:
     given_up = GivenUp(2, 10.0)
     given_up.note(b"o", b"node", 1.0)
-    assert given_up.of(b"o", 10.5) == (b"node", 11.0)
+    assert given_up.of(b"o", b"", 10.5) == (b"node", 11.0)
     given_up.note(b"p", b"node", 2.0)
     given_up.note(b"o", b"other", 3.0)
     given_up.note(b"q", b"node", 4.0)
-    assert [given_up.of(id, 5.0)[0] for id in (b"o", b"p", b"q")] == [b"other", b"", b"node"]
-    assert [given_up.of(id, 13.5)[0] for id in (b"o", b"q")] == [b"", b"node"]
-    assert given_up.of(b"q", 14.0) == (b"", 14.0)
+    assert [given_up.of(id, b"", 5.0)[0] for id in (b"o", b"p", b"q")] == [b"other", b"", b"node"]
+    assert [given_up.of(id, b"", 13.5)[0] for id in (b"o", b"q")] == [b"", b"node"]
+    assert given_up.of(b"q", b"", 14.0) == (b"", 14.0)
+
+
+def test_of_more_objects_their_nodes_are_remembered_for_that_time() -> None:
+    given_up = GivenUp(2, 10.0)
+    for number, node in enumerate((b"node", b"other", b"node", b"node", b"node")):
+        given_up.note(b"%d" % number, node, float(number))
+    assert given_up.of(b"0", b"node", 5.0) == (b"node", 12.0)
+    assert given_up.of(b"any", b"other", 5.0) == (b"other", 11.0)
+    assert given_up.of(b"any", b"third", 5.0) == (b"", 5.0)
+    assert given_up.of(b"4", b"other", 5.0) == (b"node", 14.0)
+    assert given_up.of(b"any", b"other", 11.0) == (b"", 11.0)
+    assert given_up.of(b"any", b"node", 12.0) == (b"", 12.0)
+    for number in range(10):
+        given_up.note(b"more %d" % number, b"node %d" % number, 13.0)
+    assert len(given_up._nodes) == 2

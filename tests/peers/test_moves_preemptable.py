@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import vista
-from tests.peers.system import chain, ended, seen
+from tests.peers.system import chain, ended, peering, seen
 from tests.peers.test_moves import SLOW, at_rest, creator
 from vista.errors import NotAValueError
+from vista.kernel.table import DEPARTING
 from vista.limits import Limits
 from vista.testing import SimulatedNode, World
 
@@ -138,3 +139,20 @@ def test_what_waits_for_an_object_that_moves_is_bounded() -> None:
             return 100
 
         assert a.call(flood) == 30
+
+
+def test_one_that_waited_for_a_move_is_not_overtaken_when_the_object_is_let_go(
+    nodes: list[SimulatedNode],
+) -> None:
+    a = nodes[0]
+    tally = a.call(vista.create, Tally)
+
+    def let_go_and_add() -> int:
+        record = a.kernel.record_of(tally)
+        record.state = DEPARTING
+        tally.add.post()
+        waiting, record.queue = record.queue, None
+        peering(a).moves.let_in(record, waiting)
+        return int(tally.add())
+
+    assert a.call(let_go_and_add) == 2

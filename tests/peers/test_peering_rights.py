@@ -25,6 +25,7 @@ from tests.peers.system import (
     stranger,
 )
 from vista.kernel.kernel import creator_id
+from vista.peering.rights import refusal_of
 from vista.testing import SimulatedNode, World
 from vista.wire.frames import (
     CALL,
@@ -76,6 +77,13 @@ def test_without_the_right_to_call_nothing_runs(world: World, tmp_path: Path) ->
     far.hear.post(2)
     world.pass_time(1.0)
     assert own.list_heard() == []
+
+
+def test_a_peer_that_was_called_and_is_not_named_may_not_call(world: World, tmp_path: Path) -> None:
+    found = visit(world, tmp_path, "anna call")
+    (link,) = links(found.guest)
+    refusal = refusal_of(found.guest.kernel, link, [])
+    assert "whose key authorized_peers does not name, has no right to call" in str(refusal)
 
 
 def test_without_the_right_to_create_nothing_is_created(world: World, tmp_path: Path) -> None:

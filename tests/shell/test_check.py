@@ -123,7 +123,7 @@ def test_arguments_that_are_given_are_checked(tmp_path: Path) -> None:
     text = "LoadClassFile lamps.py\nLamp $1\nLamp $2"
     assert check(tmp_path, text, "x") == [
         f'boot.rc:2:6: level must be an int, not "x"; {LAMP}',
-        "boot.rc:3:6: $2 is not set: 1 argument was given",
+        "boot.rc:3:6: $2 is not set: 1 argument was given after the file's name",
     ]
 
 

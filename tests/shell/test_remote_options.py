@@ -41,17 +41,32 @@ def test_what_follows_the_target_belongs_to_the_message() -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["ps", "--timeout", "0"], "argument --timeout: a number of seconds above 0, not 0"),
-        (["ps", "--timeout", "nan"], "argument --timeout: a number of seconds above 0, not nan"),
-        (["ps", "--timeout", "x"], "argument --timeout: invalid seconds value: 'x'"),
+        (
+            ["ps", "--timeout", "0"],
+            "argument --timeout: a number of seconds above 0, 86400 at most, not 0",
+        ),
+        (
+            ["ps", "--timeout", "nan"],
+            "argument --timeout: a number of seconds above 0, 86400 at most, not nan",
+        ),
+        (
+            ["ps", "--timeout", "x"],
+            "argument --timeout: a number of seconds above 0, 86400 at most, not x",
+        ),
         (["top", "--count", "0"], "argument --count: a whole number above 0, not 0"),
-        (["top", "--interval", "1e9"], "argument --interval: a number of seconds above 0, not 1e9"),
+        (["top", "--count", "x"], "argument --count: a whole number above 0, not x"),
+        (
+            ["top", "--interval", "1e9"],
+            "argument --interval: a number of seconds above 0, 86400 at most, not 1e9",
+        ),
         (["ps", "--count", "1"], "unrecognized arguments: --count 1"),
         (["send", "Lamp"], "TARGET and METHOD are missing"),
         (["repl", "--connect"], "the URL is missing after --connect"),
         (["repl", "--connect=", "a.rc"], "the URL is missing after --connect"),
         (["repl", "a.rc", "--state"], "the DIRECTORY is missing after --state"),
         (["repl", "--state", ""], "the DIRECTORY is missing after --state"),
+        (["repl", "--conect", "u"], "unrecognized arguments: --conect; did you mean --connect?"),
+        (["repl", "-x"], "unrecognized arguments: -x"),
     ],
 )
 def test_a_mistake_in_the_command_line_ends_with_2_and_one_line(

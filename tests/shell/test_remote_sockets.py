@@ -98,3 +98,11 @@ def test_why_a_socket_is_silent_is_told(directory: Path, stack: ExitStack) -> No
     listening(stack, directory / "hub")
     assert silence(f"ipc:{directory}/hub") == ""
     assert silence(f"ipc:{directory}/nobody") == ": nobody listens at this socket"
+
+
+def test_a_trouble_that_is_known_is_not_followed_by_questions() -> None:
+    url = f"tcp://{'a' * 52}@harbour:4500"
+    assert (
+        silence(url) == ": are host, port and key right, and does the peer let this user's key in?"
+    )
+    assert silence(url, "the peer does not know this node's key") == ""

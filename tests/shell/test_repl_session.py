@@ -186,6 +186,13 @@ def test_the_guide_lists_only_what_is_there() -> None:
     assert "wait_for_service  " not in text
 
 
+def test_the_guide_fits_the_terminal() -> None:
+    names = {name: getattr(vista, name) for name in vista.__all__}
+    assert max(map(len, guide(names).splitlines())) > 100
+    functions, _, _ = guide(names, 72).partition("\nEverything above")
+    assert max(map(len, functions.splitlines())) <= 72
+
+
 def test_a_summary_is_the_first_sentence_on_one_line() -> None:
     def function() -> None:
         """Do a thing

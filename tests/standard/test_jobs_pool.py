@@ -415,3 +415,14 @@ def test_every_job_ends_once_whatever_happens(
     assert (book.pool.queued, book.pool.running) == (0, 0)
     assert book.pool.finished + book.pool.failed == book.jobs
     assert book.pool.next_deadline() is None
+
+
+def test_of_jobs_that_have_ended_few_times_are_kept() -> None:
+    made = pool(ServerUp("a", 1))
+    for number in range(3_000):
+        (begun,) = made.handle(Queued(number, "Sum", 1e6 - number), 0.0)
+        assert isinstance(begun, Start)
+        made.handle(Answered(begun.transaction, None), 0.0)
+    assert len(made._dues) < 1_000
+    made.handle(Queued(3_000, "Sum", 5.0), 0.0)
+    assert made.next_deadline() == 5.0

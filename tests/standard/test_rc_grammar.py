@@ -130,8 +130,11 @@ def test_a_name_before_an_equals_sign_keeps_the_object(text: str) -> None:
         ("A x$HOMME", ["boot.rc:1:4: $HOMME is not set; did you mean HOME?"]),
         ("A $home", ["boot.rc:1:3: $home is not set; did you mean HOME?"]),
         ('A "$QQQ"', ["boot.rc:1:4: $QQQ is not set"]),
-        ("A $1", ["boot.rc:1:3: $1 is not set: 0 arguments were given"]),
-        ("A $ARGV3", ["boot.rc:1:3: $ARGV3 is not set: 0 arguments were given"]),
+        ("A $1", ["boot.rc:1:3: $1 is not set: 0 arguments were given after the file's name"]),
+        (
+            "A $ARGV3",
+            ["boot.rc:1:3: $ARGV3 is not set: 0 arguments were given after the file's name"],
+        ),
         ("= A", ["boot.rc:1:1: a name is missing before =; write name = Class arguments"]),
         ("a =", ["boot.rc:1:3: a class name is missing after a ="]),
         ("a = # B", ["boot.rc:1:3: a class name is missing after a ="]),
@@ -145,7 +148,9 @@ def test_a_mistake_has_its_place_and_says_what_was_expected(text: str, expected:
 
 
 def test_the_number_of_arguments_given_is_counted_in_words() -> None:
-    assert mistakes("A $2", "x") == ["boot.rc:1:3: $2 is not set: 1 argument was given"]
+    assert mistakes("A $2", "x") == [
+        "boot.rc:1:3: $2 is not set: 1 argument was given after the file's name"
+    ]
 
 
 def test_every_mistake_of_a_file_is_found() -> None:

@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Callable
 from contextvars import ContextVar, Token
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
 from vista.errors import WrongContextError
@@ -33,6 +33,9 @@ from vista.limits import Limits
 Result = TypeVar("Result")
 
 _log = logging.getLogger("vista.node")
+
+_IMPORTING = "<frozen importlib"
+"""What the file names of the import system's frames begin with."""
 
 _node: ContextVar[Node | None] = ContextVar("vista_node", default=None)
 
@@ -251,11 +254,22 @@ class _Watchdog:
 
     def _tell(self, seconds: float) -> None:
         frame = sys._current_frames().get(self._kernel.loop_thread)
-        stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
+        stack = stack_of(frame) if frame is not None else ""
         worker = self._kernel.threads.running
         what = "?" if worker is None or worker.frame is None else repr(worker.frame[1])
         self._kernel.counters.slow_methods += 1
         _log.warning("%s holds the loop for %.2f s already:\n%s", what, seconds, stack)
+
+
+def stack_of(frame: FrameType) -> str:
+    """Return the stack of a frame as text, without the frames of the import system.
+
+    These tell nothing, and of a module that imports many there are five for each.
+    """
+    rows = traceback.extract_stack(frame)
+    return "".join(
+        traceback.format_list(row for row in rows if not row.filename.startswith(_IMPORTING))
+    )
 
 
 class _Default:

@@ -196,7 +196,10 @@ class Announcements:
             raise LocalProtocolError(f"a service is provided by an object's Id, not {id!r:.60}")
         names = self._own.names
         if name not in names and len(names) >= self._bounds.names_max:
-            raise LocalProtocolError(f"a node announces at most {self._bounds.names_max} services")
+            raise LocalProtocolError(
+                f"a node announces at most {self._bounds.names_max} services (limit "
+                "announced_names_max); withdraw one, or announce fewer by patterns"
+            )
         if names.get(name) != id:
             self._change_own(name, id)
 

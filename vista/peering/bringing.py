@@ -152,7 +152,8 @@ def fetch_from_peers(kernel: Kernel, specifier: ClassSpecifier) -> bool:
             try:
                 fetch_class(kernel, creator._id.node, specifier)
             except (NoSuchClass, PeerLost) as error:
-                _log.info("%s does not send class %s: %s", creator, specifier, error)
+                # Usual where several are asked: who gets the class from none says so itself.
+                _log.debug("%s does not send class %s: %s", creator, specifier, error)
             else:
                 return True
     return False

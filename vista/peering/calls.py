@@ -192,9 +192,9 @@ class Calls:
         """Count a message as the latest one: its node may know that earlier ones are void."""
         number = self.last_number = (self.last_number + 1) & NUMBER_MAX
         if future is not None:
-            del self.pending[future.number]
-            future.number = number
-            self.pending[number] = future
+            before, future.number = future.number, number
+            self.pending[number] = self.pending.pop(before)
+            self.rings.renumbered(future, before)
         return (row[0], HEAD.pack(number, *HEAD.unpack(row[1])[1:]), *row[2:])
 
     def forward(self, message: Message) -> None:

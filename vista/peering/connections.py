@@ -47,13 +47,23 @@ _SOCKET_BOUNDS = frozenset(
 )
 """The limits that the sockets obey."""
 
+TROUBLES_TOLD_MAX = 4
+"""Different troubles that are told of a peer until it is linked: one that makes words up must not
+fill the log."""
+
+_ANEW = "it is tried anew"
+_UNTOLD = (_ANEW, "the node stops", "the peer is this node itself")
+"""What is no trouble. The last is what the session says where an rc file names all servers of a
+group, the node among them."""
+
 
 class Connection:
     """A link to ``url`` that is opened again whenever it ends, until `close`.
 
     ``link`` is the present one, ``attempts`` counts those since messages crossed one, and
     ``trouble`` says why the last one ended. Two nodes have one link: where another one leads to the
-    peer already, that is shared. ``on_linked(link)`` is called whenever messages can cross one.
+    peer already, that is shared. ``on_linked(link)`` is called whenever messages can cross one,
+    ``on_trouble(reason)`` when an attempt fails for a reason that was not told since.
     """
 
     def __init__(self, peering: Peering, url: PeerUrl) -> None:
@@ -63,6 +73,8 @@ class Connection:
         self.trouble = ""
         self.closed = False
         self.on_linked: Callable[[Link], None] = lambda link: None
+        self.on_trouble: Callable[[str], None] = lambda reason: None
+        self._told: set[str] = set()
         self._peering = peering
         self._shared = False
         self._began = 0.0
@@ -89,6 +101,7 @@ class Connection:
     def _up(self) -> None:
         self.attempts = 0
         self.trouble = ""
+        self._told.clear()
         self._wake()
         assert self.link is not None, "it is up"
         self.on_linked(self.link)
@@ -102,12 +115,21 @@ class Connection:
         if twin is not None:
             self._share(twin)
             return
+        self._tell(reason)
         kernel = self._peering.kernel
         limits = kernel.limits
         doublings = min(self.attempts, 30)
         longest = min(limits.reconnect_seconds_max, limits.reconnect_seconds_min * 2**doublings)
         pause = longest * (0.5 + kernel.hub.random.random() / 2)
         self._timer = kernel.timers.call_later(pause, self._open)
+
+    def _tell(self, reason: str) -> None:
+        """Tell why an attempt failed; the end of a link that stood is told by the peering."""
+        if not self.attempts or reason.endswith(_UNTOLD) or reason in self._told:
+            return
+        if len(self._told) < TROUBLES_TOLD_MAX:
+            self._told.add(reason)
+            self.on_trouble(reason)
 
     def _share(self, link: Link) -> None:
         """Use a link to the same peer that others hold, as long as it lasts."""
@@ -124,7 +146,7 @@ class Connection:
         # One that has just begun may be about to succeed.
         stale = kernel.hub.time() - self._began >= kernel.limits.reconnect_seconds_min
         if self.link is not None and stale:
-            self.link.close("it is tried anew")
+            self.link.close(_ANEW)
         if self._timer is not None:
             self._timer.cancel()
             self._open()

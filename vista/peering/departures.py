@@ -15,7 +15,8 @@ store has goes by one message; it is in doubt for no longer than by a commit.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from vista.errors import (
     BadValueError,
@@ -208,7 +209,7 @@ class Departures:
             run = self._run_heard(departure.node) if is_small else None
             is_short = run is not None
             if run is None:
-                run = creator.prepare_object(*given, likeness)
+                run = _compared(creator.prepare_object, given, likeness)
             departure = departure._replace(run=run)
             if keeper is not None:
                 # Else it would be restored here should this node fall before its store forgets it.
@@ -216,7 +217,7 @@ class Departures:
             is_known = False
             try:
                 if is_short:
-                    creator.take_object(*given, run, likeness)
+                    _compared(creator.take_object, (*given, run), likeness)
                 else:
                     creator.commit_object(id, token)
             except (VistaError, KillThread) as doubt:
@@ -322,6 +323,16 @@ class Departures:
             else:
                 item.admitted()
         return kept
+
+
+def _compared(ask: Callable[..., Any], given: tuple[Any, ...], likeness: bytes) -> Any:
+    """Ask a node for something, with the likeness of a class if it compares those."""
+    try:
+        return ask(*given, likeness)
+    except TypeError:
+        # A vista from before likenesses takes an argument less, so nothing was done. What else
+        # raises this raises it again.
+        return ask(*given)
 
 
 def _hand_on(ended: Future, over: Future) -> None:

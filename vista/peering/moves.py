@@ -71,6 +71,7 @@ class Moves:
         self._late_seconds = 2 * peering.kernel.limits.loss_seconds
         self.given_up = GivenUp(peering.kernel.limits.moves_remembered_max, self._late_seconds)
         self.searches = Searches(peering, self)
+        # When each node may be told again where an object went, in that order.
         self._told: dict[tuple[bytes, bytes], float] = {}
         peering.watchers.append(self._note_node)
 
@@ -296,6 +297,9 @@ class Moves:
         if link is None or not link.is_kin or now < self._told.get(key, now):
             return
         # It may be busy with an earlier move, so it is told again while it sends here.
+        self._told.pop(key, None)
+        while self._told and self._told[first := next(iter(self._told))] <= now:
+            del self._told[first]
         self._told[key] = now + _TELL_AGAIN_SECONDS
         self._peering.send(origin, (MOVED, id, self.places[id]), (), self._kernel.user)
 
@@ -346,7 +350,7 @@ class Moves:
         try:
             self._peering.send(fence.old, row, (), self._kernel.user)
         except CallError:
-            node, due = self.given_up.of(fence.id, kernel.hub.time())
+            node, due = self.given_up.of(fence.id, fence.old, kernel.hub.time())
             if node != fence.old:
                 # The old way is gone, and no call was on it.
                 self._end_fence(number)
@@ -357,10 +361,15 @@ class Moves:
 
     def take_fence(self, origin: bytes, number: int, id: Id) -> None:
         """Answer a fence, behind everything its sender sent to the object by this way."""
+        own = self.fences.get(id)
+        waiting = len(self.departing.get(id, ())) + (0 if own is None else len(own.held))
+        if waiting >= self._kernel.messages_max:
+            # Without an answer it ends by itself, as one does whose answer is lost.
+            self._kernel.counters.overloads += 1
+            return
         if id in self.departing:
             self.departing[id].append((origin, number))
             return
-        own = self.fences.get(id)
         if id in self._kernel.table.records and not self._leads_on(id):
             # Also one that has just arrived: what came before the fence comes before the rest.
             self._answer_fence(origin, number)
@@ -396,9 +405,14 @@ class Moves:
             hops = self._kernel.limits.route_hops_max
             self._peering.ways.pass_on(onward, origin, hops, (FENCE, number, id), ())
 
-    def take_fenced(self, origin: bytes, number: int) -> None:
-        """Go on with what waited for a fence."""
-        self._end_fence(number)
+    def take_fenced(self, origin: bytes, number: int, *, is_kin: bool = True) -> None:
+        """Go on with what waited for a fence.
+
+        Of nodes with other keys the one may answer to which it went: who passes it on is kin.
+        """
+        fence = self._numbers.get(number)
+        if is_kin or (fence is not None and fence.old == origin):
+            self._end_fence(number)
 
     def _end_fence(self, number: int) -> None:
         fence = self._numbers.pop(number, None)

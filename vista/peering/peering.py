@@ -341,7 +341,7 @@ class Peering:
         elif kind == FENCE:
             self.moves.take_fence(origin, row[1], Id(row[2]))
         elif kind == FENCED:
-            self.moves.take_fenced(origin, row[1])
+            self.moves.take_fenced(origin, row[1], is_kin=link.is_kin)
         elif kind == MOVED:
             if link.is_kin:
                 self.moves.take_moved(origin, Id(row[1]), row[2])

@@ -7,9 +7,11 @@ a name finds either the node, which still answers, or another provider.
 
 from __future__ import annotations
 
+import logging
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from vista.errors import LocalProtocolError
 from vista.kernel.kernel import CREATOR
 from vista.kernel.services import SHARED
 from vista.peering import announcements as services
@@ -23,6 +25,8 @@ OF_ONE_NODE: Final = frozenset(
     {"AutomaticClassLoader", "ExecProcess", "PeerRegistry", "ShutdownService", "Statistics"}
 )
 """Services that are about their own node: announced only when a pattern asks for them."""
+
+_log = logging.getLogger("vista.peering")
 
 
 class Publishing:
@@ -40,8 +44,13 @@ class Publishing:
             return
         if record is None:
             self._peering.announce(services.Withdraw(name))
-        else:
+            return
+        try:
             self._peering.announce(services.Publish(name, record.id))
+        except LocalProtocolError as error:
+            # The object serves here all the same: one that has just come, or was restored, cannot
+            # be without its name.
+            _log.error("service %r of this node is not announced to others: %s", name, error)
 
     def _is_announced(self, name: str) -> bool:
         patterns = self._patterns

@@ -54,12 +54,21 @@ def refusal_of(kernel: Kernel, link: Link, row: list[Any]) -> AccessDenied | Non
     grant = link.grant
     assert grant is not None, "it was admitted before"
     if "call" not in grant.rights:
-        return AccessDenied(f"the peer of user {grant.user!r} has no right to call")
+        return AccessDenied(f"{_peer_of(grant.user)} has no right to call")
     record = kernel.table.records.get(row[1][2])
     judged = record is not None and record.entry.name in _JUDGED
     message = message_name(row[2]) if judged else ""
     if message in CREATING and "create" not in grant.rights:
-        return AccessDenied(f"the peer of user {grant.user!r} has no right to create")
+        return AccessDenied(f"{_peer_of(grant.user)} has no right to create")
     if message in BRINGING and CODE not in grant.rights:
         return denial(grant.user, link.channel.key)
     return None
+
+
+def _peer_of(user: str) -> str:
+    """Say whose peer it is; one that was only called, and may nothing here, is nobody's."""
+    return (
+        f"the peer of user {user!r}"
+        if user
+        else "the peer, whose key authorized_peers does not name,"
+    )

@@ -73,6 +73,11 @@ class Rings:
         if len(self._suspects) < self._probes_max:
             self._suspects[future.number] = future
 
+    def renumbered(self, future: RemoteFuture, before: int) -> None:
+        """Take note that a call has another number than ``before``; it stays suspected."""
+        if self._suspects.pop(before, None) is future:
+            self._suspects[future.number] = future
+
     def suspect_all(self, node: bytes) -> None:
         """Probe the calls to a node soon: some of them may have been lost."""
         for future in self._peering.calls.pending.values():
@@ -107,8 +112,10 @@ class Rings:
         return before.bit_length() < after.bit_length()
 
     def _probe(self, future: RemoteFuture) -> None:
-        if future.number in self._probed or len(self._probed) >= self._probes_max:
-            # Once between two sweeps: what has changed since will be seen at the next.
+        is_held = future.target in self._peering.moves.fences
+        if is_held or future.number in self._probed or len(self._probed) >= self._probes_max:
+            # Once between two sweeps: what has changed since will be seen at the next. One that is
+            # held here gets another number when it leaves.
             self.suspect(future)
         elif not future._done:
             self._probed.add(future.number)

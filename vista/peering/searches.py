@@ -85,7 +85,7 @@ class Searches:
         return not self.is_sending and self.begin(id)
 
     def begin(self, id: Id) -> bool:
-        """Ask the peers where an object is; whether anybody is asked."""
+        """Ask the peers where an object is; whether an answer is waited for."""
         kernel, calls = self._kernel, self._peering.calls
         outside = Context(kernel, None, kernel.user)
         asked = [
@@ -112,7 +112,8 @@ class Searches:
 
         for question in asked:
             question.on_done(partial(note, question.node))
-        return True
+        # Where no link had room for a question, all have failed by here.
+        return self._moves.fences.get(id) is search
 
     def _end(self, search: Fence, node: bytes, asked: Sequence[RemoteFuture]) -> None:
         """Send what was held to where the object is, or else to where it fails."""
@@ -125,7 +126,8 @@ class Searches:
             question.abandon()
         if not lasts:
             return
-        before, _ = moves.given_up.of(search.id, self._kernel.hub.time())
+        thought, now = moves.node_of(search.id), self._kernel.hub.time()
+        before, _ = moves.given_up.of(search.id, thought, now)
         if node and before not in (b"", node):
             # What was given up there may come late, and be passed on from there.
             behind = Fence(search.id, before, node)

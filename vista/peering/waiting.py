@@ -43,38 +43,53 @@ class Fence:
 class GivenUp:
     """Objects of which calls of this node were given up that may still be on their way.
 
-    Each with the node where it was thought to be, for ``seconds``; ``objects_max`` of them at most,
-    and then the earliest are forgotten.
+    Each with the node where it was thought to be, for ``seconds``; ``objects_max`` of them at most.
+    Of the earliest beyond that only the node is kept: whatever is thought to be there may be one.
     """
 
     def __init__(self, objects_max: int, seconds: float) -> None:
         self._objects_max = objects_max
         self._seconds = seconds
-        # In the order in which they are due.
+        # Both in the order in which they are due.
         self._found: dict[bytes, tuple[bytes, float]] = {}
+        self._nodes: dict[bytes, float] = {}
 
     def note(self, id: bytes, node: bytes, now: float) -> None:
         """Take note that a call to an object at ``node`` was given up."""
         self._found.pop(id, None)
         self._forget(now)
         if len(self._found) >= self._objects_max:
-            del self._found[next(iter(self._found))]
+            self._note_node(*self._found.pop(next(iter(self._found))))
         self._found[id] = (node, now + self._seconds)
 
-    def of(self, id: bytes, now: float) -> tuple[bytes, float]:
+    def _note_node(self, node: bytes, due: float) -> None:
+        self._nodes.pop(node, None)
+        if len(self._nodes) >= self._objects_max:
+            del self._nodes[next(iter(self._nodes))]
+        self._nodes[node] = due
+
+    def of(self, id: bytes, thought: bytes, now: float) -> tuple[bytes, float]:
         """Return the node to which calls were sent, and until when they may be on their way.
 
-        ``(b"", now)`` when none may be.
+        ``thought`` is where the object is thought to be. ``(b"", now)`` when none may be.
         """
         self._forget(now)
-        return self._found.get(id, (b"", now))
+        found = self._found.get(id)
+        if found is None and thought in self._nodes:
+            found = (thought, self._nodes[thought])
+        return (b"", now) if found is None else found
 
     def _forget(self, now: float) -> None:
         while self._found:
             id = next(iter(self._found))
             if self._found[id][1] > now:
-                return
+                break
             del self._found[id]
+        while self._nodes:
+            node = next(iter(self._nodes))
+            if self._nodes[node] > now:
+                break
+            del self._nodes[node]
 
 
 class Arrivals:

@@ -58,7 +58,7 @@ class _Kept:
 class Keeper:
     """Keeps objects of one node in one store; see `vista.kernel.keeping.Keeper`.
 
-    ``delay_seconds`` is how long changes wait for others. The store is open.
+    ``delay_seconds`` is how long changes wait for others. `open` comes first.
     """
 
     def __init__(self, kernel: Kernel, store: Store, delay_seconds: float) -> None:
@@ -76,9 +76,20 @@ class Keeper:
         self._held: dict[bytes, list[tuple[int, Future]]] = {}
         self._flushes: list[tuple[int, Future]] = []
         self._timer: Timer | None = None
-        self._closed = False
+        self._is_open = self._closed = False
         # The last commit at the end of a node must not be overtaken by one under way.
         self._commit_lock = threading.Lock()
+
+    def open(self) -> None:
+        """Open the store, in a kernel thread.
+
+        Whoever waits for that may give up meanwhile: after `close` the store is let go at once.
+        """
+        self.store.open()
+        with self._commit_lock:
+            self._is_open = not self._closed
+            if self._closed:
+                self.store.close()
 
     # --- which objects ---------------------------------------------------------------------
 
@@ -339,7 +350,7 @@ class Keeper:
             self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        reason = self._write_rest()
+        reason = self._write_rest() if self._is_open else f"{self.store.words} was not opened"
         for kept in self.kept.values():
             # What could not be stored is not to be stored any longer.
             kept.trouble = ""
@@ -348,7 +359,15 @@ class Keeper:
                 held.resolve(None) if reason is None else held.fail(StoreError(reason))
         self._held.clear()
         self._end_flushes(reason)
-        self.store.close()
+        if self._is_open:
+            self._close_store()
+
+    def _close_store(self) -> None:
+        try:
+            self.store.close()
+        except StoreError as error:
+            # What is safe is safe; the node says goodbye to its peers and lets its identity go.
+            _log.error("%s is not closed in good order: %s", self.store.words, error)
 
     def _write_rest(self) -> str | None:
         """Commit all that is not safe; return what was against it, or None."""

@@ -9,7 +9,7 @@ last state is safe and nobody is in it, and is then as if it had never been brou
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +58,15 @@ _WRITES_MAX = 10
 class StorePager:
     """Brings the objects of a keeper's store; see `vista.kernel.keeping.Pager`.
 
-    ``store`` names the service; ``known`` are those that are not here, by Id, and ``sent_out``
-    those of them that were; ``failures`` says in words why some of them could not be brought.
+    ``store`` names the service; ``known`` are those that are not here, by Id, which is for the
+    service to say, and ``sent_out`` those of them that were; ``failures`` says in words why some of
+    them could not be brought.
     """
 
-    def __init__(self, keeper: Keeper, store: str, known: Iterable[Known]) -> None:
+    def __init__(self, keeper: Keeper, store: str) -> None:
         self.kernel = keeper.kernel
         self.store = store
-        self.known = {row.key: row for row in known}
+        self.known: dict[bytes, Known] = {}
         self.sent_out: set[bytes] = set()
         self.failures: dict[bytes, str] = {}
         self._keeper = keeper
@@ -150,7 +151,7 @@ class StorePager:
             row = stays
         record = self.kernel.table.records.get(id)
         if record is None or not self._keeper.take_over(record, row):
-            restore(self._keeper, row)
+            restore(self._keeper, row, lambda: id in self.known)
         self.known.pop(id, None)
         self.sent_out.discard(id)
 
@@ -195,7 +196,8 @@ class StorePager:
         else:
             if not isinstance(error, VistaError):
                 error = StoreError(f"object {id} cannot be restored: {error!r}")
-            self.failures[id] = str(error)
+            if id in self.known:
+                self.failures[id] = str(error)
             _log.error("not restored: %s", error)
         for then in self._bringing.pop(id):
             then(None if error is None else copy_exception(error))
@@ -397,12 +399,12 @@ def _refuse_not_stored(keeper: Keeper, record: Record) -> None:
 # --- restoring ------------------------------------------------------------------------------
 
 
-def restore(keeper: Keeper, row: Row) -> Record:
+def restore(keeper: Keeper, row: Row, is_wanted: Callable[[], bool]) -> Record:
     """Make an object from its row, as the calling thread.
 
     Its class may be of a newer version, whose ``upgraded_from`` then takes the variables. Nobody
     can reach it before it is whole. Raises `NoSuchClass`, `RemoteProtocolError` for damaged bytes,
-    or what the hook raises.
+    what the hook raises, and `NoSuchObject` when the object ``is_wanted`` no longer by then.
     """
     kernel = keeper.kernel
     namespace, name, version, id, state = parts_of_encoding(kernel, row.data)
@@ -410,6 +412,8 @@ def restore(keeper: Keeper, row: Row) -> Record:
     acl = checked_acl(kernel.codec.decode(row.acl)) if row.acl else None
     record = _made(kernel, entry, id, version, state)
     kernel.table.reserve(id)
+    if not is_wanted():
+        raise NoSuchObject(f"object {id} was deleted from {keeper.store.words} meanwhile")
     if id in kernel.table.records:
         raise StoreError(f"object {id} is here already")
     kernel.table.records[id] = record

@@ -172,7 +172,8 @@ class SqliteStore:
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise StoreError(
-                    f"{self.path} is in use by another process; give each node a store of its own"
+                    f"{self.path} is in use by another process: stop that one, or give each node "
+                    "a store of its own (vista --state DIRECTORY)"
                 ) from error
             raise StoreError(f"{self.path}: {error}") from error
 

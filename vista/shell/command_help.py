@@ -74,14 +74,22 @@ since the start, links.""",
         ),
         "solidstate": """\
 usage: vista solidstate status URL [--json]
+       vista solidstate COMMAND URL ... [--group NAME] [--json]
 
-Ask every machine of the pools that the node at URL can reach how its replicas
-are: who leads, how far each is, what it reported last.
+status asks every machine of the pools that the node at URL can reach how its
+replicas are: who leads, how far each is, what it reported last. The others
+change and save a group, by way of the machine that founded it:
 
-  --json          print one JSON document instead of tables
+  add URL NODE            have a machine come in (--client: as a client alone)
+  remove URL WHO          have a replica leave; WHO is its number or its node
+  replace URL WHO NODE    have a machine take the place of a replica
+  handover URL [WHO]      have another replica lead
+  recover URL [WHO]       have a replica start again from its disk, or all
+  backup URL FILE         write the state of the group to a file
+  restore URL FILE        found a group on fresh servers from such a file
 
-Exit codes: 0 every replica that answered is well; 1 one is not, or none
-answered; 2 a mistake in the command line.
+vista solidstate COMMAND --help says more. Exit codes: 0 it was done, or all is
+well; 1 it was not; 2 a mistake in the command line.
 """,
         "starship": """\
 usage: vista starship URL [--ship NAME] [--create NAME RACE] [--no-colour]

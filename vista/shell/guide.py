@@ -7,6 +7,7 @@ own docstrings, so that they cannot say what is no longer so.
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -30,6 +31,12 @@ _TOPICS: Mapping[str, Sequence[str]] = MappingProxyType(
         "Access": ("AccessControlList", "make_default_acl", "current_user"),
     }
 )
+
+_INDENT = 22
+"""Characters before the sentence of a function."""
+
+_ROOM_MIN = 20
+"""Characters that a sentence has at least, however narrow the terminal is."""
 
 _CLOSING = """\
 Everything above is documented: create? prints what create takes, and so does ref.method? for a
@@ -62,10 +69,19 @@ def summary(value: object) -> str:
     return sentence + "." if stop else first
 
 
-def guide(namespace: Mapping[str, object]) -> str:
-    """Return what ``help()`` prints: vista's functions by subject, each with its first sentence."""
+def guide(namespace: Mapping[str, object], width: int | None = None) -> str:
+    """Return what ``help()`` prints: vista's functions by subject, each with its first sentence.
+
+    ``width`` is that of the terminal in characters: longer sentences go on below their beginning.
+    """
     lines = []
     for topic, names in _TOPICS.items():
         known = [name for name in names if name in namespace]
-        lines += [topic, *(f"  {name:20}{summary(namespace[name])}" for name in known), ""]
+        lines += [topic, *(_entry(name, summary(namespace[name]), width) for name in known), ""]
     return "\n".join([*lines, _CLOSING])
+
+
+def _entry(name: str, sentence: str, width: int | None) -> str:
+    room = len(sentence) if width is None else width - _INDENT
+    parts = textwrap.wrap(sentence, max(room, _ROOM_MIN)) or [""]
+    return f"  {name:{_INDENT - 2}}" + ("\n" + " " * _INDENT).join(parts)

@@ -135,11 +135,15 @@ def _await_link(
             tell(f"waiting for the peer at {url}{words}; Ctrl-C ends it")
 
 
-def silence(url: str) -> str:
-    """Return why a peer may be silent, for the end of a message; empty when that is not known."""
+def silence(url: str, trouble: str = "") -> str:
+    """Return why a peer may be silent, for the end of a message.
+
+    Empty when that is not known, and when a ``trouble`` on the way to another machine tells it.
+    """
     parsed = parse_connect(url, socket_directory=str(socket_directory()))
     if parsed.scheme == "tcp":
-        return ": are host, port and key right, and does the peer let this user's key in?"
+        question = ": are host, port and key right, and does the peer let this user's key in?"
+        return "" if trouble else question
     return "" if _listens(Path(parsed.path)) else ": nobody listens at this socket"
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
 
+from vista.standard.rc_grammar import did_you_mean
+
 DONE = 0
 FAILED = 1
 MISTAKEN = 2
@@ -42,15 +44,23 @@ class Parser(argparse.ArgumentParser):
 
 def seconds(text: str) -> float:
     """Read a number of seconds above 0."""
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value <= SECONDS_MAX or not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"a number of seconds above 0, not {text}")
+        raise argparse.ArgumentTypeError(
+            f"a number of seconds above 0, {SECONDS_MAX:.0f} at most, not {text}"
+        )
     return value
 
 
 def count(text: str) -> int:
     """Read a whole number above 0."""
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"a whole number above 0, not {text}")
     return value
@@ -70,7 +80,8 @@ REPL_OPTIONS: Mapping[str, str] = MappingProxyType({"--connect": "URL", "--state
 def take_options(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Take `REPL_OPTIONS` out of the words of ``vista repl``, before or after the rc file.
 
-    What follows ``--`` belongs to the file. Raises `SystemExit` when a value is missing.
+    What follows ``--`` belongs to the file. Raises `SystemExit` when a value is missing, and for
+    another option before the file.
     """
     taken: dict[str, str] = {}
     rest: list[str] = []
@@ -81,6 +92,9 @@ def take_options(words: Sequence[str]) -> tuple[dict[str, str], list[str]]:
             return taken, rest + left
         option, equals, value = word.partition("=")
         if option not in REPL_OPTIONS:
+            if word.startswith("-") and not rest:
+                near = did_you_mean(option, REPL_OPTIONS)
+                Parser("vista repl").error(f"unrecognized arguments: {word}{near}")
             rest.append(word)
             continue
         if not equals and left:

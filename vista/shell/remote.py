@@ -37,6 +37,9 @@ takes, and not so long that a person gives up first."""
 INTERVAL_SECONDS = 1.0
 """How often ``vista top`` looks unless it is told."""
 
+OPTIONS = ("--connect", "--at", "--timeout", "--json")
+"""What all commands take; behind the target of ``vista send`` it is an argument of the message."""
+
 COMMAND_NODE = "vista-command"
 """What the node of a command calls itself to its peer unless ``--name`` says otherwise."""
 
@@ -115,7 +118,8 @@ def joined(options: argparse.Namespace, given: argparse.Namespace) -> Iterator[R
             with vista.timeout(given.timeout + 1.0):
                 peer = connection.wait(given.timeout)
         except CallTimeout as error:
-            raise CallTimeout(f"{error}{silence(url)}") from None
+            trouble = connection.get_state()["trouble"]
+            raise CallTimeout(f"{error}{silence(url, trouble)}") from None
         try:
             yield peer
         except PeerLost as error:
@@ -158,7 +162,9 @@ def _send(options: argparse.Namespace, given: argparse.Namespace) -> int:
     try:
         value, error = ask(options, given, lambda peer: deliver(peer, target, method, words))
     except Refused as refused:
-        print(f"vista: {refused}", file=sys.stderr)
+        late = next((word for word in words if word.partition("=")[0] in OPTIONS), None)
+        hint = "" if late is None else f"; if {late} is an option, it stands before TARGET"
+        print(f"vista: {refused}{hint}", file=sys.stderr)
         return MISTAKEN
     if error is not None:
         line = f"{type(error).__name__}: {error}".replace("\n", "\\n")

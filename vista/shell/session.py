@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import pydoc
+import shutil
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ class Session:
     def help(self, subject: object = None) -> None:
         """Print vista's functions; with a Ref what its object answers; else what Python knows."""
         if subject is None:
-            print(guide(self.variables))
+            print(guide(self.variables, shutil.get_terminal_size().columns))
         elif isinstance(subject, Reference):
             print(self._about_object(subject))
         else:

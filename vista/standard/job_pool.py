@@ -25,6 +25,9 @@ CLASSES_MAX: Final = 256
 _SHARE: Final = 0.25
 """What the latest job counts for in the moving average of the seconds that jobs take."""
 
+_DUES_MIN: Final = 256
+"""Times of jobs that have ended which are kept at any rate; more than half of all are dropped."""
+
 Server = Any
 """What names a server to the core, hashable; to its driver an Id."""
 
@@ -336,6 +339,10 @@ class JobPool:
         self._jobs[event.job] = self._queue[event.job] = job
         if event.due is not None:
             heapq.heappush(self._dues, (event.due, event.job))
+            if len(self._dues) > 2 * len(self._jobs) + _DUES_MIN:
+                # Most jobs have ended long before they must have.
+                self._dues = [entry for entry in self._dues if entry[1] in self._jobs]
+                heapq.heapify(self._dues)
 
     def _answered(self, transaction: int, seconds: float | None) -> _Job | None:
         """End a run and its job; None when the answer is not awaited any longer."""

@@ -60,6 +60,9 @@ _ASKED_MAX: Final = 30
 _ASK_AGAIN_SECONDS: Final = 0.6
 """How much longer than the last one each pause before the next question is."""
 
+_NAMES_MIN: Final = 64
+"""Names of servers that are kept at any rate; else most are of servers that are there."""
+
 
 @dataclass(slots=True)
 class _Job:
@@ -116,6 +119,7 @@ class JobController(Object, namespace="Standard"):
         self._jobs: dict[int, _Job] = {}
         self._runs: dict[int, Future] = {}
         self._names: dict[Id, str] = {}
+        self._names_looked_at = 2 * _NAMES_MIN
         self._idle: Ending | None = None
         self._timer: Any = None
         register_service(pool, self_ref(self))
@@ -349,7 +353,7 @@ class JobController(Object, namespace="Standard"):
         words = f"{type(error).__name__}: {error}"
         if isinstance(error, PeerLost | NoSuchObject):
             # It may be there again by now: its name says so, once this thread has let others run.
-            self._meet(self._names[Id(start.server)])
+            self._meet(self._names.get(Id(start.server), ""))
             return [job_pool.Unreachable(start.transaction, words, outcome.sent)]
         if isinstance(error, ThreadKilled | Overloaded):
             return [job_pool.Lost(start.transaction, words)]
@@ -394,6 +398,11 @@ class JobController(Object, namespace="Standard"):
             sleep(asked * _ASK_AGAIN_SECONDS)
 
     def _take_up(self, name: str, server: Ref, load: JobLoad) -> None:
+        if len(self._names) >= self._names_looked_at:
+            # Servers come and go, each start of a node has others.
+            there = {Id(known.server) for known in self._core.servers()}
+            self._names = {id: known for id, known in self._names.items() if id in there}
+            self._names_looked_at = 2 * max(len(there), _NAMES_MIN)
         self._names[server._id] = name
         self._handle(
             job_pool.ServerUp(server._id, load.concurrent),

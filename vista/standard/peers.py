@@ -6,7 +6,7 @@ import logging
 import socket
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from vista.api import current_user, register_service, send
 from vista.errors import AccessDenied, BadValueError, CallError, NoSuchObject, Overloaded
@@ -22,6 +22,9 @@ from vista.kernel.table import Record
 from vista.peering.connections import connect, listen_url, peering_of
 from vista.standard.bounds import SUBSCRIBERS_MAX
 from vista.standard.notices import Target, client_or_sender, notify, start_thread
+
+_TEMPORARY_MIN: Final = 64
+"""Temporary objects of a link that are not looked at for those that were deleted."""
 
 _log = logging.getLogger("vista.peering")
 
@@ -72,6 +75,10 @@ class ConnectToPeer(Object, namespace="Standard"):
     def create(self, url: str) -> None:
         """Begin to connect."""
         self._connection = connect(kernel(), url)
+        words = str(self._connection.url)
+        self._connection.on_trouble = lambda reason: _log.warning(
+            "no link to %s: %s; it is tried again until there is one", words, reason
+        )
 
     @preemptable
     def wait(self, seconds: float = 30.0) -> Ref:
@@ -261,6 +268,7 @@ class PeerConnection(Object, namespace="Standard"):
             raise BadValueError(f"there is no link {number}")
         self._link = link
         self._temporary: list[Ref] = []
+        self._looked_at = 2 * _TEMPORARY_MIN
 
     def get_remote_object_creator(self) -> Ref:
         """Return the peer's ObjectCreator."""
@@ -294,7 +302,12 @@ class PeerConnection(Object, namespace="Standard"):
         grant = self._link.grant
         if grant is not None and "create" not in grant.rights:
             raise AccessDenied(f"the peer of user {grant.user!r} has no right to create")
-        made: Ref = kernel().create(class_name, arguments, {}, acl)
+        home = kernel()
+        made: Ref = home.create(class_name, arguments, {}, acl)
+        if len(self._temporary) >= self._looked_at:
+            # A link may last for years, and most of what is made over it ends before it.
+            self._temporary = [known for known in self._temporary if not _was_deleted(home, known)]
+            self._looked_at = 2 * max(len(self._temporary), _TEMPORARY_MIN)
         self._temporary.append(made)
         return made
 

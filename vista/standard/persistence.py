@@ -11,6 +11,7 @@ from vista.ids import Id
 from vista.kernel.current import METHOD, PARENT, RECORD, current, kernel
 from vista.kernel.futures import Future
 from vista.kernel.guard import is_held
+from vista.kernel.kernel import Kernel
 from vista.kernel.methods import preemptable
 from vista.kernel.objects import Object
 from vista.kernel.table import Record
@@ -127,36 +128,48 @@ class PersistenceService(Object, namespace="Standard"):
         self.service_name = service_name
         self.durable = durable
         self._keeper = Keeper(home, make_store(home, store, service_name), delay)
+        self._pager = StorePager(self._keeper, service_name)
         register_service(service_name, self)
-        wait(self._keeper.in_kernel_thread(self._keeper.store.open))
         # Before the node lets another process be it.
         home.on_close.insert(0, self._keeper.close)
         try:
-            known = wait(self._keeper.in_kernel_thread(self._keeper.store.known))
-            # Before an object is kept: a later run must not speak for this store unopened.
-            wait(self._keeper.in_kernel_thread(lambda: home.pagers.note_store(service_name)))
+            self._begin(home)
         except BaseException:
-            home.on_close.remove(self._keeper.close)
-            self._keeper.close()
+            # Also when the creation takes longer than its caller waits: the next one must find the
+            # store free.
+            self._let_go(home)
             raise
-        self._pager = StorePager(self._keeper, service_name, known)
+
+    def _begin(self, home: Kernel) -> None:
+        keeper = self._keeper
+        wait(keeper.in_kernel_thread(keeper.open))
+        known = wait(keeper.in_kernel_thread(keeper.store.known))
+        # Before an object is kept: a later run must not speak for this store unopened.
+        wait(keeper.in_kernel_thread(lambda: home.pagers.note_store(self.service_name)))
+        self._pager.known.update((row.key, row) for row in known)
         self._remove_transient()
         home.pagers.append(self._pager)
         self._promise_services()
         self._restore_all()
+
+    def _let_go(self, home: Kernel) -> None:
+        close = self._keeper.close
+        if self._pager in home.pagers:
+            home.pagers.remove(self._pager)
+        if close in home.on_close:
+            home.on_close.remove(close)
+        close()
 
     def delete(self) -> None:
         """Write what is left, and let the store go; its objects stay and are not stored further.
 
         They do not move away as long as the store has them and nobody has opened it again.
         """
-        home, keeper = kernel(), self._keeper
+        home = kernel()
         if self._pager in home.pagers:
             home.pagers.remove(self._pager)
-        keeper.flush().exception()
-        if keeper.close in home.on_close:
-            home.on_close.remove(keeper.close)
-        keeper.close()
+        self._keeper.flush().exception()
+        self._let_go(home)
 
     # --- messages --------------------------------------------------------------------------
 

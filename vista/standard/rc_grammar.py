@@ -154,7 +154,7 @@ class Variables:
         if number.isdigit() and self.arguments is not None:
             given = len(self.arguments)
             counted = "1 argument was" if given == 1 else f"{given} arguments were"
-            return f"${name} is not set: {counted} given"
+            return f"${name} is not set: {counted} given after the file's name"
         return f"${name} is not set{did_you_mean(name, self._values)}"
 
     def _may_be_given(self, name: str) -> bool:

@@ -266,8 +266,10 @@ def create_signature(entry: ClassEntry) -> inspect.Signature:
 
 def explain(error: BaseException, entry: ClassEntry) -> str:
     """An exception of a class's ``create`` in one line, with its place in the class's own file."""
-    if isinstance(error, VistaError | OSError):
+    if isinstance(error, VistaError):
         return str(error)
+    if isinstance(error, OSError):
+        return str(error).removeprefix(f"[Errno {error.errno}] ")
     text = _with_name(error)
     own_file = getattr(sys.modules.get(entry.cls.__module__), "__file__", None)
     frames = traceback.extract_tb(error.__traceback__)

@@ -6,6 +6,7 @@ So nothing that was queued for a peer can reach the one that comes after it.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -28,6 +29,9 @@ _EVENTS = int(
     | zmq.EVENT_DISCONNECTED
     | zmq.EVENT_CONNECT_RETRIED
 )
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What a socket cannot be made for when the process, or the system, has no more to give."""
+
 # ZeroMQ adds a random part of as much again, and both together must stay below 2**31 ms.
 _NEVER_MILLISECONDS = 2**30 - 1
 
@@ -92,7 +96,7 @@ class Connector(Sender):
     def _begin(self) -> None:
         self._retry = None
         if self._url.scheme == "ipc" or is_address(self._url.host):
-            self._open(self.words)
+            self._attempt(self.words)
         else:
             # ZeroMQ would ask the name server in its I/O thread and stop every channel meanwhile.
             self._resolving = self._site.loop.create_task(self._resolve())
@@ -107,8 +111,18 @@ class Connector(Sender):
         else:
             # Attempts take the addresses in turn: a name may have one that nobody answers at.
             address = found[self._failures % len(found)][4][0]
-            self._open(endpoint(replace(self._url, host=str(address))))
+            self._attempt(endpoint(replace(self._url, host=str(address))))
         self._resolving = None
+
+    def _attempt(self, endpoint: str) -> None:
+        try:
+            self._open(endpoint)
+        except zmq.ZMQError as error:
+            self._release(0)
+            if error.errno not in _NO_ROOM:
+                raise
+            # Others may give theirs back: what is wrong here says nothing of the peer.
+            self._try_later()
 
     def _open(self, endpoint: str) -> None:
         dealer = self._site.open(zmq.DEALER)
@@ -119,8 +133,8 @@ class Connector(Sender):
             dealer.curve_serverkey = z85.encode(self.key)
             dealer.curve_secretkey = z85.encode(self._secret_key)
             dealer.curve_publickey = z85.encode(public_key_of(self._secret_key))
-        self._monitor = Monitor(self._site, dealer, _EVENTS, self._happened)
         self._reader = Reader(self._site, dealer, self._deliver, self._drained)
+        self._monitor = Monitor(self._site, dealer, _EVENTS, self._happened)
         dealer.connect(endpoint)
 
     def _happened(self, event: int, value: int) -> None:
@@ -184,7 +198,8 @@ class Connector(Sender):
             self._retry.cancel()
         if self._resolving is not None:
             self._resolving.cancel()
-        if self._monitor is not None and self._reader is not None:
+        if self._monitor is not None:
             self._monitor.close()
+        if self._reader is not None:
             self._reader.close(linger_seconds)
         self._monitor = self._reader = None
