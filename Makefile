@@ -64,7 +64,7 @@ $(VENV)/made:
 	@touch $@
 
 $(VENV)/installed: $(VENV)/made setup.cfg pyproject.toml
-	$(PIP) --editable '.[http,starship]'
+	$(PIP) --editable '.[http,starship,solidstate]'
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

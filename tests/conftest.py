@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import zlib
+from collections.abc import Generator
 
 import hypothesis
 import pytest
@@ -54,7 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
     No deadline: how long one example takes says nothing on two cores that others use as well. A
     shell that starts the tests in the background has SIGINT ignored, which programs inherit.
+
+    Tests start hundreds of processes. Each would compile every module it imports, which takes half
+    of its processor time, where the environment says that nothing compiled is to be kept.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     rounds = config.getoption("--rounds")
@@ -62,6 +68,19 @@ def pytest_configure(config: pytest.Config) -> None:
         "vista", deadline=None, max_examples=100 * rounds, print_blob=True
     )
     hypothesis.settings.load_profile("vista")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let no garbage be looked for while tests are collected: what is made is there to stay.
+
+    It took a quarter of the time.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 def pytest_collection_finish() -> None:

@@ -18,7 +18,9 @@ VAGUE_NAMES = frozenset("base common helper helpers manager managers misc util u
 # driver of the loop.
 BROAD_EXCEPT_HOMES = (
     "apps.http.objects.answering",
+    "apps.http.objects.outgoing",
     "apps.http.objects.streaming",
+    "apps.http.objects.streams",
     "apps.http.objects.websocket",
     "apps.solidstate.objects.reading",
     "apps.solidstate.objects.service",

@@ -45,6 +45,11 @@ class Source:
         """Every import of the file, those inside functions included."""
         return list(_imports(self.tree, only_typing=False))
 
+    def forget(self) -> None:
+        """Let go what was made of the text; it is made again when it is asked for."""
+        self.__dict__.pop("tree", None)
+        self.__dict__.pop("imports", None)
+
     def at(self, line: int, what: str) -> str:
         """A violation in words: ``path:line: what``."""
         return f"{self.path}:{line}: {what}"

@@ -90,7 +90,9 @@ def test_an_rc_file_is_a_script(tmp_path: Path) -> None:
     path = f"PATH={tmp_path}{os.pathsep}{os.environ['PATH']}"
     process = Process(("env", path, str(script), "tower"), tmp_path)
     assert process.end() == 2
-    assert process.errors == [f"{script}:3:34: $2 is not set: 1 argument was given"]
+    assert process.errors == [
+        f"{script}:3:34: $2 is not set: 1 argument was given after the file's name"
+    ]
 
 
 def test_a_failing_line_ends_with_2_and_its_place(tmp_path: Path) -> None:
