@@ -157,7 +157,9 @@ def test_who_is_not_the_nodes_own_user_stops_no_replica_by_a_class(closed: Pool)
     assert closed.call(closed.front.call(vista.service, "cart"), "add", "gin") == 1
 
 
-def test_messages_that_make_a_machine_look_after_groups_make_no_threads_and_no_timers(closed: Pool) -> None:
+def test_messages_that_make_a_machine_look_after_groups_make_no_threads_and_no_timers(
+    closed: Pool,
+) -> None:
     member = closed.front.call(vista.service, pool_service(POOL))
 
     def pester() -> int:
