@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import threading
+import time
 from pathlib import Path
 
 from tests.live.process import ROOT
@@ -85,6 +86,17 @@ class Client:
         return piece
 
 
+def await_health(place: tuple[str, int]) -> None:
+    """Wait until the last line of the rc file was carried out."""
+    for _ in range(round(SECONDS_MAX / 0.1)):
+        with socket.create_connection(place, SECONDS_MAX) as connection:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if connection.recv(65_536).startswith(b"HTTP/1.1 200 "):
+                return
+        time.sleep(0.1)
+    raise AssertionError("there is no /health")
+
+
 def test_a_server_under_load_ends_without_a_reset(tmp_path: Path) -> None:
     tree = tmp_path / "site"
     tree.mkdir()
@@ -96,6 +108,7 @@ def test_a_server_under_load_ends_without_a_reset(tmp_path: Path) -> None:
         process.expect("is served at http://localhost:")
         line = next(line for line in process.errors + process.output if "is served at" in line)
         place = ("127.0.0.1", int(line.rstrip("/").rpartition(":")[2]))
+        await_health(place)
         paths = ("/small.txt", "/slow", "/large.bin", "/health")
         clients = [Client(place, paths[number % len(paths)]) for number in range(CLIENTS)]
         with socket.create_connection(place, SECONDS_MAX) as idle:
