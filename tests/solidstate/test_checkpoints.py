@@ -6,7 +6,7 @@ import pytest
 
 from apps.solidstate.pbft.canonical import pack
 from apps.solidstate.pbft.effects import Broadcast, Compact, Store
-from apps.solidstate.pbft.messages import Blobs, Checkpoint, FetchBlobs, Message
+from apps.solidstate.pbft.messages import Blobs, Checkpoint, FetchBlobs, Message, Request
 from apps.solidstate.pbft.proofs import Proofs
 from apps.solidstate.pbft.service import Context
 from tests.solidstate.lab import Lab, sent
@@ -133,6 +133,8 @@ def test_what_waits_is_watched_when_what_was_watched_is_in_a_state_that_was_fetc
         lab.tell(3, client, lab.request(client, timestamp))
     fill(lab, 20)
     _join(lab)
+    # What it watches it tells to all when it has waited for a while.
+    lab.drops = lambda sender, to, message: sender == 3 and isinstance(message, Request)
     for _ in range(100):
         if "transfer" in lab.reports(3):
             break

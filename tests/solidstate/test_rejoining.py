@@ -15,10 +15,13 @@ from apps.solidstate.pbft.events import Received, Tick
 from apps.solidstate.pbft.messages import (
     Checkpoint,
     Commit,
+    FetchBlobs,
     FetchStanding,
     Prepare,
+    Request,
     Stable,
     Standing,
+    Status,
     ViewChange,
 )
 from apps.solidstate.pbft.proofs import GENESIS
@@ -134,6 +137,7 @@ def fill_until_it_votes(lab: Lab) -> None:
 
 def test_whom_it_could_not_suspect_before_it_suspects_afterwards(lab: Lab) -> None:
     # The primary never hears of what is waited for, and nobody else does.
+    lab.drops = lambda sender, to, message: sender == 1 and isinstance(message, Request)
     lab.tell(1, "bob", lab.request("bob", 2**60))
     fill_until_it_votes(lab)
     assert "suspect" not in lab.reports(1)
@@ -456,3 +460,23 @@ def test_votes_that_are_remembered_are_those_of_members() -> None:
     fill(lab, 2 * WINDOW)
     assert lab.replicas[0].epoch.number == 1
     assert set(lab.replicas[0].checkpoints.latest) == {1, 2, 4}
+
+
+def test_one_that_left_the_group_asks_nobody_for_what_it_has_lost() -> None:
+    lab = Lab()
+    fill(lab, 2)
+    lab.join(4)
+    lab.reconfigure([4], [1])
+    lab.pass_time(2.0)
+    lab.reconfigure()
+    lab.pass_time(2.0)
+    lab.logs[1] = []
+    lab.restart(1, damaged=True)
+    lab.run()
+    lab.pass_time(3.0)
+    assert lab.replicas[1].epochs.retired
+    lab.effects[1].clear()
+    fill(lab, 2 * WINDOW)
+    lab.pass_time(5.0)
+    asked = sent(lab.effects[1], FetchStanding) + sent(lab.effects[1], FetchBlobs)
+    assert asked == [] and len(sent(lab.effects[1], Status)) > 0

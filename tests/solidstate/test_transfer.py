@@ -407,3 +407,22 @@ def test_blobs_are_stored_as_they_come_and_not_all_at_once() -> None:
     away.lab.pass_time(2.0)
     stores = [len(one.blobs) for one in away.lab.effects[3] if isinstance(one, Store)]
     assert len(stores) > 8 and max(stores[:8]) <= 4
+
+
+def test_one_that_left_the_group_fetches_nothing_when_it_starts_again() -> None:
+    lab = Lab()
+    lab.join(4)
+    lab.reconfigure([4], [1])
+    lab.pass_time(2.0)
+    lab.reconfigure()
+    lab.pass_time(2.0)
+    for _ in range(20):
+        lab.ask("ann", "put", "a", b"1")
+        lab.pass_time(0.3)
+    lab.effects[1].clear()
+    lab.restart(1)
+    lab.run()
+    lab.pass_time(5.0)
+    # The group is ahead of the state that it left with.
+    assert lab.replicas[1].epochs.retired and lab.executed() == [22, 1, 22, 22, 22]
+    assert sent(lab.effects[1], FetchBlobs) == [] and lab.replicas[1].transfer.target is None

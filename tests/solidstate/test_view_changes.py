@@ -22,6 +22,7 @@ from apps.solidstate.pbft.messages import (
     Prepared,
     PrePrepare,
     Proposal,
+    Request,
     Stable,
     ViewChange,
 )
@@ -411,3 +412,35 @@ def test_a_turn_costs_the_next_primary_no_patience() -> None:
     lab.pass_time(2.5)
     assert lab.views() == [1, 1, 1, 1]
     assert lab.replicas[1].views.patience == 1.0
+
+
+def known_to_one_alone(lab: Lab) -> None:
+    """Let replica 1 take a request whose client then stops; what it tells the primary is lost."""
+    lab.tell(1, "ann", lab.request())
+
+
+def test_what_one_replica_alone_knows_of_is_ordered_and_it_does_not_leave_the_view_alone(
+    lab: Lab,
+) -> None:
+    known_to_one_alone(lab)
+    lab.pass_time(0.4)
+    assert lab.executed() == [0] * 4
+    lab.pass_time(0.4)
+    assert lab.executed() == [1] * 4
+    lab.pass_time(3.0)
+    assert lab.views() == [0] * 4
+
+
+def test_what_one_replica_alone_knows_of_is_watched_by_all(lab: Lab) -> None:
+    known_to_one_alone(lab)
+    lab.drops = lambda sender, to, message: 0 in (sender, to)
+    lab.pass_time(4.0)
+    assert lab.views()[1:] == [1] * 3 and lab.executed()[1:] == [1] * 3
+
+
+def test_what_is_executed_in_time_is_told_to_nobody_again(lab: Lab) -> None:
+    lab.ask("ann", "put", "a", b"1")
+    for effects in lab.effects.values():
+        effects.clear()
+    lab.pass_time(3.0)
+    assert [sent(lab.effects[number], Request) for number in range(4)] == [[]] * 4

@@ -9,10 +9,10 @@ dropped and sent again later.
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import TYPE_CHECKING
 
 from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.early import Early
 from apps.solidstate.pbft.log import Entry
 from apps.solidstate.pbft.messages import (
     Batch,
@@ -28,9 +28,6 @@ from apps.solidstate.pbft.messages import (
 
 if TYPE_CHECKING:
     from apps.solidstate.pbft.replica import Replica
-
-EARLY_MESSAGES_MAX = 64
-"""Messages of later views kept for each sender."""
 
 SALT_BYTES = 16
 """Bytes of the salt that a primary puts into a batch."""
@@ -49,7 +46,7 @@ class Ordering:
         self.deadline = math.inf
         self._gathering_since = math.inf
         self._fetch_at = math.inf
-        self._early: dict[Principal, deque[Proposal | Prepare | Commit]] = {}
+        self.early = Early(replica.config.batch_bytes_max)
 
     # -- the primary ------------------------------------------------------------------------
 
@@ -163,8 +160,7 @@ class Ordering:
         if order.view == views.view and views.active:
             return replica.log.holds(order.sequence)
         if order.view >= views.view:
-            early = self._early.setdefault(sender, deque(maxlen=EARLY_MESSAGES_MAX))
-            early.append(message)
+            self.early.keep(sender, message)
         return False
 
     def agree(self, entry: Entry) -> None:
@@ -230,9 +226,8 @@ class Ordering:
                 entry.pre_prepare = order
                 self.agree(entry)
         self.fetch_soon()
-        early, self._early = self._early, {}
-        for sender, messages in early.items():
-            for message in messages if sender in replica.epoch else ():
+        for sender, message in self.early.take():
+            if sender in replica.epoch:
                 self._again(sender, message)
 
     def _again(self, sender: Principal, message: Proposal | Prepare | Commit) -> None:
@@ -242,10 +237,6 @@ class Ordering:
             self.on_prepare(sender, message)
         else:
             self.on_commit(sender, message)
-
-    def early_size(self) -> int:
-        """Return the most messages of later views kept for one sender."""
-        return max((len(early) for early in self._early.values()), default=0)
 
     # -- batches that are missing -----------------------------------------------------------
 

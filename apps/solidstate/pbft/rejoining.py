@@ -78,6 +78,10 @@ class Rejoining:
         if self._is_far_enough():
             self._rejoin()
             return
+        if replica.epochs.retired:
+            # Its number is never given again: it has nothing to come back to, and nobody answers.
+            self.deadline = math.inf
+            return
         self.deadline = replica.now + replica.config.transfer_seconds
         for other in replica.epoch.others(replica.me):
             if other not in self._standings:

@@ -178,6 +178,7 @@ class Replica:
         """Return the time at which the replica wants a `Tick` at the latest."""
         return min(
             self.resending.deadline,
+            self.requests.deadline,
             self.views.deadline,
             self.pace.deadline,
             self.ordering.deadline,
@@ -230,6 +231,7 @@ class Replica:
 
     def _tick(self) -> None:
         parts = (
+            self.requests,
             self.views,
             self.pace,
             self.ordering,
@@ -304,7 +306,7 @@ class Replica:
             "pending": len(self.requests.pending),
             "checkpoints": len(self.checkpoints.trees) + len(self.checkpoints.votes),
             "view-changes": len(self.views.votes),
-            "early": self.ordering.early_size(),
+            "early": self.ordering.early.size(),
             "handovers": len(self.epochs.handovers),
             "ends": len(self.epochs.ends),
         }

@@ -3,11 +3,13 @@
 Three rules. All replicas agree on whether a request is valid, as it is signed (Aardvark, section
 4.1). A client has one request outstanding; a later one takes its place. A backup watches one
 request at a time, the oldest, until it is executed (OSDI 1999, section 4.4): so a primary that
-leaves out one client is found however fast it serves the others.
+leaves out one client is found however fast it serves the others. When half of the patience with it
+is over all replicas are told of that request: nobody leaves a view for what it alone knows of.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -24,7 +26,7 @@ class Requests:
     """The valid requests a replica knows of that are not executed yet.
 
     ``pending`` has them by client, ``queue`` those this primary has not proposed. ``latency`` is
-    how long requests took of late, in seconds.
+    how long requests took of late, in seconds; ``deadline`` when all are told of the watched one.
     """
 
     def __init__(self, replica: Replica) -> None:
@@ -32,6 +34,7 @@ class Requests:
         self.pending: dict[str, Request] = {}
         self.queue: dict[str, Request] = {}
         self.latency = 0.0
+        self.deadline = math.inf
         self._arrived: dict[str, float] = {}
         self._watched: tuple[str, int] | None = None
 
@@ -88,6 +91,12 @@ class Requests:
         if replica.views.active and replica.primary != replica.me:
             replica.send(replica.primary, request)
 
+    def tick(self) -> None:
+        """Tell all of the watched request: this replica may be the only one that knows of it."""
+        self.deadline = math.inf
+        if self._watched is not None and self._replica.views.active:
+            self._replica.broadcast(self.pending[self._watched[0]])
+
     def enter_view(self) -> None:
         """Hand all requests to the primary of a new view, and start to watch anew."""
         replica = self._replica
@@ -109,6 +118,7 @@ class Requests:
         if self._watched is not None and self._watched[0] == client:
             if self._watched[1] <= request.timestamp:
                 self._watched = None
+                self.deadline = math.inf
                 self._replica.views.progress()
 
     def forget_executed(self) -> None:
@@ -140,3 +150,4 @@ class Requests:
             request = next(iter(self.pending.values()))
             self._watched = (request.client, request.timestamp)
             self._replica.views.expect()
+            self.deadline = self._replica.now + self._replica.views.patience / 2

@@ -63,7 +63,10 @@ class Transfer:
     def tick(self) -> None:
         """Give up on those who are late, begin to fetch, or find that it is no longer needed."""
         proven = self._replica.checkpoints.proven
-        if self.target is not None:
+        if self._replica.epochs.retired:
+            # Nobody needs from it what it did not have when it left.
+            self._end()
+        elif self.target is not None:
             for source in [one for one, at in self._late_at.items() if self._replica.now >= at]:
                 self._give_up(source)
             if self._useless.issuperset(self._replica.epochs.sources):
