@@ -30,7 +30,7 @@ COUNTED_FLAWS: tuple[Flaw, ...] = (
         "quorums",
         "return (self.replicas + liars) // 2 + 1",
         "return (self.replicas + liars) // 2",
-        hint=7,
+        hint=10,
     ),
     _flaw(
         "gaps-not-waited-for",
@@ -45,6 +45,7 @@ COUNTED_FLAWS: tuple[Flaw, ...] = (
         "                return\n"
         "            del chain.waiting[early]\n",
         "equivocating",
+        hint=2,
     ),
     _flaw(
         "ui-unchecked",
@@ -68,14 +69,15 @@ COUNTED_FLAWS: tuple[Flaw, ...] = (
         "            and all(self._fits(order, account.opened) for order in orders)\n",
         "",
         "forging",
-        hint=32,
+        hint=827,
+        seeds=1_000,
     ),
     _flaw(
         "vouched-for-too-much",
         "counting",
         "            if self.statements[counter].sequence > sequence:\n                break\n",
         "",
-        hint=585,
+        hint=149,
         seeds=1_000,
     ),
     _flaw(
@@ -120,7 +122,7 @@ COUNTED_FLAWS: tuple[Flaw, ...] = (
         "counted_views",
         "        return all(held)\n",
         "        return True\n",
-        hint=73,
+        hint=206,
     ),
     _flaw(
         "votes-of-left-views-forgotten",

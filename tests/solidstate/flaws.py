@@ -72,7 +72,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and all(vote.view",
         "            and all(vote.view",
         ("forging",),
-        hint=89,
+        hint=11,
     ),
     Flaw(
         "certificates-unchecked",
@@ -80,7 +80,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and all(self.prepared(proof) for proof in record.prepared)\n",
         "",
         ("forging",),
-        hint=48,
+        hint=15,
     ),
     Flaw(
         "stable-proof-unchecked",
@@ -88,7 +88,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and self.stable(record.stable)\n",
         "",
         ("forging",),
-        hint=9,
+        hint=36,
     ),
     Flaw(
         "stable-message-unchecked",
@@ -117,7 +117,7 @@ FLAWS: tuple[Flaw, ...] = (
         "ordering",
         '        replica.append("prepared", entry.prepared.row)\n',
         "",
-        hint=6,
+        hint=44,
     ),
     Flaw(
         "pre-prepare-not-on-disk",
@@ -159,7 +159,7 @@ FLAWS: tuple[Flaw, ...] = (
         "executing",
         "        if request.timestamp > last.timestamp:\n            random",
         "        if True:\n            random",
-        hint=5,
+        hint=30,
     ),
     Flaw(
         "cached-reply-forgotten",
@@ -259,7 +259,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            return quorums.certificate\n",
         "            return quorums.weak\n",
         faults=("network",),
-        hint=190,
+        hint=202,
     ),
     Flaw(
         "reply-by-one",
@@ -275,7 +275,8 @@ FLAWS: tuple[Flaw, ...] = (
         "if order.view == views.view:",
         ("equivocating", "forging", "lying", "replaying", "twins", "storming"),
         ("byzantine", "epochs"),
-        hint=328,
+        seeds=2_000,
+        hint=1007,
     ),
     Flaw(
         "old-votes-count-in-a-new-view",
@@ -320,8 +321,9 @@ FLAWS: tuple[Flaw, ...] = (
         "record.replica in self.epoch\n            and self.epoch.has_view(record.view)\n",
         "self.epoch.has_view(record.view)\n",
         ("forging",),
+        ("byzantine", "crashes", "partitions", "epochs"),
         seeds=3000,
-        hint=673,
+        hint=2507,
     ),
     Flaw(
         "executed-beyond-the-epoch",
@@ -484,7 +486,7 @@ FLAWS: tuple[Flaw, ...] = (
         '        replica.append("prepared", entry.prepared.row)\n',
         "",
         mode="crash",
-        hint=98,
+        hint=103,
     ),
     Flaw(
         "crash-view-change-without-votes",
