@@ -97,8 +97,7 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         self._servers: dict[str, vista.Ref] = {}
         self._proxies: dict[str, vista.Ref] = {}
         self._administrators: dict[str, vista.Ref] = {}
-        self._tended: set[str] = set()
-        self._tending: set[str] = set()
+        self._timers: dict[str, vista.Ref] = {}
         self._deleted = False
         self._claim = self._make_claim()
         try:
@@ -144,7 +143,7 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
     def delete(self) -> None:
         """Stop its replicas and proxies; they start again from the folder."""
         self._deleted = True
-        parts = (self._servers, self._proxies, self._administrators)
+        parts = (self._timers, self._servers, self._proxies, self._administrators)
         for made in [one for part in parts for one in part.values()]:
             # One that is gone already keeps no other one running, nor the folder claimed.
             with contextlib.suppress(vista.CallError):
@@ -217,7 +216,7 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         return self._servers.get(charter.name)
 
     def _check_groups(self, charter: Charter) -> None:
-        if len(self._tended) >= GROUPS_MAX and charter.name not in self._tended:
+        if len(self._timers) >= GROUPS_MAX and charter.name not in self._timers:
             raise BadValueError(
                 f"this machine is in {GROUPS_MAX} groups already: remove the folder of one that "
                 f"is gone, and start the node again"
@@ -283,9 +282,10 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
                 self.server_class, number, charter.faults, group, self._directory
             )
         self._start_proxy(charter)
-        if group not in self._tended:
-            self._tended.add(group)
-            vista.self_ref(self).tend.post(group)
+        if group not in self._timers:
+            # No thread that sleeps: a node that stops would wait for it.
+            me = vista.self_ref(self)
+            self._timers[group] = vista.create("RepeatingTimerEvent", me, TEND_SECONDS, group)
 
     def _start_proxy(self, charter: Charter) -> None:
         group = charter.name
@@ -378,21 +378,17 @@ class ReplicaPoolMember(vista.Object, namespace="SolidState"):
         """Raise `AccessDenied` for users who may not found groups on this machine."""
         check_user(self._user, self._users, "groups are founded here")
 
-    def tend(self, group: str) -> None:
-        """See to it that what runs here is what the group knows; the member posts it to itself."""
-        if group not in self._tended or group in self._tending:
-            # Whoever may send messages here would make threads that never end.
+    def timer_expired(self, timer: vista.Ref, group: str) -> None:
+        """See to it that what runs here is what a group knows; the timer of the group sends it."""
+        if self._timers.get(group) != timer:
             return
-        self._tending.add(group)
-        while not self._deleted:
-            vista.sleep(TEND_SECONDS)
-            try:
-                self._twins.look(self._servers, self._directory)
-                charter = pinned(self._place, group)
-                if charter is not None and not self._deleted:
-                    self._tend(charter)
-            except (vista.VistaError, OSError) as error:
-                _log.warning("group %s is looked after again later: %s", group, error)
+        try:
+            self._twins.look(self._servers, self._directory)
+            charter = pinned(self._place, group)
+            if charter is not None and not self._deleted:
+                self._tend(charter)
+        except (vista.VistaError, OSError) as error:
+            _log.warning("group %s is looked after again later: %s", group, error)
 
     def _tend(self, charter: Charter) -> None:
         group = charter.name

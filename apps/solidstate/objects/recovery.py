@@ -6,6 +6,7 @@ is thrown away, and its state is what its disk has and the group has proven; the
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import Any
 
@@ -44,23 +45,35 @@ class RecoverReplicas(vista.Object, namespace="SolidState"):
         self.hours = hours
         self.last = -1
         self.rounds = 0
+        self._members = 1
         self._deleted = False
+        self._user = vista.current_user()
         find_administrator(group)
-        vista.self_ref(self).work.post()
+        self._take_turn_later()
 
     def delete(self) -> None:
         """Have no replica start anew from here on."""
         self._deleted = True
+        with contextlib.suppress(vista.CallError):
+            self._timer.delete_yourself()
 
-    def work(self) -> None:
-        """Go on until the object is deleted; it posts it to itself."""
-        members = 1
-        while not self._deleted:
-            vista.sleep(self.hours * 3600.0 / members)
-            try:
-                members = self._take_turn(members)
-            except (SolidStateError, vista.CallError) as error:
-                _log.warning("no replica of %s is started anew: %s", self.group, error)
+    def timer_expired(self, timer: vista.Ref, extra_data: object = None) -> None:
+        """Have the next replica start anew; the object's own timer sends it."""
+        if timer != self._timer or vista.current_user() != self._user:
+            # Others would put the next turn off with each message.
+            return
+        try:
+            self._members = self._take_turn(self._members)
+        except (SolidStateError, vista.CallError) as error:
+            _log.warning("no replica of %s is started anew: %s", self.group, error)
+        finally:
+            self._take_turn_later()
+
+    def _take_turn_later(self) -> None:
+        # No thread that sleeps: a node that stops would wait for it.
+        if not self._deleted:
+            seconds = self.hours * 3600.0 / self._members
+            self._timer = vista.create("TimerEvent", vista.self_ref(self), seconds)
 
     def _take_turn(self, count: int) -> int:
         """Have the next one start anew; return how many there are, ``count`` where it is over."""

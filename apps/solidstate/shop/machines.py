@@ -35,6 +35,12 @@ WORDS_CHARACTERS_MAX = 200
 HOWS = {"kill": "killed", "stop": "stopped", "lie": "lies", "well": "well again"}
 """What the switches do, and what is said of it."""
 
+SILENT = "does not answer"
+"""How a machine is that does not say how it is."""
+
+TOLD = HOWS | {"nothing": f"{SILENT}, so it is told nothing; make it well again first"}
+"""What the page says of a switch that was thrown."""
+
 _log = logging.getLogger("vista.solidstate")
 
 _PANEL = str(Path(__file__).parent / "panel")
@@ -96,7 +102,7 @@ class ShopMachines(vista.Object, namespace="SolidState"):
             "group": self.pool,
             "wrong": wrong,
             "tolerated": max((row["faults"] for row in servers), default=1),
-            "told": HOWS.get(_told(request), ""),
+            "told": TOLD.get(_told(request), ""),
             "about": _about(request, rows),
         }
         made = self._templates.make("machines.html", values, time.time())
@@ -121,7 +127,12 @@ class ShopMachines(vista.Object, namespace="SolidState"):
         if len(meant) > 1:
             return plain_page(409, "Two machines say that they are this one, and one of them lies.")
         [machine] = meant
-        self._throw(how, machine)
+        if how != "well" and machine["state"] == SILENT:
+            # 1. A machine that serves this page stops and does not answer the form. 2. The browser
+            # sends the form again. 3. That waits at the machine until it is woken, and stops it.
+            how = "nothing"
+        else:
+            self._throw(how, machine)
         return see_page(f"{MACHINES_PAGE}?did={how}&machine={machine['number']}")
 
     def _throw(self, how: str, machine: dict[str, Any]) -> None:
@@ -154,7 +165,7 @@ class ShopMachines(vista.Object, namespace="SolidState"):
         self._forget(told)
         for node, row in self._known.items():
             if node not in told:
-                row |= {"state": "does not answer", "bad": True, "primary": False}
+                row |= {"state": SILENT, "bad": True, "primary": False}
             served = clients.get(row["name"])
             row["front"] = served["state"] if served else "out: not there"
             row["open"] = served["open"] if served else 0

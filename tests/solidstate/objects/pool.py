@@ -26,7 +26,8 @@ from apps.solidstate.pbft.ed25519 import Ed25519Keyring
 from apps.solidstate.pbft.effects import Append, Compact, Store
 from apps.solidstate.pbft.encoding import encode
 from apps.solidstate.pbft.messages import FetchHandovers
-from apps.solidstate.pbft.usig import UI, certify, ui_body, ui_bytes
+from apps.solidstate.pbft.usig import certify
+from apps.solidstate.simulator.keys import SimulatedUsig
 from tests.peers.system import PROMPT, add_node
 from vista.testing import Medium, SimulatedDisk, SimulatedNode, World
 
@@ -70,7 +71,9 @@ class SimulatedReplicaDisk:
         blobs = {}
         for name in names:
             if name.startswith("blob-"):
-                blobs[bytes.fromhex(name[5:])] = self._disk.read(f"{self._folder}/{name}")
+                blob = self._disk.read(f"{self._folder}/{name}")
+                if digest_of(blob) == bytes.fromhex(name[5:]):
+                    blobs[digest_of(blob)] = blob
         if not records and not damaged:
             return None
         self._count = len(records)
@@ -78,20 +81,27 @@ class SimulatedReplicaDisk:
         return Recovered(tuple(records), blobs, damaged)
 
     async def commit(self, effects: Sequence[Write]) -> None:
+        blobs: set[str] = set()
         for effect in effects:
             if isinstance(effect, Append):
                 self._disk.append(self._log, frame(self._count, effect.record))
                 self._count += 1
             elif isinstance(effect, Store):
                 for digest, blob in effect.blobs.items():
-                    path = f"{self._folder}/blob-{digest.hex()}"
-                    self._disk.write(path, blob)
-                    await self._disk.sync(path)
+                    blobs.add(f"{self._folder}/blob-{digest.hex()}")
+                    self._disk.write(f"{self._folder}/blob-{digest.hex()}", blob)
             else:
+                await self._sync(blobs)
                 await self._compact(effect)
+        await self._sync(blobs)
         if "log" in self._disk.names(self._folder):
             await self._disk.sync(self._log)
         await self._disk.sync(self._folder)
+
+    async def _sync(self, paths: set[str]) -> None:
+        """Sync files at the same time, as a replica's blobs are in one file of a real disk."""
+        await asyncio.gather(*map(self._disk.sync, sorted(paths)))
+        paths.clear()
 
     async def _compact(self, effect: Compact) -> None:
         # The names of the blobs, before the log that rests on them.
@@ -112,28 +122,18 @@ class SimulatedReplicaDisk:
         """Nothing is held."""
 
 
-class SimulatedDevice:
+class SimulatedDevice(SimulatedUsig):
     """A trusted counter that no crash of its machine reaches, with keys that anybody can check."""
 
     def __init__(self, entropy: Random) -> None:
         self.epoch = entropy.getrandbits(62)
-        self.counter = 0
-        self._keyring = Ed25519Keyring(GROUP, entropy.randbytes(32), {})
+        secret = entropy.randbytes(32)
+        super().__init__(secret)
+        self._keyring = Ed25519Keyring(GROUP, secret, {})
         self.public_key = self._keyring.public_key
-        self._kept: dict[int, bytes] = {}
 
-    def create_ui(self, message: bytes, base: int = 0) -> bytes:
-        self.counter = max(self.counter, base) + 1
-        body = ui_body(self.epoch, self.counter, digest_of(message))
-        ui = ui_bytes(UI(self.epoch, self.counter, self._keyring.sign(body)))
-        self._kept[self.counter] = ui
-        return ui
-
-    def kept(self, counter: int) -> bytes | None:
-        return self._kept.get(counter)
-
-    def forget(self, counter: int) -> None:
-        self._kept = {number: ui for number, ui in self._kept.items() if number > counter}
+    def _sign(self, body: bytes) -> bytes:
+        return self._keyring.sign(body)
 
 
 class SimulatedCounter:

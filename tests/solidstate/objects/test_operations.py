@@ -600,6 +600,28 @@ def test_replicas_start_anew_in_turn_on_a_schedule_and_wait_for_one_that_is_down
     assert starts == [2, 2, 2]
 
 
+def test_a_node_that_looks_after_groups_stops_at_once(world: World) -> None:
+    pool = Pool(world, servers=3)
+    founded(pool, "crash")
+    pool.front.call(lambda: vista.create("RecoverReplicas", POOL, 0.01))
+    pool.world.pass_time(SETTLE_SECONDS)
+    for name in ("server-1", "front"):
+        began = pool.world.time
+        pool.node(name).stop()
+        assert pool.world.time - began < 0.2
+
+
+def test_nobody_else_puts_off_whose_turn_it_is_to_start_anew(world: World) -> None:
+    pool = Pool(world, servers=3)
+    founded(pool, "crash")
+    schedule = pool.front.call(lambda: vista.create("RecoverReplicas", POOL, 0.01))
+    made = pool.front.kernel.record_of(schedule).instance
+    for _ in range(45):
+        pool.front.call(lambda: schedule.timer_expired(made._timer), user="guest")
+        pool.world.pass_time(1.0)
+    assert pool.status("server-0")["starts"] == 2
+
+
 def test_a_schedule_is_for_groups_that_were_founded_here(standing: Pool) -> None:
     with pytest.raises(vista.BadValueError, match=r"^no group 'x' was founded on this node$"):
         standing.front.call(lambda: vista.create("RecoverReplicas", "x"))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from apps.solidstate.shop.server import STATIC
 from apps.solidstate.web.pages import SECURITY
+from tests.page_server import serving
 from tests.solidstate.shop.customers import Customer
 
 _TYPES = {"css": "text/css", "svg": "image/svg+xml"}
@@ -60,24 +60,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Keep still about browsers that go away in the middle of an answer."""
-
-
 @contextmanager
 def standing(customer: Customer) -> Iterator[Stand]:
     """A stand that is open."""
     stand = Stand(customer)
-    handler = type("Handler", (_Handler,), {"stand": stand})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        stand.root = f"http://127.0.0.1:{server.server_address[1]}/proxy"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield stand
-        finally:
-            server.shutdown()
-            thread.join(30)
+    with serving(_Handler, stand) as root:
+        stand.root = f"{root}/proxy"
+        yield stand

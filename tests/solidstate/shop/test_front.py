@@ -62,6 +62,10 @@ class ToldMember(vista.Object):
     def wake(self, pid: int) -> None:
         self.told.append(pid)
 
+    def fall_silent(self) -> None:
+        """Say no longer how it is."""
+        del self.status
+
     def get_told(self) -> list[Any]:
         return self.told
 
@@ -320,6 +324,21 @@ def test_a_switch_tells_the_machine(site: Site, member: vista.Ref) -> None:
     for how in ("kill", "stop", "lie", "well"):
         assert post(site, {"key": key, "do": f"{how} town-2"}) == 303
     assert member.get_told() == ["kill", "stop", "lie", 4711, "well"]
+
+
+def test_a_form_that_is_sent_again_when_its_machine_stopped_does_not_stop_it_once_more(
+    site: Site, member: vista.Ref
+) -> None:
+    # A browser does that by itself where the page was served by the machine that stopped.
+    machines(switches=True)
+    form = {"key": key_of(site), "do": "stop town-2"}
+    assert post(site, form) == 303
+    member.fall_silent()
+    assert post(site, form) == 303
+    words = re.sub(r"<[^>]+>", " ", site.get("/machines?did=nothing&machine=1").body.decode())
+    assert "town-2: does not answer, so it is told nothing; make it well again first." in words
+    assert post(site, form | {"do": "well town-2"}) == 303
+    assert member.get_told() == ["stop", 4711, "well"]
 
 
 @pytest.mark.parametrize("field", ["Origin: http://elsewhere.example", "Host: shop.example"])

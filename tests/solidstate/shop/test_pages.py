@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,18 +10,14 @@ from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from apps.solidstate.shop.goods import GOODS
 from apps.solidstate.shop.server import STATIC, TEMPLATES
+from tests.chromium import faultless_page, needs_chromium
 from tests.solidstate.shop.customers import ADDRESS, Customer
 from tests.solidstate.shop.stand import Stand, standing
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    "--no-sandbox --headless --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update"
-).split()
 WIDE, NARROW = (1280, 900), (320, 700)
 EVERYTHING = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 """All rules of axe-core, that of WCAG 2.2 among them which it leaves out unless told."""
@@ -35,8 +30,6 @@ PAGES = {
     "order": {"page": "order.html", "new": "1"},
     "orders": {"page": "orders.html"},
 }
-
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no program chromium")
 
 
 @pytest.fixture
@@ -108,16 +101,6 @@ def test_pictures_are_small_and_hold_nothing_that_runs() -> None:
 # --- in a browser --------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
-    expect.set_options(timeout=30_000)  # in milliseconds; a busy machine is slow
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
 @pytest.fixture
 def stand(busy: Customer) -> Iterator[Stand]:
     """A stand for somebody who is in the middle of it."""
@@ -135,16 +118,9 @@ def visit(
     chromium: Browser, stand: Stand, name: str, size: tuple[int, int] = WIDE, script: bool = True
 ) -> Iterator[Page]:
     """A page of the stand; what goes wrong on it fails the test."""
-    context = chromium.new_context(
-        viewport={"width": size[0], "height": size[1]}, java_script_enabled=script
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    go(page, stand, name)
-    yield page
-    context.close()
-    assert wrong == []
+    with faultless_page(chromium, size, java_script_enabled=script) as page:
+        go(page, stand, name)
+        yield page
 
 
 def violations(page: Page) -> list[tuple[str, str]]:
