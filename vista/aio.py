@@ -32,7 +32,14 @@ async def send(target: Any, method: str, /, *args: Any, **kwargs: Any) -> Any:
 
 async def create(specifier: ClassSpecifier, /, *args: Any, **kwargs: Any) -> Ref:
     """Make an object and return its Ref; see `vista.create`."""
-    made: Ref = await _start(_create, specifier, args, kwargs)
+    making = _start(_create, specifier, args, kwargs)
+    try:
+        made: Ref = await making
+    except BaseException:
+        # It may be there already, and nobody will get its Ref.
+        if making.done() and making.exception() is None:
+            making.result().delete_yourself.post()
+        raise
     return made
 
 

@@ -23,6 +23,7 @@ CLASSES: dict[str, str] = {
     "HTTPproxy": "apps.http.objects.proxy",
     "HTTPpurgeCache": "apps.http.objects.cached",
     "HTTPrawCachedFile": "apps.http.objects.cached",
+    "HTTPreaderWatch": "apps.http.objects.afar",
     "HTTPredirect": "apps.http.objects.redirect",
     "HTTPreload": "apps.http.objects.reloading",
     "HTTProtateLog": "apps.http.objects.logs",

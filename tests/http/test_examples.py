@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import doctest
-from types import ModuleType
+from importlib import import_module
 
 import pytest
 
-from apps.http.syntax import (
-    answers,
-    authentication,
-    cookies,
-    dates,
-    etags,
-    events,
-    fields,
-    forms,
-    heads,
-    http2,
-    negotiation,
-    ranges,
-    requests,
-    targets,
-    websocket,
-)
+from apps.http.syntax.fields import Fields
+
+MODULES = (
+    "answers authentication cookies dates etags events fields forms heads http2 negotiation "
+    "ranges requests targets websocket"
+).split()
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        answers,
-        authentication,
-        cookies,
-        dates,
-        etags,
-        events,
-        fields,
-        forms,
-        heads,
-        http2,
-        negotiation,
-        ranges,
-        requests,
-        targets,
-        websocket,
-    ],
-    ids=lambda module: module.__name__.rpartition(".")[2],
-)
-def test_examples_print_what_they_say(module: ModuleType) -> None:
-    result = doctest.testmod(module, extraglobs={"Fields": fields.Fields})
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_print_what_they_say(name: str) -> None:
+    module = import_module(f"apps.http.syntax.{name}")
+    result = doctest.testmod(module, extraglobs={"Fields": Fields})
     assert result.attempted > 0
     assert result.failed == 0

@@ -197,6 +197,27 @@ def test_where_no_server_is_there_a_browser_gets_a_page_that_says_so(make: Make)
     assert answer.endswith(b"Try again in a few seconds.\n")
 
 
+@pytest.mark.parametrize("cut", [1, 3, 4, 5, 6, 9, 13])
+def test_where_no_server_is_there_a_request_may_come_in_pieces(make: Make, cut: int) -> None:
+    front = make(1)
+    front.backends[0].close()
+    with front.connect() as client:
+        client.sendall(GET[:cut])
+        vista.sleep(0.01)  # of the front end's loop, which reads what has come
+        client.sendall(GET[cut:])
+        assert read_all(client).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+
+
+@pytest.mark.parametrize("words", [b"hello", b"HELO shop\r\n", b"GET / FTP/1", b"A" * 21])
+def test_where_no_server_is_there_other_words_are_hung_up_on(make: Make, words: bytes) -> None:
+    front = make(1)
+    front.backends[0].close()
+    with front.connect() as client:
+        client.settimeout(forward_splice.FIRST_SECONDS / 2)
+        client.sendall(words)
+        assert read_all(client) == b""
+
+
 def test_where_no_server_is_there_others_are_hung_up_on(make: Make) -> None:
     front = make(1)
     front.backends[0].close()
@@ -257,6 +278,29 @@ def test_a_server_is_asked_for_its_page_of_health(make: Make) -> None:
     with front.backends[0].accept_client() as asked:
         asked.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
     wait_until(lambda: front.state(0) == "in")
+
+
+@pytest.mark.parametrize("cut", [1, 10, 13, 16])
+def test_an_answer_to_a_look_may_come_in_pieces(make: Make, cut: int) -> None:
+    front = make(1, "/well")
+    with front.backends[0].accept_client() as asked:
+        asked.sendall(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+    wait_until(lambda: front.state(0) == "out: answers /well with 503 Service")
+    well = b"HTTP/1.1 200 OK\r\n\r\n"
+    with front.backends[0].accept_client() as asked:
+        asked.sendall(well[:cut])
+        vista.sleep(0.01)  # of the front end's loop, which reads what has come
+        asked.sendall(well[cut:])
+        assert read_all(asked).startswith(b"GET /well ")
+    assert front.state(0) == "in"
+
+
+def test_a_server_that_ends_within_the_first_line_of_its_answer_is_out(make: Make) -> None:
+    front = make(1, "/well")
+    with front.backends[0].accept_client() as asked:
+        read_until(asked, b"\r\n\r\n")  # closed with bytes unread, the system would send a reset
+        asked.sendall(b"HTTP/1.1 2")
+    wait_until(lambda: front.state(0) == "out: answers /well with 2")
 
 
 def test_clients_are_taken_from_a_server_that_says_nothing(

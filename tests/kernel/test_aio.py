@@ -9,7 +9,7 @@ import pytest
 
 import vista
 from tests.kernel.cast import Counter, Gate, Journal, until
-from vista.errors import CallTimeout, NoSuchMethod, WrongContextError
+from vista.errors import CallTimeout, NoSuchMethod, ThreadKilled, WrongContextError
 
 
 class Async(vista.Object):
@@ -253,3 +253,37 @@ def test_aio_in_a_plain_method_says_what_to_write(node: vista.Node) -> None:
 
     with pytest.raises(WrongContextError, match=r"vista\.send"):
         node.call(plain)
+
+
+TASKS: list[asyncio.Task[Any]] = []
+
+
+class AioMade(vista.Object):
+    """Has whoever makes it cancelled as soon as it is there."""
+
+    def create(self) -> None:
+        TASKS[-1].cancel()
+
+
+class AioMaker(vista.Object):
+    """Makes an object, whose Ref never reaches it."""
+
+    def create(self) -> None:
+        pass
+
+    async def make(self) -> vista.Ref:
+        task = asyncio.current_task()
+        assert task is not None
+        TASKS.append(task)
+        try:
+            return await vista.aio.create(AioMade)
+        finally:
+            TASKS.pop()
+
+
+def test_an_object_whose_maker_was_cancelled_before_it_got_its_ref_is_deleted() -> None:
+    with vista.Node("cancelled") as node:
+        maker = vista.create(AioMaker)
+        with pytest.raises(ThreadKilled):
+            maker.make()
+        until(lambda: not [row for row in node.call(vista.objects) if "AioMade" in row.class_name])

@@ -16,9 +16,15 @@ from vista.errors import RcError, VistaError
 from vista.kernel.classes import ClassEntry
 from vista.mobility.loader import find_file, is_source, read_source, search_path
 from vista.mobility.scan import ScannedClass, scan_source
-from vista.standard.installed import bare_name, class_specifier, find_installed, installed_classes
+from vista.standard.installed import (
+    ClassWord,
+    bare_name,
+    class_specifier,
+    find_installed,
+    installed_classes,
+)
 from vista.standard.loading import PEERS, fits, scan_directories
-from vista.standard.rc_arguments import bind
+from vista.standard.rc_arguments import bind, class_words
 from vista.standard.rc_grammar import (
     Argument,
     Mistake,
@@ -55,6 +61,7 @@ def check_file(
     check = _Check(file_name, Variables(environment, file_name, arguments or None), environment)
     for statement in parse(text):
         check.statement(statement)
+    check.named_classes()
     check.mistakes.sort(key=lambda mistake: (mistake.line, mistake.column))
     return [mistake.in_file(file_name) for mistake in check.mistakes]
 
@@ -71,6 +78,7 @@ class _Check:
         self.mistakes: list[Mistake] = []
         self.scanned: list[ScannedClass] = []
         self.asks_peers = False
+        self._named: list[Argument] = []
 
     def statement(self, statement: Statement) -> None:
         """Check one line; its name counts as set whatever is wrong with the line."""
@@ -86,22 +94,30 @@ class _Check:
         if not isinstance(word.value, str):
             self._mistake(word, "a class name must stand here, not an object")
             return
-        signature = self._signature(word, word.value)
+        signature = self._signature(word, word.value, class_specifier(word.value))
         if signature is None:
             return
         _, mistakes = bind(word, signature, arguments, self)
         self.mistakes += mistakes
         if not mistakes:
             self._take_in(word.value, arguments)
+            self._named += class_words(signature, arguments)
+
+    def named_classes(self) -> None:
+        """Check the classes that objects make objects of later: any line may have loaded them."""
+        for word in self._named:
+            self._signature(word, str(word.value), str(word.value))
 
     def _mistake(self, argument: Argument, text: str) -> None:
         self.mistakes.append(Mistake(argument.line, argument.column, text))
 
     # --- classes ---------------------------------------------------------------------------
 
-    def _signature(self, word: Argument, text: str) -> inspect.Signature | None:
-        """What the class takes; None when that cannot be known or there is no such class."""
-        name = class_specifier(text)
+    def _signature(self, word: Argument, text: str, name: ClassWord) -> inspect.Signature | None:
+        """What the class takes; None when that cannot be known or there is no such class.
+
+        ``text`` is what the line says, ``name`` what is meant by it.
+        """
         scanned = [candidate for candidate in self.scanned if fits(candidate, name)]
         if scanned:
             return max(scanned, key=lambda candidate: candidate.version).create

@@ -21,6 +21,7 @@ from uuid import UUID
 
 from vista.errors import VistaError
 from vista.ids import Id
+from vista.kernel.objects import ClassName
 from vista.standard.rc_grammar import Argument, Mistake, Unknown, did_you_mean
 from vista.values import Referable, Reference
 
@@ -188,6 +189,24 @@ def bind(
             mistakes.append(Mistake(argument.line, argument.column, text))
     mistakes += _missing(class_word, parameters, len(arguments), expected)
     return values, mistakes
+
+
+def class_words(signature: inspect.Signature, arguments: Sequence[Argument]) -> list[Argument]:
+    """The words of a line that name a class which its object makes objects of later.
+
+    They stand where the annotation allows a `ClassName`. A later line may load the class, so they
+    are looked at when all lines were.
+    """
+    parameters = _positional(signature)
+    found = []
+    for index, argument in enumerate(arguments):
+        parameter = None if argument.many else _parameter_at(parameters, index)
+        if parameter is None:
+            break
+        allowed = (parameter.annotation, *typing.get_args(parameter.annotation))
+        if ClassName in allowed and isinstance(argument.value, str):
+            found.append(argument)
+    return found
 
 
 def _parameter_at(parameters: list[inspect.Parameter], index: int) -> inspect.Parameter | None:

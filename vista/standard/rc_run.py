@@ -31,7 +31,7 @@ from vista.peering.placement import next_creator
 from vista.standard import CLASSES
 from vista.standard.installed import bare_name, class_specifier
 from vista.standard.loading import find_class
-from vista.standard.rc_arguments import bind, signature_of
+from vista.standard.rc_arguments import bind, class_words, signature_of
 from vista.standard.rc_grammar import (
     Argument,
     Mistake,
@@ -135,6 +135,7 @@ class RcRun:
         self.acl = acl
         self.keep_going = keep_going
         self.made: list[Ref] = []
+        self._named: list[Argument] = []
 
     def run(self, names: dict[str, Ref]) -> int:
         """Run every line; ``names`` is filled with the named objects. Returns the number of
@@ -149,6 +150,7 @@ class RcRun:
                 self._create(statement, names)
             except RcError as error:
                 self._failed(error)
+        self._check(self._unknown_classes())
         return count_lines(text)
 
     def _check(self, mistakes: list[Mistake]) -> None:
@@ -174,6 +176,7 @@ class RcRun:
         values, mistakes = bind(arguments[0], create_signature(entry), arguments[1:], self.source)
         if mistakes:
             raise self._error(mistakes)
+        self._named += class_words(create_signature(entry), arguments[1:])
         ref = self._ask_creator(arguments[0], entry, values)
         self.made.append(ref)
         _log.debug("%s:%d: made %s", self.source.name, statement.line, ref)
@@ -193,6 +196,22 @@ class RcRun:
             return find_class(self.kernel, class_specifier(word.value))
         except NoSuchClass as error:
             raise self._error([Mistake(word.line, word.column, str(error))]) from error
+
+    def _unknown_classes(self) -> list[Mistake]:
+        """Look for the classes that objects of this file make objects of later."""
+        mistakes = []
+        for word in self._named:
+            name = str(word.value)
+            error = self._load_module(name)
+            try:
+                if error is None:
+                    find_class(self.kernel, name)
+                    continue
+                text = f"{name} could not be loaded: {_with_place(error)}"
+            except NoSuchClass as unknown:
+                text = str(unknown)
+            mistakes.append(Mistake(word.line, word.column, text))
+        return mistakes
 
     def _load_module(self, name: str) -> BaseException | None:
         """Load in a kernel thread the module of an installed class, and what it opens sockets with.

@@ -24,6 +24,7 @@ from apps.http.content.resources import (
     error_response,
 )
 from apps.http.errors import RequestRejected
+from apps.http.objects.afar import await_answer, end_source
 from apps.http.objects.asking import site_page
 from apps.http.objects.compression import EVERYTHING, compressed
 from apps.http.objects.counting import count_answer, count_rejected, names_of
@@ -264,7 +265,7 @@ class Answering:
         target: Any = None
         result: Any = None
         request: Request | None = None
-        message, asynchronous, acts_for = "get_request", False, ""
+        message, asynchronous, acts_for, far = "get_request", False, "", False
         try:
             found = self._find(head, path)
             if type(found) is Guarded:
@@ -273,7 +274,7 @@ class Answering:
             target = found
             if type(found) is Found:
                 extra, message, acts_for = found.fields, found.message, found.acts_for
-                asynchronous, target = found.asynchronous, found.target
+                asynchronous, target, far = found.asynchronous, found.target, found.is_far
             if type(target) is Response:
                 return self._with_page(target, head), extra
             if request is None:
@@ -284,9 +285,9 @@ class Answering:
                 return open_websocket(head, target, request, limits, origins, acts_for), extra
             with vista.timeout(self._terms.limits.request_seconds):
                 if acts_for:
-                    result = _call_as(acts_for, target, message, asynchronous, request)
-                elif asynchronous:
-                    result = await_reply(target, message, request)
+                    result = _call_as(acts_for, target, message, asynchronous, far, request)
+                elif asynchronous or far:
+                    result = _call(target, message, asynchronous, request)
                 elif message == "get_request":
                     result = target.get_request(request)
                 else:
@@ -301,6 +302,7 @@ class Answering:
         response = as_response(result)
         if response is None or type(response.status) is not int:
             _log.error("%s: %s returned %s, which is no answer", path, message, type(result))
+            end_source(result)
             return self.error(500, "The page could not be made."), extra
         return response, extra
 
@@ -390,9 +392,18 @@ def _method_of(head: RequestHead) -> str:
     return WEBSOCKET if asks_for_websocket(head) else head.method
 
 
-def _call_as(user: str, target: Any, message: str, asynchronous: bool, request: Request) -> Any:
+def _call_as(
+    user: str, target: Any, message: str, asynchronous: bool, far: bool, request: Request
+) -> Any:
     """Call a page in the name of a user."""
     with vista.acting_as(user):
-        if asynchronous:
-            return await_reply(target, message, request)
+        if asynchronous or far:
+            return _call(target, message, asynchronous, request)
         return vista.send(target, message, request)
+
+
+def _call(target: Any, message: str, asynchronous: bool, request: Request) -> Any:
+    """Call a page that answers by a message of its own, or one on another node."""
+    if asynchronous:
+        return await_reply(target, message, request)
+    return await_answer(vista.future(target, message, request))

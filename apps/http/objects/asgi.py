@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import importlib
 import logging
 import sys
@@ -32,6 +33,9 @@ DRAIN_SECONDS = 3.0
 GONE_SECONDS = 10.0
 """How long it may go on with a request whose client is gone, before it is cancelled."""
 
+UNREAD_SECONDS = 60.0
+"""How long the body of an answer waits for its first reader, who comes at once or never."""
+
 PIECE_BYTES = 65_536
 """Bytes of a large body that an application gets at a time."""
 
@@ -41,21 +45,28 @@ _SAFE = "/:@!$&'()*+,;=~[]|^{}"
 class HTTPasgiBody(vista.Object, namespace="HTTP"):
     """The body of one answer of a mounted application, read while the application sends it.
 
-    ``create(mount, number)``: the `HTTPmountASGI` and the number of the request there.
+    ``create(mount, number)``: the `HTTPmountASGI` and the number of the request there. It deletes
+    itself when nobody has begun to read it for a minute: the time of the request was over.
     """
 
     def create(self, mount: vista.Ref, number: int) -> None:
         """Stand for the body."""
         self.mount = mount
         self.number = number
+        # What the loop calls runs in this context, which may post.
+        go, context = vista.self_ref(self).delete_yourself.post, contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        self._unread = loop.call_later(UNREAD_SECONDS, go, context=context)
 
     def delete(self) -> None:
         """The client has all of it, or is gone."""
+        self._unread.cancel()
         # In flight and not waited for: the mount may be gone, which is nobody's mistake.
         vista.future(self.mount, "end_exchange", self.number)
 
     def read_bytes(self, maximum: int) -> bytes:
         """Return the next bytes; none at the end. Raises what the application raised."""
+        self._unread.cancel()
         piece: bytes = self.mount.read_piece(self.number, maximum)
         return piece
 

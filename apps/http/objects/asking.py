@@ -11,6 +11,7 @@ from typing import Any
 
 import vista
 from apps.http.content.resources import Request, Response, as_response, unprepared
+from apps.http.objects.afar import await_answer, end_source
 from apps.http.objects.found import WEBSOCKET, WEBSOCKET_REQUEST, Found, Guarded, Pairs
 from apps.http.objects.reply import await_reply
 from apps.http.objects.websocket import FOREVER_SECONDS
@@ -58,6 +59,8 @@ def _send(found: Found, request: Request, socket: vista.Ref | None) -> Any:
             return vista.send(found.target, found.message, request, socket)
     if found.asynchronous:
         return await_reply(found.target, found.message, request)
+    if found.is_far:
+        return await_answer(vista.future(found.target, found.message, request))
     return vista.send(found.target, found.message, request)
 
 
@@ -80,4 +83,8 @@ def _with(answer: Any, fields: Pairs) -> Any:
     if response is None:
         return answer
     own = unprepared(response) if response.prepared else response.fields or ()
-    return replace(response, fields=(*own, *fields), prepared=b"")
+    try:
+        return replace(response, fields=(*own, *fields), prepared=b"")
+    except TypeError:  # what a page gives for fields may be anything
+        end_source(response)
+        raise

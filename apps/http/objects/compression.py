@@ -18,6 +18,7 @@ from apps.http.content.compressing import (
     varying,
 )
 from apps.http.content.resources import BYTES, HTML, Response, body_of
+from apps.http.objects.afar import unwatch, watch
 from apps.http.syntax.negotiation import IDENTITY
 
 NOTHING = "no"
@@ -68,11 +69,18 @@ class HTTPcompressedBody(vista.Object, namespace="HTTP"):
     def create(self, source: vista.Ref, coding: str) -> None:
         """Begin the stream."""
         self.source = source
+        self._watch: vista.Ref | None = None
+        self._watch = watch(vista.self_ref(self), 0, source, "delete_yourself")
         self._stream: StreamCompressor | None = StreamCompressor(coding)
 
     def delete(self) -> None:
         """Have the source go too."""
         vista.future(self.source, "delete_yourself")  # it may have gone by itself
+        unwatch(self._watch)
+
+    def is_reading(self, number: int) -> bool:
+        """Tell that the source is still read, as long as this object is there."""
+        return True
 
     def read_bytes(self, maximum: int) -> bytes:
         """Return the next bytes; none at the end. Raises what the source raises."""

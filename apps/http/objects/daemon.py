@@ -301,7 +301,7 @@ class HTTPdaemon(vista.Object, namespace="HTTP"):
         try:
             vista.wait(self._all_ended, terms_of(self.limits).limits.stop_seconds)
         except TimeoutError:
-            _log.warning("%s: %d connections are cut off", self.address, len(self._open))
+            _log.warning("%s: connections cut off: %d", self.address, len(self._open))
             for receiver in self._open.values():
                 vista.post(receiver, "delete_yourself")
 

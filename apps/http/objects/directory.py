@@ -350,7 +350,7 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         message = entry.messages.get(method, entry.otherwise)
         if message is not None:
             asynchronous = message in entry.asynchronous
-            return Found(entry.target, message, asynchronous, self.announced)
+            return Found(entry.target, message, asynchronous, self.announced, is_far=entry.is_far)
         return Found(self._refused(method, entry), fields=self.announced)
 
     def answer_request(self, request: Request) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import vista
 from apps.http.content.resources import Response
+from apps.http.objects.afar import is_far
 
 ANY_REQUEST = "any_request"
 """The message for methods that an object has none of its own for, known ones or not."""
@@ -30,18 +31,20 @@ class Entry:
     """An object and what it answers: message by method; which of them the original's way.
 
     ``otherwise`` is the message for methods that have none. ``plain_get`` says that a GET is sent
-    as ``get_request``.
+    as ``get_request`` to an object of this node; ``is_far`` that it lives on another one.
     """
 
     target: vista.Ref
     messages: dict[str, str]
     asynchronous: frozenset[str] = frozenset()
     otherwise: str | None = None
+    is_far: bool = False
     plain_get: bool = field(init=False)
     _ready: dict[str | None, tuple[Response, float]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.plain_get = "GET" in self.messages and "get_request" not in self.asynchronous
+        usual = "GET" in self.messages and "get_request" not in self.asynchronous
+        self.plain_get = usual and not self.is_far
 
     def ready(self, accepts: str, now: float) -> Response | None:
         """Return the answer to a plain GET with a field Accept-Encoding, None if none is ready.
@@ -85,4 +88,4 @@ def entry_of(target: vista.Ref, commands: dict[str, str]) -> Entry:
     asynchronous = frozenset(
         name for name in messages.values() if "reply_method" in rows[name].signature
     )
-    return Entry(target, messages, asynchronous, otherwise)
+    return Entry(target, messages, asynchronous, otherwise, is_far(target))

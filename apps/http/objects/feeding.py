@@ -28,8 +28,9 @@ import time
 from typing import Any
 
 import vista
-from apps.http.content.resources import Feed
-from apps.http.objects.answering import Answering
+from apps.http.content.resources import Feed, Response, fields_of
+from apps.http.objects.afar import unwatch, watch
+from apps.http.objects.answering import Answering, Pairs
 from apps.http.objects.connection import FEED, Connection
 from apps.http.objects.raw import RawReader
 from apps.http.objects.websocket import FOREVER_SECONDS
@@ -47,9 +48,11 @@ class Feeding:
     """
 
     __slots__ = (
+        "_closed",
         "_connection",
         "_limits",
         "_over",
+        "_watching",
         "_writer",
         "feed",
         "head",
@@ -73,13 +76,48 @@ class Feeding:
         self.status = status
         self.number = number
         self.sent = 0
-        self._over = False
+        self._over = self._closed = False
+        self._watching: vista.Ref | None = None
         self._connection = connection
         self._writer = writer
         self._limits = limits
         if feed.takes_input:
             connection.reader = RawReader(connection.reader.upgrade(), limits)  # type: ignore[assignment]
         _watch_peer(connection.transport, limits.write_idle_seconds)
+
+    @classmethod
+    def begin(
+        cls,
+        connection: Connection,
+        writer: AnswerWriter,
+        limits: HttpLimits,
+        head: RequestHead,
+        response: Response,
+        extra: Pairs,
+        receiver: vista.Ref,
+        number: int,
+        *,
+        now: float,
+        close: bool,
+    ) -> Feeding | None:
+        """Write the head of an answer whose body is pushed; None if no body follows it.
+
+        Raises `AnswerError` for a head that cannot be written. The object is told in either case
+        that it has nothing to push.
+        """
+        feed, status = response.source, response.status
+        try:
+            data = writer.head(status, (*fields_of(response), *extra), now, close=close)
+            connection.write_now(data)
+            if writer.sends_body or status == 101:
+                return cls(connection, writer, limits, feed, head, status, number)
+            writer.end()
+        except Exception:  # whoever called answers with 500 in its place
+            vista.future(feed.target, "feed_closed", receiver, number)
+            raise
+        # In flight and not waited for: the object may be gone, which is nobody's mistake.
+        vista.future(feed.target, "feed_closed", receiver, number)
+        return None
 
     def open(self, receiver: vista.Ref) -> None:
         """Have the object of the feed begin; without it the connection is over."""
@@ -88,6 +126,11 @@ class Feeding:
         except vista.VistaError as error:
             _log.error("%s: the feed did not begin: %r", self.head.target.raw_path, error)
             self._connection.transport.abort()
+            return
+        target, number = self.feed.target, self.number
+        self._watching = watch(receiver, number, target, "feed_closed", receiver, number)
+        if self._closed:  # it was closed meanwhile
+            unwatch(self._watching)
 
     def drain(self, receiver: vista.Ref) -> None:
         """Have it come to its end, since the site stops."""
@@ -99,6 +142,8 @@ class Feeding:
 
     def close(self, receiver: vista.Ref, answering: Answering) -> None:
         """Tell the object that nothing can be pushed any longer, and the log what was."""
+        self._closed = True
+        unwatch(self._watching)
         # In flight and not waited for: the object may be gone, which is nobody's mistake.
         vista.future(self.feed.target, "feed_closed", receiver, self.number)
         answering.log_answer(self.head, self.status, self.sent, time.time())

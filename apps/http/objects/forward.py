@@ -99,7 +99,7 @@ class ForwardConnection(vista.Object, namespace="HTTP"):
         with contextlib.suppress(vista.NoSuchService):
             vista.send("ShutdownService", "register", vista.self_ref(self))
         vista.self_ref(self).forward.post()
-        _log.info("clients of %s are given to %d servers", self.address, len(self._servers))
+        _log.info("servers that clients of %s are given to: %d", self.address, len(self._servers))
 
     def delete(self) -> None:
         """Stop listening and drop every client."""

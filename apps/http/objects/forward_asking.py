@@ -47,13 +47,23 @@ async def ask_server(address: str, page: str) -> None:
             if page:
                 request = f"GET {page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
                 writer.write(request.encode())
-                line = await reader.read(ANSWER_BYTES_MAX)
-                words = line.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
+                words = (await _first_line(reader)).decode("latin-1").split(" ")
                 if words[1:2] != ["200"]:
                     said = " ".join(words[1:3]) or "nothing that is HTTP"
                     raise ConnectionError(f"answers {page} with {said[:40]}")
         finally:
             writer.transport.abort()
+
+
+async def _first_line(reader: asyncio.StreamReader) -> bytes:
+    """The first line of an answer, however it was cut on its way; whoever waits has a bound."""
+    said = b""
+    while b"\n" not in said and len(said) < ANSWER_BYTES_MAX:
+        piece = await reader.read(ANSWER_BYTES_MAX - len(said))
+        if not piece:
+            break
+        said += piece
+    return said.partition(b"\n")[0].rstrip(b"\r")
 
 
 def reason_of(error: OSError) -> str:

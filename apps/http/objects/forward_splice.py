@@ -36,6 +36,7 @@ FIRST_SECONDS = 10.0
 _SAFE = re.compile(rb"(GET|HEAD) ")
 _HEAD_END = re.compile(rb"\n\r?\n")
 _HTTP = re.compile(rb"[A-Z]{3,20} [^ \r\n]+ HTTP/1\.|PRI \* HTTP/2")
+_HTTP_PART = re.compile(rb"[A-Z]{0,20}|[A-Z]{3,20} [^ \r\n]*|[A-Z]{3,20} [^ \r\n]+ [HTP/1]{0,6}")
 
 
 def is_safe(data: bytes) -> bool:
@@ -47,6 +48,11 @@ def is_safe(data: bytes) -> bool:
 def is_http(data: bytes) -> bool:
     """Tell whether bytes begin a request of HTTP."""
     return _HTTP.match(data) is not None
+
+
+def is_undecided(data: bytes | bytearray) -> bool:
+    """Tell whether bytes may still become the beginning of a request of HTTP."""
+    return _HTTP_PART.fullmatch(data) is not None
 
 
 class Side(asyncio.Protocol):
@@ -204,10 +210,10 @@ class Splice:
         self.waits = True
         if self.kept is not None:
             self.kept += data
-            if not self.first.done():
-                self.first.set_result(None)
             if len(self.kept) > KEPT_BYTES_MAX:
                 self.kept = None
+            if not (self.first.done() or (self.kept and is_undecided(self.kept))):
+                self.first.set_result(None)
         if self.upstream is not None and not self.closing:
             self.upstream.write(data)
 

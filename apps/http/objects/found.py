@@ -26,7 +26,8 @@ class Found:
     answered already. ``fields`` go into every answer of the site.
 
     ``user`` and ``session`` are for the request, ``acts_for`` is the user in whose name the page is
-    called; they are told by a guard that let the request in.
+    called; they are told by a guard that let the request in. ``is_far`` says that the target lives
+    on another node.
     """
 
     target: Any
@@ -36,6 +37,7 @@ class Found:
     user: str = ""
     session: str = ""
     acts_for: str = ""
+    is_far: bool = False
 
 
 @vista.record

@@ -43,7 +43,8 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
 
     ``create(url_directory, object_class, root, checker, *directories)``: ``url_directory`` is the
     directory of a site or the site's name, ``object_class`` the class of the objects, usually
-    ``HTTPcachedFile``, ``root`` the beginning of the addresses it serves; ``directories`` are
+    ``HTTPcachedFile`` (an rc file that names one which is not known when its last line was carried
+    out is mistaken), ``root`` the beginning of the addresses it serves; ``directories`` are
     searched in turn. ``checker`` is a `URLprotectedFile` that is asked who may read them, or nil.
     ``default_files`` stand for a directory, the first that is
     there; names that begin with a dot are served only if ``hidden``.
@@ -57,7 +58,7 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
     def initialize(
         self,
         url_directory: Any,
-        object_class: str,
+        object_class: str | vista.ClassName,
         root: str,
         checker: vista.Ref | None,
         *directories: str,
@@ -71,7 +72,7 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
             raise vista.BadValueError(f"an address of a site begins with a slash, not {root!r}")
         self.url_directory = vista.ref_of(service_name(url_directory))
         self.object_class = object_class
-        self._class: Any = _CLASSES.get(object_class, object_class)
+        self._class: Any = _CLASSES.get(str(object_class), object_class)
         self.logical_root = root.rstrip("/") + "/"
         self.directory_roots = tuple(directories)
         for name in directories:

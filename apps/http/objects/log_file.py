@@ -99,7 +99,7 @@ class LogFile:
             self._lose(lines_lost, error.strerror or str(error))
         else:
             if self._is_failing and data and not self._unsent:
-                _log.warning("%s: written again; %d lines are lost", self.name, self._lost)
+                _log.warning("%s: written again; lines lost: %d", self.name, self._lost)
                 self._is_failing, self._lost = False, 0
 
     def follow(self) -> None:

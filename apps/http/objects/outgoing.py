@@ -28,6 +28,7 @@ from apps.http.content.resources import (
     unprepared,
 )
 from apps.http.errors import AnswerError
+from apps.http.objects.afar import unwatch, watch, watched
 from apps.http.objects.answering import Pairs
 from apps.http.objects.bodies import RequestBody
 from apps.http.objects.connection import Connection
@@ -59,7 +60,7 @@ class Stream:
 
     __slots__ = (
         "body", "ended", "feed", "has_last", "head", "held", "is_passed_on", "number", "out",
-        "over", "pieces", "probe", "rejected", "sent", "status", "trailers",
+        "over", "pieces", "probe", "rejected", "sent", "status", "trailers", "watching",
     )  # fmt: skip
 
     def __init__(self, number: int, head: RequestHead | None, ended: bool) -> None:
@@ -78,6 +79,7 @@ class Stream:
         self.status = 0
         self.trailers = Fields()
         self.is_passed_on = False
+        self.watching: vista.Ref | None = None
 
     def keep(self, data: bytes, size: int) -> None:
         """Keep a piece of the body until it is used; ``size`` as of `StreamData`."""
@@ -166,26 +168,17 @@ class StreamSender:
             self._send_instead(stream, head, error)
             return
         try:
-            bare = head.method == "HEAD"
+            bare = not writer.sends_body
             self._core.head(stream.number, response.status, _pairs(text), end=bare)
             self.flush()
             if type(source) is Feed:
-                if not bare:
+                if bare:
+                    self.discard(stream, response)
+                else:
                     self._begin_feed(stream, source)
-                return
-            while not bare:
-                piece = source.read_bytes(_PIECE_BYTES)
-                if not piece:
-                    writer.end()
-                    trailers = source.get_trailers() if trailing else ()
-                    if trailers:
-                        lines = trailer_text(trailers).encode("latin-1")
-                        self._core.trailers(stream.number, _pairs(lines))
-                        self.flush()
-                    else:
-                        self.send_body(stream, b"", end=True)
-                    break
-                self.send_body(stream, b"".join(writer.data(piece)), end=False)
+            elif not bare:
+                with watched(self._receiver, stream.number, source):
+                    self._send_pieces(stream, writer, source, trailing=trailing)
         except Gone:
             raise
         except Exception as error:  # whatever the source raises ends this stream only
@@ -196,6 +189,21 @@ class StreamSender:
         finally:
             if type(source) is not Feed:
                 self.discard(stream, response)
+
+    def _send_pieces(
+        self, stream: Stream, writer: AnswerWriter, source: Any, *, trailing: bool
+    ) -> None:
+        """Send what a source gives, and its trailers if they are ``trailing``."""
+        while piece := source.read_bytes(_PIECE_BYTES):
+            self.send_body(stream, b"".join(writer.data(piece)), end=False)
+        writer.end()
+        trailers = source.get_trailers() if trailing else ()
+        if trailers:
+            lines = trailer_text(trailers).encode("latin-1")
+            self._core.trailers(stream.number, _pairs(lines))
+            self.flush()
+        else:
+            self.send_body(stream, b"", end=True)
 
     def discard(self, stream: Stream, response: Response) -> None:
         """Have who gives the body of an answer go, or know that nobody takes it.
@@ -248,6 +256,13 @@ class StreamSender:
         except BaseException:
             stream.feed = None
             raise
+        self._watch_feed(stream, feed)
+
+    def _watch_feed(self, stream: Stream, feed: Feed) -> None:
+        me, number = self._receiver, stream.number
+        stream.watching = watch(me, number, feed.target, "feed_closed", me, number)
+        if stream.feed is None:  # it was closed meanwhile
+            unwatch(stream.watching)
 
     def push(self, stream: Stream, data: bytes) -> None:
         """Send a piece of a feed, or end it when too much waits for the client already."""
@@ -306,6 +321,7 @@ class StreamSender:
         """Tell the object of a feed that it has ended."""
         feed, stream.feed = stream.feed, None
         if feed is not None:
+            unwatch(stream.watching)
             # In flight and not waited for: the object may be gone, which is nobody's mistake.
             vista.future(feed.target, "feed_closed", self._receiver, stream.number)
             self._is_over(stream)

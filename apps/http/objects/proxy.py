@@ -12,6 +12,7 @@ from typing import Any
 
 import vista
 from apps.http.content.resources import Request, error_response
+from apps.http.objects.afar import await_answer
 from apps.http.objects.found import service_name
 from apps.http.objects.websocket import FOREVER_SECONDS
 
@@ -100,15 +101,20 @@ class HTTPproxy(vista.Object, namespace="HTTP"):
         )
 
     def _ask(
-        self, message: str, *args: Any, again: bool = False, lost: vista.Ref | None = None
+        self, message: str, *args: Any, again: bool | None = None, lost: vista.Ref | None = None
     ) -> Any:
-        """Ask the site; ``again`` after its node was lost, somebody else if there is anybody."""
+        """Ask the site; ``again`` after its node was lost, somebody else if there is anybody.
+
+        None stands for what has no body that would be left.
+        """
         try:
             there = self._there or self._find(lost)
         except vista.NoSuchService:
             return error_response(502, "The node that answers here cannot be reached.")
         try:
-            return vista.send(there, message, *args)
+            if again is None:
+                return vista.send(there, message, *args)
+            return await_answer(vista.future(there, message, *args))
         except (vista.NoSuchObject, vista.ObjectDeleted) as error:
             self._there = None
             _log.warning("%s: the site that answers here is gone: %s", self.path or "/", error)

@@ -24,6 +24,7 @@ from apps.http.content.resources import (
     unprepared,
 )
 from apps.http.errors import AnswerError, HttpError
+from apps.http.objects.afar import watched
 from apps.http.objects.answering import Answering, Pairs
 from apps.http.objects.bodies import RequestBody
 from apps.http.objects.connection import BODY, HEAD, IDLE, WRITE, Connection, address_of
@@ -248,27 +249,27 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
         now: float,
     ) -> int:
         """Write the head, then have the object begin; return what was sent as `_send` does."""
-        me, number, feed = vista.self_ref(self), self.requests, response.source
-        fields = (*fields_of(response), *extra)
-        try:
-            data = writer.head(response.status, fields, now, close=self._draining)
-        except AnswerError:
-            vista.future(feed.target, "feed_closed", me, number)
-            raise
-        connection.write_now(data)
-        if head.method == "HEAD":
-            self._writer = None
+        me = vista.self_ref(self)
+        feeding = Feeding.begin(
+            connection, writer, self._terms.limits, head, response, extra, me, self.requests,
+            now=now, close=self._draining,
+        )  # fmt: skip
+        if feeding is None:
             if not writer.keep_alive:
-                connection.close()
+                connection.close(lingers=head.keep_alive)
             return 0
-        limits = self._terms.limits
         # Before the object is told: the first piece may come before it has answered.
-        feeding = Feeding(connection, writer, limits, feed, head, response.status, number)
         self._feeding = feeding
         feeding.open(me)
         if self._draining:  # it came too late to be told with the others
             feeding.drain(me)
         return -1
+
+    def is_reading(self, number: int) -> bool:
+        """Tell whether the body of answer ``number`` is still sent; a `HTTPreaderWatch` asks."""
+        if self._streams is not None:
+            return self._streams.is_open(number)
+        return number == self.requests and bool(self._head or self._feeding)
 
     def _close_feed(self) -> None:
         feeding, self._feeding = self._feeding, None
@@ -483,11 +484,10 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
     ) -> int:
         patience = self._terms.limits.write_idle_seconds
         close = self._draining
-        sent = send_source(
-            connection, writer, head, response, extra, now, patience=patience, close=close
-        )
-        if head.method == "HEAD":
-            self._writer = None
+        with watched(vista.self_ref(self), self.requests, response.source):
+            sent = send_source(
+                connection, writer, head, response, extra, now, patience=patience, close=close
+            )
         if not writer.keep_alive:
             connection.close(lingers=head.keep_alive)
         return sent

@@ -8,26 +8,32 @@ object of its own, so that an answer that comes too late reaches nobody.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from typing import Any
 
 import vista
 from apps.http.content.resources import Request, Response, as_response, error_response
+from apps.http.objects.afar import LATE_SECONDS, end_source
 
 
 class HTTPreply(vista.Object, namespace="HTTP"):
     """Takes the answer to one request; a handler of the original's form gets it as ``reply_dest``.
 
-    ``create()``. It is deleted when the answer was taken or the time for it is over.
+    ``create()``. It goes when the answer was taken. When the time is over it stays for
+    `LATE_SECONDS`, to end the source of an answer that comes too late.
     """
 
     def create(self) -> None:
         """Wait for an answer."""
         self.response: Response | None = None
+        self._late: asyncio.TimerHandle | None = None
         self._arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def delete(self) -> None:
         """Nobody waits any longer."""
         self._arrived.cancel()
+        if self._late is not None:
+            self._late.cancel()
 
     def send_result(
         self,
@@ -59,8 +65,21 @@ class HTTPreply(vista.Object, namespace="HTTP"):
         vista.wait(self._arrived)
         return self.response
 
+    def expire(self) -> None:
+        """Take note that nobody waits any longer, though no answer was taken."""
+        if self._arrived.done() and not self._arrived.cancelled():
+            end_source(self.response)
+            vista.post(vista.self_ref(self), "delete_yourself")
+            return
+        # What the loop calls runs in this context, which may post.
+        go, context = vista.self_ref(self).delete_yourself.post, contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        self._late = loop.call_later(LATE_SECONDS, go, context=context)
+
     def _take(self, response: Response | None) -> None:
-        if not self._arrived.done():
+        if self._arrived.done():
+            end_source(response)
+        else:
             self.response = response
             self._arrived.set_result(None)
 
@@ -78,6 +97,8 @@ def await_reply(target: vista.Ref, message: str, request: Request) -> Response |
     try:
         vista.send(target, message, data, options, "send_result", reply)
         answer: Response | None = reply.wait_for_answer()
-        return answer
-    finally:
-        vista.post(reply, "delete_yourself")
+    except BaseException:  # the time is over, mostly
+        vista.post(reply, "expire")
+        raise
+    vista.post(reply, "delete_yourself")
+    return answer

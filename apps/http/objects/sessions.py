@@ -277,7 +277,7 @@ class HTTPcreateApplicationSession(AllocateSessionID, namespace="HTTP"):
         self,
         server_name: Any,
         page: str,
-        class_name: str,
+        class_name: str | vista.ClassName,
         cookie_key: str | None = None,
         cookie_path: str | None = None,
         idle_seconds: float = IDLE_SECONDS,
@@ -288,7 +288,7 @@ class HTTPcreateApplicationSession(AllocateSessionID, namespace="HTTP"):
         self.begin(name, path, idle_seconds, sessions_max, UNUSED_SECONDS)
         self.initialize(server_name, page, class_name)
 
-    def initialize(self, server_name: Any, page: str, class_name: str) -> None:
+    def initialize(self, server_name: Any, page: str, class_name: str | vista.ClassName) -> None:
         """Register for the page; a derived class calls it, after ``begin``, from ``create``."""
         if server_name == "-":
             server_name = socket.gethostname()

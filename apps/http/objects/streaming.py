@@ -56,7 +56,8 @@ def send_source(
         raise
     try:
         connection.write_now(data)
-        while head.method != "HEAD" and connection.wait_for_room(patience):
+        sends = writer.sends_body
+        while sends and connection.wait_for_room(patience):
             piece = source.read_bytes(PIECE_BYTES)
             if not piece:
                 break
@@ -65,8 +66,8 @@ def send_source(
         if connection.lost:
             writer.abandon()
         else:
-            trailers = source.get_trailers() if trailing and head.method != "HEAD" else ()
-            connection.write_now(b"" if head.method == "HEAD" else writer.end(trailers))
+            trailers = source.get_trailers() if trailing and sends else ()
+            connection.write_now(writer.end(trailers))
     except Exception as error:  # whatever the source raises ends this connection
         _log.error("%s: the body broke off: %r", head.target.raw_path, error)
         writer.abandon()

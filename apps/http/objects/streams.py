@@ -29,6 +29,7 @@ from apps.http.syntax.http2 import (
     NO_ERROR,
     REFUSED,
     Broken,
+    Farewell,
     StreamData,
     StreamEnd,
     StreamEvent,
@@ -68,7 +69,7 @@ class Streams:
         self._core = StreamsCore(terms.limits)
         self._streams: dict[int, Stream] = {}
         self._held = 0
-        self._leaving = False
+        self._leaving = self._is_last = False
         self._idle_since = connection.loop.time()
         self._sender = StreamSender(connection, self._core, terms, receiver, self._end_fed)
         self._sender.flush()
@@ -118,6 +119,10 @@ class Streams:
             self._sender.flush()
             # Read on for a while: a reset would take the farewell from the client.
             self._connection.close(lingers=True)
+            return
+        if isinstance(event, Farewell):
+            self._is_last = True
+            self._close_if_over()
             return
         stream = self._streams.get(event.number)
         if isinstance(event, StreamData):
@@ -189,6 +194,10 @@ class Streams:
         self._streams.clear()
         for answering in self._answering.values():
             answering.end()
+
+    def is_open(self, number: int) -> bool:
+        """Tell whether the answer of a stream is still sent."""
+        return number in self._streams
 
     # --- one request -----------------------------------------------------------------------
 
@@ -280,7 +289,8 @@ class Streams:
             self._close_if_over()
 
     def _close_if_over(self) -> None:
-        if not self._streams and (self._leaving or self._connection.ended):
+        over = self._leaving or self._is_last or self._connection.ended
+        if over and not self._streams:
             self._connection.close(lingers=True)
 
     # --- the body of a request -------------------------------------------------------------

@@ -68,7 +68,7 @@ class HTTPuploads(vista.Object, namespace="HTTP"):
             return 0
         removed = clean_directory(Path(self.directory))
         if removed:
-            _log.info("%s: %d files of broken uploads are removed", self.directory, removed)
+            _log.info("%s: files of broken uploads removed: %d", self.directory, removed)
         return removed
 
     def open_upload(self) -> vista.Ref:

@@ -11,6 +11,7 @@ from typing import Any
 import vista
 from apps.http.content.resources import Feed, Request, Response, as_response, error_response
 from apps.http.errors import RequestRejected, WebSocketClosed
+from apps.http.objects.afar import unwatch, watch
 from apps.http.syntax.heads import RequestHead
 from apps.http.syntax.limits import HttpLimits
 from apps.http.syntax.websocket import (
@@ -97,6 +98,7 @@ class HTTPwebSocket(vista.Object, namespace="HTTP"):
         self._opened = False
         self._running = True
         self._target: vista.Ref | None = None
+        self._watching: vista.Ref | None = None
         self._method = ""
         self._timer: vista.Ref | None = None
         self._silent = 0
@@ -196,6 +198,16 @@ class HTTPwebSocket(vista.Object, namespace="HTTP"):
             self._inbox_bytes -= len(message)
             self._deliver(message)
         self._note_change()
+        me = vista.self_ref(self)
+        # The object would never be told by a node that is lost.
+        unwatch(self._watching)
+        self._watching = watch(me, 0, self._target, "socket_closed", me, LOST, "")
+        if self.code is not None:  # it was closed meanwhile
+            unwatch(self._watching)
+
+    def is_reading(self, number: int) -> bool:
+        """Tell whether messages may still come; a `HTTPreaderWatch` asks."""
+        return self.code is None
 
     def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Close the connection; wait until the client agrees, for a short while.
@@ -383,6 +395,7 @@ class HTTPwebSocket(vista.Object, namespace="HTTP"):
             vista.future(self._timer, "delete_yourself")
         if self._target is not None:
             me = vista.self_ref(self)
+            unwatch(self._watching)
             vista.future(self._target, "socket_closed", me, code, reason)
         self._note_change()
 

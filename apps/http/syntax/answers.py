@@ -295,6 +295,14 @@ class AnswerWriter:
         if status == 101 and not self._upgrade:
             raise AnswerError("an answer 101 to a request that asked for no other protocol")
 
+    @property
+    def sends_body(self) -> bool:
+        """Whether a body follows the head that was written.
+
+        None follows in the answer to HEAD, nor with 204, 205 and 304 (RFC 9110, section 6.4.1).
+        """
+        return self._stage in (_LENGTH, _Stage.CHUNKS, _UNTIL_CLOSE)
+
     def data(self, body: bytes | memoryview) -> tuple[bytes | memoryview, ...]:
         """Return what is to be written, in this order, for a piece of the body.
 

@@ -12,7 +12,6 @@ windows of the client; what comes is asked for as it is used.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -37,6 +36,7 @@ from apps.http.errors import RequestRejected
 from apps.http.syntax.fields import Fields
 from apps.http.syntax.framing import CHUNKED, NO_BODY
 from apps.http.syntax.heads import HeadParser, RequestHead
+from apps.http.syntax.http2_heads import CONNECTION_FIELDS, as_http_1, taken_apart
 from apps.http.syntax.limits import HttpLimits
 
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -64,16 +64,14 @@ INTERNAL: Final = int(ErrorCodes.INTERNAL_ERROR)
 CALM: Final = int(ErrorCodes.ENHANCE_YOUR_CALM)
 
 _FRAME_HEAD_BYTES = 9
-_DATA, _HEADERS, _CONTINUATION = 0x0, 0x1, 0x9
-_BREAKS = re.compile(rb"[\0\r\n]")
-_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-_PSEUDO = frozenset((b":method", b":scheme", b":authority", b":path", b":protocol"))
-_CONNECTION_FIELDS = frozenset(
-    (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
-)
-_UNSENT = frozenset(name.decode() for name in _CONNECTION_FIELDS)
-# What a request, a piece of a body and a piece sent bring of the frames that ask for nothing.
-_REQUEST_CREDIT, _DATA_CREDIT, _SENT_CREDIT = 20, 1, 2
+_HEADERS, _SETTINGS, _GOAWAY, _CONTINUATION = 0x1, 0x4, 0x7, 0x9
+_ACK, _END_HEADERS = 0x1, 0x4
+_SETTING_BYTES, _GOAWAY_BYTES_MIN = 6, 8
+_KNOWN_SETTINGS = frozenset(int(code) for code in SettingCodes)
+_UNSENT = frozenset(name.decode() for name in CONNECTION_FIELDS)
+# What a request, a piece of a body and a piece sent bring of the frames that ask for nothing. Each
+# frame costs one; only those that go on with a head do not, of which h2 takes 64.
+_REQUEST_CREDIT, _DATA_CREDIT, _SENT_CREDIT = 21, 2, 2
 
 
 _NO_TRAILERS: Final = Fields()
@@ -126,13 +124,20 @@ class StreamGone:
 
 
 @dataclass(frozen=True, slots=True)
+class Farewell:
+    """The client will ask for nothing more; it waits for the answers that are due."""
+
+
+@dataclass(frozen=True, slots=True)
 class Broken:
     """The client breaks the rules of the protocol: send what is to be sent, then close."""
 
     explain: str
 
 
-StreamEvent = StreamRequest | StreamRejected | StreamData | StreamEnd | StreamGone | Broken
+StreamEvent = (
+    StreamRequest | StreamRejected | StreamData | StreamEnd | StreamGone | Farewell | Broken
+)
 """What `StreamsCore.receive` returns."""
 
 
@@ -155,6 +160,7 @@ class StreamsCore:
         self._awaits_preface = True
         self._broken = False
         self._leaving = False
+        self._in_head = False
         self._extra = bytearray()
         self._credit = limits.http2_control_frames_max
         self._resets = 0
@@ -195,6 +201,9 @@ class StreamsCore:
             if self._awaits_preface and not self._take_preface():
                 return found
             while (frame := self._next_frame()) is not None:
+                if self._is_farewell(frame):
+                    found.append(Farewell())
+                    continue
                 for event in self._h2.receive_data(frame):
                     self._understand(event, found)
         except _Fault as fault:
@@ -231,21 +240,35 @@ class StreamsCore:
         end = _FRAME_HEAD_BYTES + size
         if len(unread) < end:
             return None
-        kind = unread[3]
-        if kind not in (_HEADERS, _CONTINUATION) and not (kind == _DATA and size):
+        kind, flags = unread[3], unread[4]
+        if kind != _CONTINUATION:
             self._credit -= 1
             if self._credit < 0:
                 raise _Fault(CALM, "too many frames that ask for nothing")
         frame = bytes(unread[:end])
         del unread[:end]
-        return frame
+        return _without_unknown(frame) if kind == _SETTINGS and not flags & _ACK else frame
+
+    def _is_farewell(self, frame: bytes) -> bool:
+        """Tell whether a frame is the client's farewell, after which h2 would send no answer.
+
+        Those that are due are sent all the same (RFC 9113, section 6.8).
+        """
+        kind = frame[3]
+        if kind in (_HEADERS, _CONTINUATION):
+            self._in_head = not frame[4] & _END_HEADERS
+        whole = len(frame) >= _FRAME_HEAD_BYTES + _GOAWAY_BYTES_MIN
+        # In the midst of a head, on a stream or too short it is a fault, which h2 finds.
+        return kind == _GOAWAY and whole and not any(frame[5:9]) and not self._in_head
 
     def _understand(self, event: Event, found: list[StreamEvent]) -> None:
         if isinstance(event, RequestReceived):
+            if self._resets > self._limits.http2_resets_max:
+                raise _Fault(CALM, "too many requests were refused")
             self._add_credit(_REQUEST_CREDIT)
             found.append(self._take_request(event))
         elif isinstance(event, DataReceived):
-            if event.data:
+            if event.data and event.stream_id in self._asked:
                 self._add_credit(_DATA_CREDIT)
             found.append(StreamData(event.stream_id, event.data, event.flow_controlled_length))
         elif isinstance(event, StreamEnded):
@@ -276,9 +299,9 @@ class StreamsCore:
             return StreamGone(number)
         self.last = number
         try:
-            pseudo, lines = _taken_apart(event.headers)
+            pseudo, lines = taken_apart(event.headers)
             method = pseudo.get(b":method", b"")
-            head = self._heads.parse(_as_http_1(pseudo, lines))
+            head = self._heads.parse(as_http_1(pseudo, lines))
         except RequestRejected as fault:
             self._heads = HeadParser(self._limits)  # it may await the body of what it refused
             return StreamRejected(number, fault.status, fault.explain, method == b"HEAD", ended)
@@ -298,7 +321,7 @@ class StreamsCore:
     def _take_trailers(self, event: TrailersReceived, found: list[StreamEvent]) -> None:
         """Keep the fields behind a body; the end of its stream comes with them."""
         try:
-            pseudo, lines = _taken_apart(event.headers)
+            pseudo, lines = taken_apart(event.headers)
             size = sum(len(name) + len(value) + 4 for name, value in lines)
             limits = self._limits
             if pseudo or len(lines) > limits.trailers_max or size > limits.trailer_bytes_max:
@@ -391,8 +414,12 @@ class StreamsCore:
                 self._h2.acknowledge_received_data(size, number)
 
     def reset(self, number: int, code: int) -> None:
-        """End a stream; with `NO_ERROR` after its answer, the rest of the request is not needed."""
+        """End a stream; with `NO_ERROR` after its answer, the rest of the request is not needed.
+
+        With `REFUSED` it counts as withdrawn: who asks for more than may be does not stop.
+        """
         self._asked.discard(number)
+        self._resets += code == REFUSED
         try:
             self._h2.reset_stream(number, code)
         except H2Error:
@@ -423,6 +450,15 @@ class _Connection(H2Connection):
 
     MAX_CLOSED_STREAMS = CLOSED_STREAMS_MAX
 
+    @property
+    def open_inbound_streams(self) -> int:
+        """No number that is too high: for that h2 would end the connection.
+
+        RFC 9113, section 5.1.2, wants only the stream refused, and the client may not have seen the
+        bound yet. Whoever has the requests worked on refuses it. To count has h2 forget streams.
+        """
+        return min(super().open_inbound_streams, 0)
+
 
 class _Fault(Exception):
     """A client that is to be left."""
@@ -432,57 +468,14 @@ class _Fault(Exception):
         self.code = code
 
 
-def _taken_apart(
-    fields: Iterable[tuple[bytes, bytes]],
-) -> tuple[dict[bytes, bytes], list[tuple[bytes, bytes]]]:
-    """Split the fields of a request into those about it and the others (RFC 9113, 8.2 and 8.3)."""
-    pseudo: dict[bytes, bytes] = {}
-    lines: list[tuple[bytes, bytes]] = []
-    for name, value in fields:
-        if _BREAKS.search(name) or _BREAKS.search(value):
-            raise RequestRejected(400, "a field has a line break or NUL (RFC 9113, 8.2.1)")
-        if name.startswith(b":"):
-            if lines or name in pseudo or name not in _PSEUDO:
-                raise RequestRejected(400, "a field with a colon is not one of a request's")
-            pseudo[name] = value
-        elif not _NAME.fullmatch(name):
-            raise RequestRejected(400, "a field name is none, or has capitals (RFC 9113, 8.2.1)")
-        elif name in _CONNECTION_FIELDS or (name == b"te" and value.lower() != b"trailers"):
-            raise RequestRejected(400, "a field is about the connection (RFC 9113, 8.2.2)")
-        else:
-            lines.append((name, value))
-    return pseudo, lines
+def _without_unknown(frame: bytes) -> bytes:
+    """A frame SETTINGS without what is unknown, which is ignored (RFC 9113, section 6.5.2).
 
-
-def _extended(pseudo: dict[bytes, bytes]) -> bytes:
-    """The method that a CONNECT for another protocol has in HTTP/1.1 (RFC 8441, section 4)."""
-    if pseudo.get(b":method") != b"CONNECT" or b":authority" not in pseudo:
-        raise RequestRejected(400, "who asks for another protocol sends CONNECT (RFC 8441, 4)")
-    if pseudo[b":protocol"].lower() != b"websocket":
-        raise RequestRejected(501, "the only other protocol spoken here is websocket")
-    return b"GET"
-
-
-def _as_http_1(pseudo: dict[bytes, bytes], lines: list[tuple[bytes, bytes]]) -> bytes:
-    """The head as HTTP/1.1 would have it. Raises `RequestRejected` for what it could not say."""
-    method = pseudo.get(b":method", b"")
-    authority = pseudo.get(b":authority")
-    if b":protocol" in pseudo:
-        method = _extended(pseudo)
-    if method == b"CONNECT":
-        if authority is None or len(pseudo) > 2:
-            raise RequestRejected(400, "a CONNECT has a method and an authority (RFC 9113, 8.5)")
-        target = authority
-    else:
-        if pseudo.get(b":scheme", b"") not in (b"http", b"https"):
-            raise RequestRejected(400, "the scheme is not http or https (RFC 9113, 8.3.1)")
-        target = pseudo.get(b":path", b"")
-        if not target.startswith(b"/") and target != b"*":
-            raise RequestRejected(400, "the path does not begin with a slash (RFC 9113, 8.3.1)")
-    hosts = [value for name, value in lines if name == b"host"]
-    if authority is not None:
-        if any(host.lower() != authority.lower() for host in hosts):
-            raise RequestRejected(400, "Host is not the authority (RFC 9113, 8.3.1)")
-        lines = [(b"host", authority), *((name, value) for name, value in lines if name != b"host")]
-    head = b"".join(b"%b: %b\r\n" % line for line in lines)
-    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, head)
+    h2 would keep each: a client could fill 55 MB by sending 0.4.
+    """
+    body = frame[_FRAME_HEAD_BYTES:]
+    if len(body) % _SETTING_BYTES:
+        return frame  # a fault, which h2 finds
+    settings = [body[at : at + _SETTING_BYTES] for at in range(0, len(body), _SETTING_BYTES)]
+    known = b"".join(one for one in settings if int.from_bytes(one[:2], "big") in _KNOWN_SETTINGS)
+    return len(known).to_bytes(3, "big") + frame[3:_FRAME_HEAD_BYTES] + known

@@ -137,7 +137,8 @@ class HttpLimits:
 
     http2_resets_max: int = 200
     """Requests that a client may withdraw more than it lets be answered; then the connection is
-    closed (CVE-2023-44487). Who leaves a page withdraws what was still coming, 50 or so."""
+    closed (CVE-2023-44487). Who leaves a page withdraws what was still coming, 50 or so. Requests
+    that are refused, since too many come at a time, count as well."""
 
     http2_control_frames_max: int = 1_000
     """Frames of HTTP/2 that ask for nothing (pings, settings, empty data) before the connection is

@@ -50,9 +50,10 @@ class Listening:
             found[data["id"]] = data["markup"]
         return found
 
-    def end(self) -> bytes:
-        """Everything until the server ends the answer."""
-        return read_until(self._client, b"0\r\n\r\n") if b"0\r\n\r\n" not in self._data else b""
+    def assert_ends(self) -> None:
+        """Wait until the server ends the answer; fails where it closes without."""
+        if b"0\r\n\r\n" not in self._data:
+            read_until(self._client, b"0\r\n\r\n")
 
 
 @contextmanager
@@ -136,7 +137,7 @@ def test_the_stream_ends_with_the_session() -> None:
         visitor.post("/leave", csrf=visitor.csrf)
         (feed,) = feeds()
         feed.look.future().exception()
-        client.end()
+        client.assert_ends()
 
 
 def test_a_feed_that_nobody_listens_to_ends() -> None:
@@ -173,7 +174,7 @@ def test_the_streams_end_when_the_node_is_to_stop() -> None:
     with visited() as visitor, listening(visitor, "/") as client:
         client.parts(3)
         visitor.service.system_shutdown()
-        client.end()
+        client.assert_ends()
         assert feeds() == []
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import vista
+from apps.http.content.resources import Request
 from apps.http.errors import ApplicationError
 from apps.http.objects import asgi
 from apps.http.objects.asgi import HTTPmountASGI
@@ -223,6 +224,26 @@ def test_an_application_waits_for_a_client_that_reads_slowly(habits: Site) -> No
     count = int(TOLD[-1 if TOLD[-1].startswith("pieces") else 0].partition(": ")[2])
     assert count < 5_000
     assert any("ClientGone: the client is gone" in line for line in TOLD)
+
+
+def bodies() -> list[str]:
+    """The bodies of answers that are being sent, or should be."""
+    return [row.class_name for row in vista.objects() if row.class_name == "HTTP.HTTPasgiBody"]
+
+
+@pytest.mark.usefixtures("habits")
+def test_a_body_that_nobody_begins_to_read_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "UNREAD_SECONDS", 0.05)
+    mounted = next(row.id for row in vista.objects() if row.class_name == "HTTP.HTTPmountASGI")
+    request = Request("GET", "/api", "streams_without_end")
+    answer = vista.send(mounted, "any_request", request)
+    assert answer.status == 200
+    wait_until(lambda: not bodies())
+    wait_until(lambda: any("ClientGone: the client is gone" in line for line in TOLD))
+    answer = vista.send(mounted, "any_request", request)
+    assert answer.source.read_bytes(10)
+    vista.sleep(0.1)
+    assert answer.source.read_bytes(10) and len(bodies()) == 1
 
 
 def test_an_application_is_told_that_the_client_is_gone(habits: Site) -> None:

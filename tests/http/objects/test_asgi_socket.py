@@ -92,7 +92,7 @@ def test_sockets_end_when_the_node_stops(site: Site) -> None:
     with talking(site, path="/api") as client:
         stopping = vista.future(site.daemon, "system_shutdown")
         assert client.closed() == 1001
-        stopping.result(timeout=30)
+    stopping.result(timeout=30)
 
 
 def test_starlette_talks() -> None:

@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -264,6 +264,14 @@ def still_answers(place: Place) -> bool:
         return read_until(client, b"abcdefghij").startswith(b"HTTP/1.1 200 ")
 
 
+def assert_nothing_left(place: Place, talk_often: Callable[[], None]) -> None:
+    """After clients have talked the next one is served, and no more is there than before."""
+    counts = Counts(place.node)
+    talk_often()
+    assert still_answers(place)
+    counts.await_same()
+
+
 def test_requests_good_and_bad_cut_anywhere_get_the_answers_due_and_leave_nothing(
     place: Place,
 ) -> None:
@@ -272,10 +280,7 @@ def test_requests_good_and_bad_cut_anywhere_get_the_answers_due_and_leave_nothin
     def hold(pieces: list[bytes]) -> None:
         check(place, pieces)
 
-    counts = Counts(place.node)
-    hold()
-    assert still_answers(place)
-    counts.await_same()
+    assert_nothing_left(place, hold)
 
 
 def test_garbage_is_refused_and_leaves_nothing(place: Place) -> None:
@@ -284,10 +289,7 @@ def test_garbage_is_refused_and_leaves_nothing(place: Place) -> None:
     def hold(pieces: list[bytes]) -> None:
         check(place, pieces)
 
-    counts = Counts(place.node)
-    hold()
-    assert still_answers(place)
-    counts.await_same()
+    assert_nothing_left(place, hold)
 
 
 def test_clients_that_go_at_any_byte_leave_nothing(place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,21 @@ class HttpFullReceive(vista.Object):
         raise vista.Overloaded("no room")
 
 
+class HttpLimitedReceive(vista.Object):
+    """Stands where the system refuses what a connection needs."""
+
+    def create(self, *given: object) -> None:
+        raise OSError(errno.ENOBUFS, "no room in the system")
+
+
 class HttpSometimesFullDaemon(HTTPdaemon):
-    """A daemon that has no room for connections until it is told."""
+    """A daemon that has no room for connections, or whose system has none, until it is told."""
 
     def fill(self) -> None:
         self.receive_class = HttpFullReceive
+
+    def fill_system(self) -> None:
+        self.receive_class = HttpLimitedReceive
 
     def make_room(self) -> None:
         self.receive_class = HTTPfastReceive
@@ -362,20 +373,24 @@ def test_a_daemon_that_is_deleted_takes_its_connections_along(site: Site) -> Non
 
 
 def test_shutdown_closes_idle_connections_and_stops_listening(tree: Path) -> None:
-    with served(tree) as site, site.connect() as client:
-        client.sendall(get("/a.txt"))
-        read_until(client, b"abcdefghij")
-        site.daemon.system_shutdown()
-        assert client.recv(1) == b""
+    with served(tree) as site:
+        with site.connect() as client:
+            client.sendall(get("/a.txt"))
+            read_until(client, b"abcdefghij")
+            stopping = vista.future(site.daemon, "system_shutdown")
+            assert client.recv(1) == b""
+        # A client that stays is given time to read what was sent to it.
+        stopping.result()
         with pytest.raises(ConnectionRefusedError):
             site.connect()
 
 
-def test_a_connection_without_room_does_not_end_the_listening() -> None:
+@pytest.mark.parametrize("fill", ["fill", "fill_system"])
+def test_a_connection_without_room_does_not_end_the_listening(fill: str) -> None:
     with vista.Node("http") as node:
         daemon = vista.create(HttpSometimesFullDaemon, "-", "tcp:127.0.0.1:0", "localhost")
         site = Site(node, daemon, "localhost")
-        daemon.fill()
+        vista.send(daemon, fill)
         with site.connect() as client:
             assert client.recv(1) == b""
         daemon.make_room()

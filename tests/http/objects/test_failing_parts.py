@@ -27,7 +27,6 @@ from apps.http.objects.health import HTTPhealth
 from apps.http.objects.loader import URLfileLoader
 from apps.http.objects.logs import HTTPcommonLogFormat
 from apps.http.objects.metrics import HTTPmetrics
-from apps.http.objects.receive import HTTPfastReceive
 from apps.http.objects.sessions import HTTPcreateApplicationSession
 from tests.http.objects.h2client import h2_client
 from tests.http.objects.pages import HttpEchoPage, HttpEndlessSource
@@ -80,23 +79,6 @@ class HttpBadFeed(vista.Object):
 
     def get_closed(self) -> int:
         return self.closed
-
-
-class HttpLimitedReceive(vista.Object):
-    """Stands where the system refuses what a connection needs."""
-
-    def create(self, *given: object) -> None:
-        raise OSError(errno.ENOBUFS, "no room in the system")
-
-
-class HttpLimitedDaemon(HTTPdaemon):
-    """A daemon whose connections the system refuses, until it is told."""
-
-    def fill(self) -> None:
-        self.receive_class = HttpLimitedReceive
-
-    def make_room(self) -> None:
-        self.receive_class = HTTPfastReceive
 
 
 class HttpSizelessFile(vista.Object):
@@ -371,17 +353,6 @@ def test_a_further_site_whose_directory_is_gone_answers_500(site: Site) -> None:
     vista.delete(vista.service("URLdirectory:other.example"))
     answers = site.talk(get("/a.txt", "other.example"), get("/a.txt"))
     assert answers.startswith(b"HTTP/1.1 500 ") and answers.endswith(b"abcdefghij")
-
-
-def test_a_connection_that_the_system_refuses_does_not_end_the_listening() -> None:
-    with vista.Node("http") as node:
-        daemon = vista.create(HttpLimitedDaemon, "-", "tcp:127.0.0.1:0", "localhost")
-        site = Site(node, daemon, "localhost")
-        daemon.fill()
-        with site.connect() as client:
-            assert client.recv(1) == b""
-        daemon.make_room()
-        assert site.get("/nothing").status == 404
 
 
 def test_a_site_that_could_not_be_made_leaves_nothing_in_its_way(tmp_path: Path) -> None:

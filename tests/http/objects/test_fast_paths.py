@@ -406,6 +406,7 @@ def test_an_answer_to_a_client_that_is_gone_goes_nowhere(size: int) -> None:
             await asyncio.sleep(0)
         loose.connection.write(b"head", b"x" * size)
         await asyncio.sleep(0)
+        assert loose.connection.transport.get_write_buffer_size() == 0
 
     loose(check)
 

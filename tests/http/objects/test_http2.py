@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from h2.errors import ErrorCodes
 from h2.events import ResponseReceived, StreamReset
+from hyperframe.frame import GoAwayFrame
 
 import vista
 from apps.http.content.passwords import make_account, write_passwords
@@ -26,6 +27,8 @@ from tests.http.objects.h2client import H2Client, h2_client
 from tests.http.objects.pages import HttpEchoPage, HttpFailingPage, HttpStreamingPage
 from tests.http.objects.served import Site, get, read_all, read_until, served, wait_until
 from tests.http.objects.test_protected import basic
+
+REFUSED = ErrorCodes.REFUSED_STREAM
 
 
 class HttpGatePage(vista.Object):
@@ -415,6 +418,33 @@ def test_more_requests_at_a_time_than_may_be_are_refused(tmp_path: Path) -> None
             assert client.get("/").status == 404
 
 
+def test_rfc_9113_5_1_2_requests_beyond_the_bound_are_refused_and_the_others_answered(
+    tmp_path: Path,
+) -> None:
+    with served(profile=profiled(tmp_path, "http2_streams_max 3")) as site:
+        gate = vista.create(HttpGatePage)
+        site.directory.register_object("/gate", gate)
+        with h2_client(site) as client:
+            numbers = [client.ask("/gate") for _ in range(5)]  # it has not read the bound
+            assert [client.answer(number).reset for number in numbers[3:]] == [REFUSED, REFUSED]
+            gate.open_gate()
+            assert [client.answer(number).body for number in numbers[:3]] == [b"opened"] * 3
+            assert client.get("/").status == 404
+
+
+def test_a_client_that_asks_for_ever_more_at_a_time_is_dropped(tmp_path: Path) -> None:
+    lines = ("http2_streams_max 1", "http2_resets_max 10")
+    with served(profile=profiled(tmp_path, *lines)) as site:
+        gate = vista.create(HttpGatePage)
+        site.directory.register_object("/gate", gate)
+        with h2_client(site) as client:
+            for _ in range(20):
+                client.ask("/gate")
+            assert client.leave() == ErrorCodes.ENHANCE_YOUR_CALM
+        gate.open_gate()
+        idle(site)
+
+
 def test_cve_2023_44487_a_client_that_withdraws_all_it_asks_for_is_dropped(fast: Site) -> None:
     fast.directory.register_object("/echo", vista.create(HttpEchoPage))
     with h2_client(fast) as client:
@@ -612,6 +642,28 @@ def test_a_client_that_ends_its_side_gets_its_answers_and_the_end(fast: Site) ->
         while piece := client.socket.recv(65536):
             data += piece
         assert b"opened" in data
+
+
+def test_a_client_that_says_farewell_gets_its_answers_and_the_end(fast: Site) -> None:
+    gate = vista.create(HttpGatePage)
+    fast.directory.register_object("/gate", gate)
+    with h2_client(fast) as client:
+        first, second = client.ask("/gate"), client.ask("/gate")
+        wait_until(lambda: gate.get_waiting() == 2)
+        client.socket.sendall(GoAwayFrame(0).serialize())
+        gate.open_gate()
+        assert client.answer(first).body == client.answer(second).body == b"opened"
+        while client.read():
+            pass
+    idle(fast)
+
+
+def test_a_client_that_says_farewell_and_asked_for_nothing_is_closed(fast: Site) -> None:
+    with h2_client(fast) as client:
+        client.socket.sendall(GoAwayFrame(0).serialize())
+        while client.read():
+            pass
+    idle(fast)
 
 
 def test_fields_about_the_connection_are_left_out(fast: Site) -> None:

@@ -201,7 +201,7 @@ def test_after_a_full_disk_a_line_begins_where_a_line_begins(
     log.close()
     assert path.read_text() == "first\nseco\nfifth\n"
     assert log.lines_lost == 3
-    assert caplog.messages[-1] == f"{path}: written again; 3 lines are lost"
+    assert caplog.messages[-1] == f"{path}: written again; lines lost: 3"
 
 
 def test_a_pipe_that_nobody_reads_holds_nobody(

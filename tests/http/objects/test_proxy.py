@@ -27,6 +27,10 @@ KEY = {"secret_key": b"k" * 32}
 SHOP = "shop.example"
 
 
+BRIEF = vista.Limits(drain_seconds=0.05)
+"""Of nodes that have pages at work when they stop: nobody waits for those."""
+
+
 class ProxiedTellerPage(vista.Object):
     """Tells what reached it, whatever the method."""
 
@@ -143,20 +147,27 @@ def a_shop(limits: vista.Limits | None = None) -> Iterator[Shop]:
         node.stop()
 
 
+@contextmanager
+def site_before(shop: Shop, profile: str = "-", target: str = SHOP) -> Iterator[Site]:
+    """A site whose addresses below /shop are the shop's, by its name or its service's."""
+    with served(profile=profile, settings=dict(KEY)) as made:
+        vista.create("ConnectToPeer", shop.url).wait(30)
+        vista.wait_for_service(f"URLdirectory:{SHOP}", 30)
+        vista.create(HTTPproxy, "localhost", "/shop", target)
+        yield made
+
+
 @pytest.fixture
 def shop() -> Iterator[Shop]:
     """A shop."""
-    with a_shop() as made:
+    with a_shop(BRIEF) as made:
         yield made
 
 
 @pytest.fixture
 def site(shop: Shop) -> Iterator[Site]:
     """A site whose addresses below /shop are the shop's."""
-    with served(settings=dict(KEY)) as made:
-        vista.create("ConnectToPeer", shop.url).wait(30)
-        vista.wait_for_service(f"URLdirectory:{SHOP}", 30)
-        vista.create(HTTPproxy, "localhost", "/shop", SHOP)
+    with site_before(shop) as made:
         yield made
 
 
@@ -186,10 +197,7 @@ def test_a_body_too_large_for_memory_is_read_over_there(shop: Shop, tmp_path: Pa
     shop.page("/shop/up", ProxiedUploadPage)
     profile = tmp_path / "http.profile"
     profile.write_text("uploads spool\nbody_memory_bytes_max 2000\n")
-    with served(profile=str(profile), settings=dict(KEY)) as site:
-        vista.create("ConnectToPeer", shop.url).wait(30)
-        vista.wait_for_service(f"URLdirectory:{SHOP}", 30)
-        vista.create(HTTPproxy, "localhost", "/shop", SHOP)
+    with site_before(shop, str(profile)) as site:
         assert site.get("/shop/up", method="POST", body=bytes(900_000)).body == b"900000"
 
 
@@ -301,10 +309,7 @@ def test_a_page_that_never_answers_gets_504(shop: Shop, tmp_path: Path) -> None:
     shop.page("/shop/silent", HttpSilentPage)
     profile = tmp_path / "http.profile"
     profile.write_text("request_seconds 0.3")
-    with served(profile=str(profile), settings=dict(KEY)) as site:
-        vista.create("ConnectToPeer", shop.url).wait(30)
-        vista.wait_for_service(f"URLdirectory:{SHOP}", 30)
-        vista.create(HTTPproxy, "localhost", "/shop", f"URLdirectory:{SHOP}")
+    with site_before(shop, str(profile), f"URLdirectory:{SHOP}") as site:
         assert site.get("/shop/silent").status == 504
 
 
@@ -312,11 +317,7 @@ def test_a_page_that_never_answers_gets_504(shop: Shop, tmp_path: Path) -> None:
 def test_what_a_node_that_stops_works_on_is_asked_of_the_next_one_if_nothing_changes_by_it(
     tmp_path: Path, method: str, status: int
 ) -> None:
-    brief = vista.Limits(drain_seconds=0.05)
-    with a_shop(brief) as shop, a_shop() as other, served(settings=dict(KEY)) as site:
-        vista.create("ConnectToPeer", shop.url).wait(30)
-        vista.wait_for_service(f"URLdirectory:{SHOP}", 30)
-        vista.create(HTTPproxy, "localhost", "/shop", SHOP)
+    with a_shop(BRIEF) as shop, a_shop() as other, site_before(shop) as site:
         shop.page("/shop/any", ProxiedSleeperPage)
         other.page("/shop/any", ProxiedTellerPage)
         with site.connect() as client:

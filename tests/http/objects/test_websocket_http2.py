@@ -12,7 +12,7 @@ from apps.http.content.resources import Feed, Response
 from apps.http.errors import WebSocketClosed
 from apps.http.objects.outgoing import Stream
 from tests.http.objects.h2client import Got, H2Client, h2_client
-from tests.http.objects.served import Site, served, wait_until
+from tests.http.objects.served import Site, read_until, served, wait_until
 from tests.http.objects.sockets import (
     HttpChoosingSocketPage,
     HttpEchoSocketPage,
@@ -305,7 +305,6 @@ def test_a_site_that_stops_says_so(site: Site) -> None:
     with h2_client(site) as client:
         ask(client)
         stopping = vista.future(site.daemon, "system_shutdown")
-        data = b""  # h2 takes the farewell of the server for the end of everything
-        while b"\x88\x02\x03\xe9" not in data:
-            data += client.socket.recv(65_536)
+        # As bytes: h2 takes the farewell of the server for the end of everything.
+        read_until(client.socket, b"\x88\x02\x03\xe9")
     stopping.result()

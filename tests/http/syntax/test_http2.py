@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 import pytest
 from h2.config import H2Configuration
@@ -11,12 +12,14 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from hyperframe.frame import (
     ContinuationFrame,
+    DataFrame,
     Frame,
     GoAwayFrame,
     HeadersFrame,
     PingFrame,
     RstStreamFrame,
     SettingsFrame,
+    WindowUpdateFrame,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +35,7 @@ from apps.http.syntax.http2 import (
     TABLE_BYTES_MAX,
     WINDOW_BYTES,
     Broken,
+    Farewell,
     StreamData,
     StreamEnd,
     StreamEvent,
@@ -346,6 +350,82 @@ def test_empty_pieces_of_a_body_end_the_connection() -> None:
     assert isinstance(found[-1], Broken)
 
 
+def test_cve_2019_9518_pieces_of_nothing_but_padding_end_the_connection() -> None:
+    ends = Ends(http2_control_frames_max=50)
+    ends.ask(head=with_value(":method", "POST"), end=False)
+    padded = DataFrame(1, b"", pad_length=0, flags=["PADDED"]).serialize()
+    found: list[StreamEvent] = []
+    for _ in range(60):
+        found += ends.core.receive(padded)
+    assert isinstance(found[-1], Broken)
+    assert farewell_of(ends.core) == CALM
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [DataFrame(1, b"x"), HeadersFrame(1, b"\x82", flags=["END_HEADERS"])],
+    ids=["data", "head"],
+)
+def test_what_comes_on_a_stream_that_was_refused_ends_the_connection_at_length(
+    frame: Frame,
+) -> None:
+    ends = Ends(http2_control_frames_max=50)
+    ends.ask(head=with_value(":method", "POST"), end=False)
+    ends.core.reset(1, NO_ERROR)
+    found = ends.core.receive(frame.serialize() * 10)
+    assert found == []
+    found = ends.core.receive(frame.serialize() * 50)
+    assert isinstance(found[-1], Broken)
+
+
+def test_pieces_of_a_body_pay_for_themselves() -> None:
+    ends = Ends(http2_control_frames_max=50)
+    ends.ask(head=with_value(":method", "POST"), end=False)
+    found = ends.core.receive(DataFrame(1, b"x").serialize() * 200)
+    assert [type(event) for event in found] == [StreamData] * 200
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        lambda number: WindowUpdateFrame(number, window_increment=2**31 - 1),
+        lambda number: DataFrame(number, b"x"),
+        lambda number: HeadersFrame(number, b"\x82", flags=["END_HEADERS"]),
+    ],
+    ids=["window", "data", "head"],
+)
+def test_cve_2025_8671_requests_that_this_side_has_to_end_count_as_withdrawn(
+    frame: Callable[[int], Frame],
+) -> None:
+    ends = Ends(http2_resets_max=10)
+    found: list[StreamEvent] = []
+    for number in range(1, 41, 2):
+        ends.client.send_headers(number, USUAL, end_stream=True)
+        found += ends.core.receive(ends.client.data_to_send() + frame(number).serialize())
+    assert isinstance(found[-1], Broken)
+    assert sum(isinstance(event, StreamGone) for event in found) == 11
+    assert farewell_of(ends.core) == CALM
+
+
+def test_settings_that_nobody_knows_are_not_kept() -> None:
+    ends = Ends()
+    for first in range(0x100, 0x4000, 2_700):
+        settings = b"".join(
+            struct.pack(">HI", number, 1) for number in range(first, first + 2_700)
+        ) + struct.pack(">HI", SettingCodes.MAX_CONCURRENT_STREAMS, 7)
+        head = len(settings).to_bytes(3, "big") + bytes((4, 0, 0, 0, 0, 0))
+        assert ends.core.receive(head + settings) == []
+    assert set(ends.core._h2.remote_settings) <= set(SettingCodes)
+    assert ends.core._h2.remote_settings.max_concurrent_streams == 7
+
+
+def test_rfc_9113_6_5_settings_of_a_wrong_size_end_the_connection() -> None:
+    ends = Ends()
+    found = ends.core.receive(bytes.fromhex("000005 04 00 00000000 0003000000"))
+    assert [type(event) for event in found] == [Broken]
+    assert farewell_of(ends.core) == ErrorCodes.FRAME_SIZE_ERROR
+
+
 def test_requests_pay_for_pings() -> None:
     ends = Ends(http2_control_frames_max=50)
     for number in range(1, 41, 2):
@@ -464,3 +544,28 @@ def test_rfc_9113_6_8_after_the_farewell_what_was_taken_is_answered() -> None:
     assert (farewell.last_stream_id, farewell.error_code) == (1, NO_ERROR)
     assert (refusal.stream_id, refusal.error_code) == (3, REFUSED)
     assert isinstance(answer, HeadersFrame) and answer.stream_id == 1
+
+
+def test_rfc_9113_6_8_after_the_farewell_of_a_client_what_it_asked_for_is_answered() -> None:
+    ends = Ends()
+    ends.ask()
+    assert ends.core.receive(GoAwayFrame(0).serialize()) == [Farewell()]
+    assert ends.core.is_asked(1)
+    assert ends.core.head(1, 200, (), end=False)
+    assert ends.core.data(1, b"body", end=True)
+    head, body = frames_of(ends.core.to_send())
+    assert isinstance(head, HeadersFrame)
+    assert isinstance(body, DataFrame) and body.data == b"body"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytes.fromhex("000004 07 00 00000000 00000000"),
+        bytes.fromhex("000008 07 00 00000001 0000000000000000"),
+        HeadersFrame(1, b"\x82").serialize() + GoAwayFrame(0).serialize(),
+    ],
+    ids=["too short", "on a stream", "within a head"],
+)
+def test_a_farewell_that_is_none_ends_the_connection(data: bytes) -> None:
+    assert [type(event) for event in Ends().core.receive(data)] == [Broken]

@@ -27,24 +27,17 @@ from apps.http.syntax.requests import (
 from tests.http.syntax.reading import chunked, of_length, request, take
 
 PLAIN = request()
+FIRST_LINES = (
+    b"HEAD /a%20b?x=1 HTTP/1.1", b"GET /other?x=1 HTTP/1.1", b"GET /%2e%2e/a/./b HTTP/1.1",
+    b"GET /a%2fb HTTP/1.1", b'GET /a"b HTTP/1.1', b"GET /a[b]^ HTTP/1.1", b"GET * HTTP/1.1",
+    b"OPTIONS * HTTP/1.1", b"GET http://b.example/ HTTP/1.1", b"CONNECT b.example:443 HTTP/1.1",
+    b"POST /a HTTP/1.1", b"GET /later HTTP/1.2", b"GET /two HTTP/2.0", b"GET /old HTTP/1.0",
+)  # fmt: skip
 
 REQUESTS = (
     PLAIN,
-    request(first=b"HEAD /a%20b?x=1 HTTP/1.1"),
+    *[request(first=line) for line in FIRST_LINES],
     request(b"Connection: close\r\n"),
-    request(first=b"GET /other?x=1 HTTP/1.1"),
-    request(first=b"GET /%2e%2e/a/./b HTTP/1.1"),
-    request(first=b"GET /a%2fb HTTP/1.1"),
-    request(first=b'GET /a"b HTTP/1.1'),
-    request(first=b"GET /a[b]^ HTTP/1.1"),
-    request(first=b"GET * HTTP/1.1"),
-    request(first=b"OPTIONS * HTTP/1.1"),
-    request(first=b"GET http://b.example/ HTTP/1.1"),
-    request(first=b"CONNECT b.example:443 HTTP/1.1"),
-    request(first=b"POST /a HTTP/1.1"),
-    request(first=b"GET /later HTTP/1.2"),
-    request(first=b"GET /two HTTP/2.0"),
-    request(first=b"GET /old HTTP/1.0"),
     request(b"Cookie: a=b\r\n"),
     request(b"Upgrade: websocket\r\nConnection: Upgrade\r\n"),
     request(b"Bad Name: x\r\n"),
