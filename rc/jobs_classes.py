@@ -128,6 +128,11 @@ class WordIndex(Object):
             raise ValueError(f'after the directory comes "stay" or nothing, not {stay!r}')
         if directory and not Path(directory).is_dir():
             raise NotADirectoryError(f"{directory} is no directory of text files")
+        if directory and not any(map(is_text, Path(directory).rglob("*"))):
+            raise FileNotFoundError(
+                f"there is nothing to index: no file in or under {directory} is a text of at most "
+                f"{FILE_BYTES_MAX // 2**20} MiB"
+            )
         self.pool, self.console, self.display = pool, console, display
         self.stay = bool(stay)
         self.made = not directory
@@ -317,16 +322,24 @@ def words_of(file: Path) -> list[str]:
 def text_files(directory: Path) -> list[tuple[str, int]]:
     """Return the names of the text files in and under a directory, with the bytes of each.
 
+    Others are left out, see `is_text`.
+    """
+    return [
+        (str(path.relative_to(directory)), path.stat().st_size)
+        for path in sorted(directory.rglob("*"))
+        if is_text(path)
+    ]
+
+
+def is_text(path: Path) -> bool:
+    """Whether a path is that of a text file.
+
     A file with a zero byte at its beginning is none, nor is one of more than `FILE_BYTES_MAX`.
     """
-    found = []
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and path.stat().st_size <= FILE_BYTES_MAX:
-            with path.open("rb") as file:
-                if b"\0" in file.read(1024):
-                    continue
-            found.append((str(path.relative_to(directory)), path.stat().st_size))
-    return found
+    if not path.is_file() or path.stat().st_size > FILE_BYTES_MAX:
+        return False
+    with path.open("rb") as file:
+        return b"\0" not in file.read(1024)
 
 
 def write_texts(directory: Path) -> None:

@@ -40,8 +40,9 @@ def connect(url: str, timeout: float = 30.0) -> Ref:
 
     ``url`` is what the peer's `AcceptPeerConnections` tells: ``tcp://KEY@HOST:PORT``, ``ipc:PATH``
     or ``ipc:NAME``. The link is opened again whenever it ends, until the node of the calling code
-    stops. Raises `CallTimeout` when there is none after ``timeout`` seconds, which says why, and
-    `PeerAddressError` or `KeyFileError` for what cannot work at all.
+    stops. Raises `PeerLost` at once where nobody listens, `CallTimeout` when there is no link after
+    ``timeout`` seconds, which says why, and `PeerAddressError` or `KeyFileError` for what cannot
+    work at all. For a peer that is to be started yet ``create("ConnectToPeer", url).wait()`` waits.
     """
     # Loading it takes a tenth of a second, which the node's loop had better not wait for.
     for module in ("vista.standard.peers", "vista.peering.sockets"):
@@ -53,7 +54,7 @@ def connect(url: str, timeout: float = 30.0) -> Ref:
 def _connect(url: str, seconds: float) -> Ref:
     connection = create("ConnectToPeer", url)
     try:
-        peer: Ref = connection.wait(seconds)
+        peer: Ref = connection.wait(seconds, patient=False)
     except BaseException:
         delete(connection)
         raise

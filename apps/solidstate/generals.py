@@ -155,13 +155,18 @@ def impossible(traitors: int) -> list[str]:
         lines += [f"Game {number}", *report(game), ""]
     second = _names(range(traitors, 2 * traitors))
     last = _names(range(2 * traitors, 3 * traitors))
+    one = traitors == 1
+    hear, they, attack, retreat = (
+        ("hears", "it", "attacks", "retreats") if one else ("hear", "they", "attack", "retreat")
+    )
+    lose = f"{3 * traitors} generals of whom {traitors} may be {'a traitor' if one else 'traitors'}"
     return [
         *lines,
-        f"{second} hear the same in games 1 and 2. In game 1 they must attack, as they are told by",
-        "a loyal commander; so they attack in game 2.",
-        f"{last} hear the same in games 2 and 3. In game 3 they must retreat, for the same reason;",
-        "so they retreat in game 2. There they are all loyal, and do not do the same: whatever",
-        f"the algorithm is, {3 * traitors} generals of whom {traitors} may be traitors lose one.",
+        f"{second} {hear} the same in games 1 and 2. In game 1 {they} must attack, for that is",
+        f"what a loyal commander says; so {they} {attack} in game 2.",
+        f"{last} {hear} the same in games 2 and 3. In game 3 {they} must retreat, for the same",
+        f"reason; so {they} {retreat} in game 2. There they are all loyal, and do not do the same:",
+        f"whatever the algorithm is, {lose} lose one.",
     ]
 
 

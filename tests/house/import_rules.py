@@ -12,7 +12,7 @@ from tests.house.source import Source, imported_module, within
 
 # Lowest first. A module may import its own layer and those below.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("vista.errors", "vista.ids", "vista.limits"),
+    ("vista.errors", "vista.ids", "vista.limits", "vista.counted"),
     ("vista.values", "vista.records", "vista.hints"),
     ("vista.wire",),
     ("vista.kernel",),

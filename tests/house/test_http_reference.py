@@ -34,7 +34,7 @@ def test_every_bound_is_in_the_reference(rewrite: bool) -> None:
             *(_of_module(source) for source in read_sources("apps/http")),
         )
     )
-    _compare(LIMITS_PAGE, page, rewrite)
+    _assert_same(LIMITS_PAGE, page, rewrite)
 
 
 def test_every_error_is_in_the_reference(rewrite: bool) -> None:
@@ -46,7 +46,7 @@ def test_every_error_is_in_the_reference(rewrite: bool) -> None:
             *(f".. autoexception:: apps.http.errors.{kind.__name__}\n\n" for kind in kinds),
         )
     )
-    _compare(ERRORS_PAGE, page, rewrite)
+    _assert_same(ERRORS_PAGE, page, rewrite)
 
 
 def test_every_class_of_the_server_is_in_the_docs() -> None:
@@ -65,7 +65,7 @@ def test_a_bound_says_why_it_is_what_it_is() -> None:
     assert not silent, "\n".join(silent)
 
 
-def _compare(path: Path, page: str, rewrite: bool) -> None:
+def _assert_same(path: Path, page: str, rewrite: bool) -> None:
     page = page.rstrip("\n") + "\n"
     if rewrite:
         path.write_text(page, "utf-8")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vista import BadValueError, Id
+from vista import BadValueError, Id, Overloaded
 from vista.ids import ID_BYTES, NODE_BYTES, SERIAL_MAX
-from vista.kernel.table import Table
+from vista.kernel.table import RESERVED_SPANS_MAX, Table
 
 nodes = st.binary(min_size=NODE_BYTES, max_size=NODE_BYTES)
 serials = st.integers(0, SERIAL_MAX)
@@ -123,6 +123,26 @@ def test_a_table_passes_over_reserved_ids() -> None:
     for serial in (2, 3, 5):
         table.reserve(Id.make(bytes(NODE_BYTES), serial))
     assert [table.new_id().serial for _ in range(4)] == [1, 4, 6, 7]
+
+
+def test_ids_that_were_made_up_are_reserved_within_a_bound() -> None:
+    table = Table(bytes(NODE_BYTES))
+    for number in range(RESERVED_SPANS_MAX):
+        table.reserve(Id.make(bytes(NODE_BYTES), 2**40 + number * 2**20))
+    table.reserve(Id.make(bytes(NODE_BYTES), 2**40 + 1))
+    with pytest.raises(Overloaded, match=r"of this node and was never made by it.*makes Ids up$"):
+        table.reserve(Id.make(bytes(NODE_BYTES), 2**41))
+    assert table.new_id().serial == 1
+
+
+def test_reserved_ids_that_were_passed_are_forgotten() -> None:
+    blocks = iter([range(1, 3), range(2**40, 2**41)])
+    table = Table(bytes(NODE_BYTES), lambda: next(blocks))
+    reserved = [2**20 * number for number in range(1, RESERVED_SPANS_MAX)]
+    for serial in [*reserved, 2**40]:
+        table.reserve(Id.make(bytes(NODE_BYTES), serial))
+    assert [table.new_id().serial for _ in range(3)] == [1, 2, 2**40 + 1]
+    assert len(table._reserved) == 1
 
 
 def test_ids_of_other_nodes_and_of_the_past_need_not_be_reserved() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,31 +9,17 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 import vista
+from tests.chromium import faultless_page, needs_chromium
 from tests.live.harbour import Harbour, HarbourShip, harbour
 
-CHROMIUM = shutil.which("chromium")
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 PICTURE_BYTES_MAX = 120 * 1024
-ARGUMENTS = (
-    "--no-sandbox --headless --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update"
-).split()
 WIDE, NARROW = (1280, 800), (390, 844)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no program chromium")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
-    expect.set_options(timeout=30_000)  # in milliseconds; a busy machine is slow
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -53,20 +38,11 @@ def visit(
     script: bool = True,
 ) -> Iterator[Page]:
     """A page of somebody who came in by a link; what went wrong on it fails the test."""
-    context = chromium.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        color_scheme=scheme,
-        java_script_enabled=script,
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    page.goto(port.new_link().replace("localhost", "127.0.0.1"))
-    page.wait_for_url(f"{port.root}/")
-    yield page
-    context.close()
-    assert [text for text in wrong if "status of 4" not in text] == []
+    options = {"color_scheme": scheme, "java_script_enabled": script}
+    with faultless_page(chromium, size, forgiven="status of 4", **options) as page:
+        page.goto(port.new_link().replace("localhost", "127.0.0.1"))
+        page.wait_for_url(f"{port.root}/")
+        yield page
 
 
 def views(port: Harbour) -> dict[str, str]:

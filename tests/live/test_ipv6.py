@@ -62,4 +62,4 @@ def test_a_peer_over_ipv4_is_called_by_its_ipv4_address(caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO, "vista.peering")
     link("tcp:0", "127.0.0.1")
     (words,) = {text for text in caplog.messages if text.startswith("linked with near")}
-    assert " at 127.0.0.1 at tcp://*:" in words
+    assert " at 127.0.0.1 over tcp://*:" in words

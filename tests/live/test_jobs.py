@@ -154,6 +154,28 @@ def test_two_processes_work_on_jobs_at_the_same_time(tmp_path: Path) -> None:
         assert process.end() == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing", "is no directory of text files"),
+        ("empty", "is a text of at most 16 MiB"),
+        ("pictures", "is a text of at most 16 MiB"),
+    ],
+)
+def test_a_directory_without_texts_is_a_mistake_that_names_it(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / "empty" / "deeper").mkdir(parents=True)
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "cat.png").write_bytes(b"\x89PNG\0\0")
+    with own_directories(), vista("rc/jobs.rc", str(tmp_path / name)) as process:
+        assert process.end() == 2
+    (told,) = process.errors
+    assert told.startswith("rc/jobs.rc:19:1: WordIndex could not be created: ")
+    assert str(tmp_path / name) in told
+    assert told.endswith(said)
+
+
 def test_in_a_pipe_the_progress_is_plain_lines(tmp_path: Path) -> None:
     with vista(boot_file(tmp_path, "JobServer words"), directory=tmp_path) as process:
         assert process.end() == 0

@@ -169,10 +169,18 @@ def test_send_tells_in_one_line_why_it_failed(
     assert len(ran.stderr.splitlines()) == 1
 
 
-def test_a_peer_that_is_not_there_ends_with_1_after_the_timeout(place: None) -> None:
-    ran = run("ps", "--connect", "ipc:nobody", "--timeout", "0.2")
+@pytest.mark.parametrize(
+    "words", [("ps", "--connect", "ipc:nobody"), ("solidstate", "status", "ipc:nobody")]
+)
+def test_a_peer_that_is_not_there_ends_with_1_and_what_to_do(
+    place: None, words: tuple[str, ...]
+) -> None:
+    ran = run(*words)
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.endswith("/nobody in time: nobody listens at this socket\n")
+    (told,) = ran.stderr.splitlines()
+    assert told.endswith(
+        "/nobody: nobody listens at this socket; start the node first, or mend the URL"
+    )
 
 
 def test_a_peer_that_stands_still_ends_with_1_after_the_timeout(place: None) -> None:

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.live.process import vista
+from tests.live.process import ROOT, Process, vista
+
+INTERRUPTED_WHILE_LOADING = """
+import os, signal, sys
+
+class Interrupter:
+    def find_spec(self, name, path=None, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+from vista_command import main
+module, sys.argv[1] = sys.argv[1], "--version"
+sys.meta_path.insert(0, Interrupter())
+sys.exit(main())
+"""
+"""The program as its script begins it; Ctrl-C comes when it loads the module that is named."""
 
 CLASSES = """
 import vista
@@ -92,7 +108,22 @@ def test_a_thread_that_does_not_end_is_killed_within_the_bound(directory: Path) 
         process.expect("ready")
         process.signal(signal.SIGTERM)
         assert process.end() == 0
-    assert "1 threads did not end in time" in "\n".join(process.errors)
+    assert "1 thread did not end in time" in "\n".join(process.errors)
+
+
+@pytest.mark.parametrize("module", ["vista", "vista.kernel.kernel", "vista.shell.options"])
+def test_ctrl_c_while_the_command_is_loaded_ends_it_quietly_with_130(module: str) -> None:
+    process = Process((sys.executable, "-c", INTERRUPTED_WHILE_LOADING, module), ROOT)
+    assert process.end() == 130
+    assert (process.output, process.errors) == ([], [])
+
+
+def test_ctrl_c_that_is_ignored_stays_ignored_while_the_command_is_loaded() -> None:
+    ignored = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    words = (sys.executable, "-c", ignored + INTERRUPTED_WHILE_LOADING, "vista.kernel.kernel")
+    process = Process(words, ROOT)
+    assert process.end() == 0
+    assert process.output[0].startswith("vista ")
 
 
 def test_a_signal_during_the_boot_ends_it_with_0(directory: Path) -> None:

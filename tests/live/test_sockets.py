@@ -112,6 +112,15 @@ def test_a_host_may_be_a_name() -> None:
     run(body)
 
 
+async def send_and_close(one: End, other: End) -> None:
+    """Send from one end and close it at once: the other end gets all of it, and then is told."""
+    for number in range(200):
+        one.channel.send([b"%d" % number])
+    one.channel.close()
+    await until(lambda: other.losses)
+    assert len(other.messages) == 200
+
+
 @SCHEMES
 def test_what_was_sent_before_close_arrives_and_the_listening_side_is_told(
     scheme: str, tmp_path: Path
@@ -119,11 +128,7 @@ def test_what_was_sent_before_close_arrives_and_the_listening_side_is_told(
     async def body() -> None:
         async with sides() as (a, b):
             near, far = await joined(a, b, url_of(scheme, tmp_path))
-            for number in range(200):
-                near.channel.send([b"%d" % number])
-            near.channel.close()
-            await until(lambda: far.losses)
-            assert len(far.messages) == 200
+            await send_and_close(near, far)
             assert far.losses == [f"the connection of {far.channel.words} broke"]
             assert near.losses == []
 
@@ -137,11 +142,7 @@ def test_what_was_sent_before_close_arrives_and_the_connecting_side_is_told(
     async def body() -> None:
         async with sides() as (a, b):
             near, far = await joined(a, b, url_of(scheme, tmp_path))
-            for number in range(200):
-                far.channel.send([b"%d" % number])
-            far.channel.close()
-            await until(lambda: near.losses)
-            assert len(near.messages) == 200
+            await send_and_close(far, near)
             assert near.losses == [f"the peer at {near.channel.words} closed the connection"]
             assert far.losses == []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,15 +12,11 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.chromium import browser, needs_chromium
 from tests.live.process import ROOT, Process, own_directories, vista
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    "--no-sandbox --headless --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update"
-).split()
 READY = "the shop is at http://"
 ADDRESS = {
     "name": "Anna Berg", "email": "anna@example.org", "street": "Quay 7", "postcode": "24103",
@@ -29,19 +24,16 @@ ADDRESS = {
 }  # fmt: skip
 
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no program chromium"),
+    needs_chromium,
     pytest.mark.timeout(300),  # five processes and a browser, on a machine that does much else
 ]
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
-    expect.set_options(timeout=60_000)  # in milliseconds; a busy machine is slow
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    """A browser without a window, on whose pages is waited for longer: much runs beside it."""
+    with browser(60.0) as started:
         yield started
-        started.close()
 
 
 class Demonstration:

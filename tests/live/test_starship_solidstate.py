@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,17 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 import vista
 from apps.starship.replicated.copying import SERVERS
 from apps.starship.replicated.realm import Collecting, first_realm
 from apps.starship.rules.encoding import digest
 from apps.starship.themes import shipped_theme
+from tests.chromium import browser, needs_chromium
 from tests.live.process import ROOT, Process, own_directories
 from tests.live.process import vista as run
 from tests.live.starship_servers import until
-from tests.live.test_starship_web import ARGUMENTS, board, see_a_step
+from tests.live.test_starship_web import board, see_a_step
 
 CAPTAINS = 4
 ORDERS = 6
@@ -241,16 +241,13 @@ def see_shields(page: Page, state: str, script: bool) -> None:
     expect(page.locator("body")).to_have_attribute("data-mode", "captain")
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no program chromium")
+@needs_chromium
 @pytest.mark.timeout(300)  # four processes and a browser, on a machine that does much else
 def test_pages_go_on_when_the_conductor_is_killed(machines: list[Machine]) -> None:
     leads = conductor(machines)
     near = machines[leads.number % 4]
     root = f"http://localhost:{near.port}"
-    expect.set_options(timeout=60_000)  # in milliseconds; a busy machine is slow
-    with sync_playwright() as playwright:
-        path = shutil.which("chromium")
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with browser(60.0) as chromium:
         live = chromium.new_context(reduced_motion="reduce").new_page()
         plain = chromium.new_context(java_script_enabled=False).new_page()
         board(live, root, "Bounty")
@@ -265,4 +262,3 @@ def test_pages_go_on_when_the_conductor_is_killed(machines: list[Machine]) -> No
             see_shields(page, "Down", page is live)
         see_a_step(live)
         expect(live.locator("#connection")).to_have_attribute("data-state", "live")
-        chromium.close()

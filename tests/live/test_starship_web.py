@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import urllib.request
 from collections.abc import Iterator
@@ -14,16 +13,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.chromium import faultless_page, needs_chromium
 from tests.live.process import ROOT, Process, own_directories
 from tests.live.process import vista as command
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    "--no-sandbox --headless --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update"
-).split()
 WIDE, NARROW = (1280, 900), (390, 844)
 LINES = """\
 StarshipHTTPsetup localhost
@@ -63,7 +58,7 @@ SCENARIO: dict[str, Any] = {
     ],
 }  # fmt: skip
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no program chromium")
+pytestmark = needs_chromium
 
 
 class Running:
@@ -98,16 +93,6 @@ def url_of(process: Process) -> str:
         process.expect(told)
     lines = process.errors + process.output
     return next(line.split()[-1] for line in lines if told in line)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
-    expect.set_options(timeout=30_000)  # in milliseconds; a busy machine is slow
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -172,21 +157,12 @@ def stranger(
     chromium: Browser, running: Running, size: tuple[int, int], script: bool
 ) -> Iterator[Stranger]:
     """Somebody with a browser of his own; what went wrong on his pages fails the test."""
-    context = chromium.new_context(
-        viewport={"width": size[0], "height": size[1]}, java_script_enabled=script,
-        reduced_motion="reduce",  # to draw each step on its way takes longer than all the rest
-    )  # fmt: skip
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(_said(said)) if said.type == "error" else None)
-    yield Stranger(page, running, script)
-    context.close()
-    assert wrong == []
-
-
-def _said(message: Any) -> str:
-    return f"{message.text} {message.location.get('url', '')}"
+    options = {
+        "java_script_enabled": script,
+        "reduced_motion": "reduce",  # to draw each step on its way takes longer than all the rest
+    }
+    with faultless_page(chromium, size, **options) as page:
+        yield Stranger(page, running, script)
 
 
 def make_ship(who: Stranger, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from vista.kernel.kernel import Kernel
 from vista.limits import Limits
 from vista.mobility.brought import delivered
 from vista.mobility.code import SOURCE, ClassCode, class_code, take_class
-from vista.mobility.sources import closure_digest, make_code
+from vista.mobility.sources import ModuleCode, closure_digest, find_source, make_code
 from vista.records import find_record, record_name
 from vista.testing import World
 
@@ -308,6 +309,32 @@ def test_more_modules_than_are_kept_are_refused(kernel: Kernel) -> None:
     kernel.limits = Limits(code_modules_kept_max=1)
     with pytest.raises(Overloaded, match=r"limit code_modules_kept_max"):
         take_class(kernel, ringer("ManyCarillon"))
+
+
+def test_whether_a_module_is_here_is_looked_up_once_and_not_for_each_that_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: Counter[str] = Counter()
+
+    def find(name: str) -> ModuleCode | None:
+        looked_up[name] += 1
+        return find_source(name)
+
+    names = [f"chained_e{number}" for number in range(10)]
+    modules = {}
+    for name, needed in zip(names, [*names[1:], "sys"], strict=True):
+        modules[name] = make_code(name, f"import {needed}\n")
+        (tmp_path / f"{name}.py").write_text(modules[name].source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr("vista.mobility.brought.find_source", find)
+    try:
+        with delivered(modules, 4096) as delivery:
+            for name in names:
+                assert delivery.load(name) is sys.modules[name]
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+    assert looked_up == dict.fromkeys(names, 1)
 
 
 def test_a_module_that_another_thread_runs_is_not_taken_half_done(kernel: Kernel) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import Any
 
 import pytest
 
 import vista
-from tests.house.source import ROOT
+from tests.hash_seeds import printed_under
 from vista.mobility.likeness import LIKENESS_BYTES, are_alike, likeness_of, python_tag
 
 PLAIN = "class Made:\n    def add(self, n):\n        return n + 1\n"
@@ -138,16 +137,7 @@ def test_a_likeness_says_the_python_that_it_is_of() -> None:
 def test_another_process_finds_the_same() -> None:
     word = "import tests.mobility.test_likeness as it; print(it.likeness_of(it.Sets).hex())"
     for seed in ("1", "2"):
-        run = subprocess.run(
-            [sys.executable, "-c", word],
-            cwd=ROOT,
-            env={"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=True,
-        )
-        assert run.stdout.strip() == likeness_of(Sets).hex()
+        assert printed_under(seed, "-c", word).strip() == likeness_of(Sets).hex()
 
 
 class Sets:

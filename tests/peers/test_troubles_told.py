@@ -31,7 +31,45 @@ def test_a_peer_that_is_not_there_is_told_once(caplog: pytest.LogCaptureFixture)
         node.call(vista.create, "ConnectToPeer", "ipc:nobody")
         world.pass_time(600.0)
         (said,) = warnings(caplog)
-        assert "nobody: no answer to the hello within 10 s; it is tried again until" in said
+        assert "nobody: nobody listens there; it is tried again until there is one" in said
+
+
+def test_who_waits_for_no_node_to_be_started_hears_at_once_that_nobody_listens() -> None:
+    with World(1) as world:
+        node = kin(world, "front")
+        link = node.call(vista.create, "ConnectToPeer", "ipc:nobody")
+        before = world.hub.now
+        told = r"/nobody: nobody listens there; start the node first, or mend the URL$"
+        with pytest.raises(vista.PeerLost, match=told):
+            node.call(link.wait, 30.0, False)
+        assert world.hub.now - before < 1.0
+        assert node.call(link.get_state)["trouble"] == "nobody listens there"
+
+
+def test_a_link_that_is_kept_waits_for_its_node_to_be_started() -> None:
+    with World(1) as world:
+        node = kin(world, "front")
+        url = listen(kin(world, "hub"), "ipc:hub")
+        world.crash("hub")
+        link = node.call(vista.create, "ConnectToPeer", url)
+        world.pass_time(600.0)
+        assert node.call(link.get_state)["trouble"] == "nobody listens there"
+        listen(kin_again(world), "ipc:hub")
+        assert node.call(link.wait, 300.0).get_name() == "hub"
+        state = node.call(link.get_state)
+        assert (state["linked"], state["trouble"]) == (True, "")
+
+
+def test_a_node_that_is_cut_off_is_silent_and_not_absent() -> None:
+    with World(1) as world:
+        node, hub = kin(world, "front"), kin(world, "hub")
+        url = listen(hub, "ipc:hub")
+        world.network.partition(["front"], ["hub"])
+        link = node.call(vista.create, "ConnectToPeer", url)
+        with pytest.raises(
+            vista.CallTimeout, match=r"in time: no answer to the hello within 10 s$"
+        ):
+            node.call(link.wait, 20.0, False)
 
 
 def test_what_was_told_is_told_again_after_a_link_stood(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import vista
+from tests.persistence.simulated import Shelf
 from tests.standard.listener import Listener
 
 
@@ -16,6 +17,12 @@ def node() -> Iterator[vista.Node]:
     """A node in the background; the test's own thread uses it."""
     with vista.Node() as running:
         yield running
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """What the store of a simulated node holds."""
+    return Shelf()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 import vista
 from tests.standard.listener import Listener
 from vista.errors import BadValueError, Overloaded
+from vista.standard.io import AcceptConnection
 
 pytestmark = pytest.mark.usefixtures("no_leak")
 
@@ -423,6 +424,41 @@ def test_a_listener_without_descriptors_left_accepts_later(
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         client.hear("connection_accepted")[0].close()
+
+
+class Dawdler(AcceptConnection):
+    """Its first threads that accept stand still, and can be killed."""
+
+    def create(self, client: vista.Ref) -> None:  # type: ignore[override]
+        self.stuck = 0
+        super().create("tcp:127.0.0.1:0", client, 2)
+
+    def _is_taken(self, accepted: vista.Ref, target: object) -> bool:
+        self.stuck += 1
+        if self.stuck < 4:
+            vista.post(target, "stuck")
+            vista.sleep(60.0)
+        return super()._is_taken(accepted, target)
+
+
+def test_a_listener_whose_accepting_threads_are_killed_goes_on_accepting(
+    node: vista.Node, client: vista.Ref, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vista.standard.io.ACCEPT_PAUSE_SECONDS", 0.01)
+    server = vista.create(Dawdler, client)
+    for _ in range(3):
+        caller = vista.create("IOobject", server.get_address())
+        client.hear("stuck")
+        (stuck,) = [row for row in vista.threads() if row.state == "sleeping"]
+        vista.kill(stuck.id)
+        assert caller.read_bytes() == b""
+        caller.delete_yourself()
+    caller = vista.create("IOobject", server.get_address())
+    (accepted,) = client.hear("connection_accepted")
+    assert server.get_connections() == 1
+    accepted.close()
+    caller.delete_yourself()
+    server.delete_yourself()
 
 
 def test_a_unix_listener_whose_backlog_is_full_is_an_error(tmp_path: Path) -> None:

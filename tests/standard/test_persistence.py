@@ -9,7 +9,7 @@ import pytest
 
 import vista
 from tests.conftest import world_seed
-from tests.persistence.simulated import Shelf, restart, settings_of
+from tests.persistence.simulated import Shelf, open_store, ready, restart, settings_of
 from vista.errors import (
     AccessDenied,
     BadValueError,
@@ -90,30 +90,12 @@ class Locket(vista.Object):
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    """What the store holds."""
-    return Shelf()
-
-
-@pytest.fixture
 def world(request: pytest.FixtureRequest, shelf: Shelf) -> Iterator[World]:
     """A world with one node, which has a PersistenceService whenever it lives."""
     with World(world_seed(request)) as made:
-        made.node("bank", settings=settings_of(shelf, "bank"), boot=begin)
+        made.node("bank", settings=settings_of(shelf, "bank"), boot=open_store)
         ready(made.nodes[0])
         yield made
-
-
-def begin(node: SimulatedNode) -> None:
-    """Make the service."""
-    vista.create("PersistenceService")
-
-
-def ready(node: SimulatedNode) -> SimulatedNode:
-    """Wait until a node has booted."""
-    assert node.booted is not None
-    node.booted.result()
-    return node
 
 
 def again(world: World, shelf: Shelf, kept: int = 0) -> SimulatedNode:
@@ -599,7 +581,7 @@ def _let_classes_vanish(node: SimulatedNode, keep: type[vista.Object] | None) ->
 def _life(world: World, shelf: Shelf, keep: type[vista.Object] | None) -> SimulatedNode:
     """Let the node come back with other classes."""
     kept = world._boots["bank"]
-    changed = kept._replace(boot=lambda node: (_let_classes_vanish(node, keep), begin(node)))
+    changed = kept._replace(boot=lambda node: (_let_classes_vanish(node, keep), open_store(node)))
     world._boots["bank"] = changed
     return again(world, shelf)
 

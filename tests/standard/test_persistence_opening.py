@@ -31,12 +31,6 @@ class Casket(PersistentObject):
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    """What the store holds."""
-    return Shelf()
-
-
-@pytest.fixture
 def world(request: pytest.FixtureRequest, shelf: Shelf) -> Iterator[World]:
     """A world with one node."""
     with World(world_seed(request)) as made:

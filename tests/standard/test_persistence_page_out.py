@@ -9,12 +9,12 @@ import pytest
 
 import vista
 from tests.conftest import world_seed
-from tests.persistence.simulated import Shelf, restart, settings_of
+from tests.persistence.simulated import Shelf, open_store, ready, restart, settings_of
 from vista.errors import AccessDenied, BadValueError, NoSuchObject, ObjectBusy, StoreError
 from vista.kernel.access import AccessControlList
 from vista.kernel.encoding import parts_of_encoding
 from vista.standard.persistence import PersistentObject
-from vista.testing import SimulatedNode, World
+from vista.testing import World
 
 
 class Atlas(PersistentObject):
@@ -87,29 +87,11 @@ class AtlasReader(vista.Object):
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    """What the store holds."""
-    return Shelf()
-
-
-@pytest.fixture
 def world(request: pytest.FixtureRequest, shelf: Shelf) -> Iterator[World]:
     """A world with one node, which has a PersistenceService whenever it lives."""
     with World(world_seed(request)) as made:
-        ready(made.node("reading-room", settings=settings_of(shelf, "room"), boot=begin))
+        ready(made.node("reading-room", settings=settings_of(shelf, "room"), boot=open_store))
         yield made
-
-
-def begin(node: SimulatedNode) -> None:
-    """Make the service."""
-    vista.create("PersistenceService")
-
-
-def ready(node: SimulatedNode) -> SimulatedNode:
-    """Wait until a node has booted."""
-    assert node.booted is not None
-    node.booted.result()
-    return node
 
 
 def atlas(world: World, *arguments: object) -> vista.Ref:
@@ -230,7 +212,7 @@ def test_no_message_is_lost_or_overtaken_while_it_goes_out_and_comes_back(
     seed: int, shelf: Shelf
 ) -> None:
     with World(seed) as world:
-        node = ready(world.node("room", settings=settings_of(shelf, "room"), boot=begin))
+        node = ready(world.node("room", settings=settings_of(shelf, "room"), boot=open_store))
         sent = node.call(vista.create, Atlas)
         reader = node.call(vista.create, AtlasReader)
         drawing = node.spawn(lambda: reader.draw_all(sent, 60))

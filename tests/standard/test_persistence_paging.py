@@ -8,7 +8,7 @@ import pytest
 
 import vista
 from tests.conftest import world_seed
-from tests.persistence.simulated import Shelf, restart, settings_of
+from tests.persistence.simulated import Shelf, ready, restart, settings_of
 from vista.errors import NoSuchMethod, NoSuchObject, ObjectDeleted, StoreError
 from vista.persistence.paging import StorePager
 from vista.standard.persistence import PersistentObject
@@ -64,12 +64,6 @@ class Clerk(vista.Object):
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    """What the store holds."""
-    return Shelf()
-
-
-@pytest.fixture
 def world(request: pytest.FixtureRequest, shelf: Shelf) -> Iterator[World]:
     """A world with one node, which has a PersistenceService whenever it lives."""
     with World(world_seed(request)) as made:
@@ -82,13 +76,6 @@ def begin(node: SimulatedNode) -> None:
     """Make the service and tell of others."""
     vista.create("PersistenceService")
     vista.create("AnnounceServices")
-
-
-def ready(node: SimulatedNode) -> SimulatedNode:
-    """Wait until a node has booted."""
-    assert node.booted is not None
-    node.booted.result()
-    return node
 
 
 def again(world: World, shelf: Shelf) -> SimulatedNode:

@@ -143,10 +143,11 @@ def parts_of_encoding(kernel: Kernel, data: bytes) -> tuple[str, str, int, Id, d
 def revive(kernel: Kernel, entry: ClassEntry, id: Id, state: dict[str, Any]) -> Record:
     """Make an object of a class with an Id and variables that it had before.
 
-    Raises `RemoteProtocolError` for variables that the class has no place for.
+    Raises `RemoteProtocolError` for variables that the class has no place for, and `Overloaded`
+    for too many Ids that this node never gave.
     """
-    record = kernel.add_record(entry, id)
     kernel.table.reserve(id)
+    record = kernel.add_record(entry, id)
     entry.created += 1
     try:
         set_variables(record.instance, state)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from vista.counted import counted
 from vista.errors import CallError, CallTimeout, ThreadKilled, WrongContextError
 from vista.kernel import deadlock, monitor
 from vista.kernel.current import BesideContext, Context, CoroutineContext, current, enter
@@ -427,7 +428,7 @@ def _park_for_all(
             timer = kernel.timers.call_at(first, functools.partial(worker.wake, number))
             if timeout is None:
                 deadlock.refuse_ring(frame, pending)
-            worker.park(lambda: f"the answers of {left} calls", wants=pending)
+            worker.park(lambda: f"the answers of {counted(left, 'call')}", wants=pending)
         except BaseException:
             # Should the wait not even have begun, its notes must not end another one.
             number = 0

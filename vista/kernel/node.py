@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
+from vista.counted import counted
 from vista.errors import WrongContextError
 from vista.kernel.access import AccessControlList, checked_acl
 from vista.kernel.current import current
@@ -211,7 +212,7 @@ class Node:
         await self._stopping.wait()
         left = await wind_down(kernel)
         if left:
-            _log.warning("%d threads did not end in time and were killed", left)
+            _log.warning("%s did not end in time: killed", counted(left, "thread"))
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

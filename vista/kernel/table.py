@@ -26,6 +26,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from vista.errors import Overloaded
 from vista.ids import NODE_BYTES, SERIAL_BYTES, SERIAL_MAX, Id
 
 if TYPE_CHECKING:
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
     from vista.kernel.objects import Object
     from vista.kernel.refs import Ref
+
+_SPAN: Final = 1 << 16
+"""Serial numbers whose reservations are the bits of one integer."""
+
+RESERVED_SPANS_MAX: Final = 1_000
+"""Integers of such bits, 8 MB at most: 65 million objects, where they were made one after another.
+"""
 
 
 class State:
@@ -158,7 +166,7 @@ class Table:
         self.run_start = block.start
         self._serial = block.start - 1
         self._block_end = self._checked_from = block.stop
-        self._reserved: set[int] = set()
+        self._reserved: dict[int, int] = {}
 
     @property
     def serial(self) -> int:
@@ -175,24 +183,41 @@ class Table:
     def reserve(self, id: Id) -> None:
         """Never give an Id again that came from elsewhere.
 
-        A node that keeps its identity over a restart gets objects back which it made before.
+        A node that keeps its identity over a restart gets objects back which it made before. Those
+        of numbers that are not given yet come only where its identity was put back from an older
+        copy, or where a peer makes Ids up. Raises `Overloaded` for too many of the latter.
         """
-        if id.node == self.node and id.serial > self._serial:
-            self._reserved.add(id.serial)
-            self._checked_from = 0
+        if id.node != self.node or id.serial <= self._serial:
+            return
+        span, bit = divmod(id.serial, _SPAN)
+        if span not in self._reserved and len(self._reserved) >= RESERVED_SPANS_MAX:
+            raise Overloaded(
+                f"object {id} is of this node and was never made by it, as were objects of "
+                f"{RESERVED_SPANS_MAX:,} ranges of its Ids; a peer makes Ids up"
+            )
+        self._reserved[span] = self._reserved.get(span, 0) | 1 << bit
+        self._checked_from = min(self._checked_from, span * _SPAN)
 
     def _checked(self, serial: int) -> int:
         """Return the next serial number that may be given."""
-        while serial in self._reserved or serial >= self._block_end:
+        while serial >= self._block_end or self._is_reserved(serial):
             if serial >= self._block_end:
                 assert self._take_block is not None
                 block = self._take_block()
                 serial, self._block_end = block.start, block.stop
             else:
-                self._reserved.discard(serial)
                 serial += 1
-        self._checked_from = 0 if self._reserved else self._block_end
+        if self._reserved:
+            # Those that were passed, or left out with the rest of a block, are needed no more.
+            for span in [span for span in self._reserved if span < serial // _SPAN]:
+                del self._reserved[span]
+        first = min(self._reserved, default=self._block_end) * _SPAN
+        self._checked_from = min(first, self._block_end)
         return serial
+
+    def _is_reserved(self, serial: int) -> bool:
+        span, bit = divmod(serial, _SPAN)
+        return bool(self._reserved.get(span, 0) >> bit & 1)
 
     def new_id(self) -> Id:
         """Return an Id nobody ever had."""

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from vista.counted import counted
 from vista.errors import BadValueError, ClassDefinitionError, NoSuchClass, RemoteProtocolError
 from vista.kernel.objects import ClassName, Object
 from vista.mobility.brought import Delivery, delivered, home_of
@@ -156,8 +157,9 @@ def check_code(code: Any, limits: Limits) -> ClassCode:
     _check_types(code, limits.name_characters_max)
     size = len(code.pickled) + sum(len(module.source) for module in code.modules)
     if size > limits.code_bytes_max or len(code.modules) > limits.code_modules_max:
+        modules = counted(len(code.modules), "module")
         raise RemoteProtocolError(
-            f"the code of {code.class_name} has {len(code.modules)} modules and {size} bytes; "
+            f"the code of {code.class_name} has {modules} and {size} bytes; "
             f"{limits.code_modules_max} and {limits.code_bytes_max} are the most here "
             "(limits code_modules_max, code_bytes_max)"
         )

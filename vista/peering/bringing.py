@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from vista.api import timeout
+from vista.api import timeout, wait
 from vista.errors import AccessDenied, NoSuchClass, PeerLost, RemoteProtocolError
 from vista.kernel.classes import ClassEntry, ClassSpecifier, parts_of
 from vista.kernel.kernel import creator_id
-from vista.mobility.code import ClassCode, class_code, take_class
+from vista.mobility.code import ClassCode, check_code, class_code, take_class
 from vista.mobility.kept import keep_code
 from vista.peering.moves import sender_node
 from vista.peering.urls import key_text
@@ -108,6 +109,8 @@ def fetch_class(kernel: Kernel, node: bytes, specifier: ClassSpecifier) -> Class
     code = kernel.ref(creator_id(node)).get_class_code(specifier if parts is None else list(parts))
     if type(code) is not ClassCode or not _is_asked_for(code, specifier, parts):
         raise RemoteProtocolError(f"asked for the code of {specifier}, a node sent something else")
+    # Many modules are parsed for it, and what was found is remembered. The loop would stand still.
+    wait(kernel.hub.run_native(Context(), lambda: check_code(code, kernel.limits)))
     entry = take_class(kernel, code)
     keep_code(kernel, code)
     return entry

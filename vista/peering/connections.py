@@ -61,9 +61,11 @@ class Connection:
     """A link to ``url`` that is opened again whenever it ends, until `close`.
 
     ``link`` is the present one, ``attempts`` counts those since messages crossed one, and
-    ``trouble`` says why the last one ended. Two nodes have one link: where another one leads to the
-    peer already, that is shared. ``on_linked(link)`` is called whenever messages can cross one,
-    ``on_trouble(reason)`` when an attempt fails for a reason that was not told since.
+    ``trouble`` says why the last one ended, or why the present one reaches nobody; the latter is
+    ``unreached`` besides, which is empty where nothing is known. Two nodes have one link: where
+    another one leads to the peer already, that is shared. ``on_linked(link)`` is called whenever
+    messages can cross one, ``on_trouble(reason)`` when an attempt fails for a reason that was not
+    told since.
     """
 
     def __init__(self, peering: Peering, url: PeerUrl) -> None:
@@ -71,6 +73,7 @@ class Connection:
         self.link: Link | None = None
         self.attempts = 0
         self.trouble = ""
+        self.unreached = ""
         self.closed = False
         self.on_linked: Callable[[Link], None] = lambda link: None
         self.on_trouble: Callable[[str], None] = lambda reason: None
@@ -80,6 +83,7 @@ class Connection:
         self._began = 0.0
         self._timer: Timer | None = None
         self._waiting: list[Any] = []
+        self._impatient: list[Any] = []
         self._open()
 
     @property
@@ -89,12 +93,14 @@ class Connection:
 
     def _open(self) -> None:
         self._timer = None
+        self.unreached = ""
         self._began = self._peering.kernel.hub.time()
         self.attempts += 1
         link = self._peering.connect(self.url, self._ended)
         # One that ended at once has said so already.
         if link.ended is None:
             link.on_up = self._up
+            link.on_unreached = self._note_unreached
             self.link = link
             self._shared = False
 
@@ -106,8 +112,20 @@ class Connection:
         assert self.link is not None, "it is up"
         self.on_linked(self.link)
 
+    def _note_unreached(self, reason: str) -> None:
+        if reason or self.trouble == self.unreached:
+            self.trouble = reason
+        self.unreached = reason
+        if reason:
+            impatient, self._impatient = self._impatient, []
+            for wake in impatient:
+                wake()
+
     def _ended(self, reason: str) -> None:
         link, self.link = self.link, None
+        if self.unreached and not reason.endswith(_UNTOLD):
+            # Where nobody is reached nobody answers the hello either.
+            reason = self.unreached
         self.trouble = reason
         if self.closed:
             return
@@ -162,11 +180,11 @@ class Connection:
             self.link.close("it is wanted no more")
         self._wake()
 
-    def wait(self, seconds: float) -> Link:
+    def wait(self, seconds: float, *, patient: bool = True) -> Link:
         """Park the calling thread until the link stands, and return it.
 
         Raises `CallTimeout` after ``seconds``, with the last trouble, and `PeerLost` when the
-        connection is closed meanwhile.
+        connection is closed meanwhile; unless ``patient`` also as soon as nobody is reached.
         """
         worker: Any = current()
         kernel = self._peering.kernel
@@ -174,11 +192,16 @@ class Connection:
         while not self.is_linked:
             if self.closed:
                 raise PeerLost(f"the connection to {self.url} was closed")
-            self._park(worker, due)
+            if self.unreached and not patient:
+                raise PeerLost(
+                    f"no link to {self.url}: {self.unreached}; "
+                    "start the node first, or mend the URL"
+                )
+            self._park(worker, due, patient=patient)
         assert self.link is not None, "it is linked"
         return self.link
 
-    def _park(self, worker: Any, due: float) -> None:
+    def _park(self, worker: Any, due: float, *, patient: bool) -> None:
         number = worker.parking + 1
         wake = partial(worker.wake, number)
 
@@ -188,16 +211,18 @@ class Connection:
             worker.wake(number, error=late)
 
         timer = self._peering.kernel.timers.call_at(due, give_up)
-        self._waiting.append(wake)
+        (self._waiting if patient else self._impatient).append(wake)
         try:
             worker.park(f"the link to {self.url}")
         finally:
             timer.cancel()
-            if wake in self._waiting:
-                self._waiting.remove(wake)
+            for waiting in (self._waiting, self._impatient):
+                if wake in waiting:
+                    waiting.remove(wake)
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting = [*self._waiting, *self._impatient]
+        self._waiting, self._impatient = [], []
         for wake in waiting:
             wake()
 

@@ -89,6 +89,7 @@ class Link:
         self.messages_sent = self.messages_received = 0
         self.on_up: Callable[[], None] = lambda: None
         self.on_end: list[Callable[[str], None]] = []
+        self.on_unreached: Callable[[str], None] = lambda reason: None
         self._peering = peering
         self._kernel = peering.kernel
         self._messages_max = peering.kernel.limits.link_messages_max
@@ -104,6 +105,7 @@ class Link:
         channel.receive = partial(_as_nobody, self._receive)
         channel.lost = partial(_as_nobody, self._lost)
         channel.writable = partial(_as_nobody, self._writable)
+        channel.unreached = lambda reason: _as_nobody(self.on_unreached, reason)
 
     def open(self) -> None:
         """Begin the handshake."""

@@ -21,7 +21,8 @@ class Channel(Protocol):
 
     ``key`` is the peer's public key (32 bytes), proven by the handshake, or None on a link that
     the socket directory protects. ``words`` says for logs where the peer is. Whoever is given a
-    channel sets ``receive``, ``lost`` and ``writable`` before it returns to the loop.
+    channel sets ``receive``, ``lost``, ``writable`` and, of one that connects, ``unreached`` before
+    it returns to the loop.
     """
 
     key: bytes | None
@@ -33,6 +34,9 @@ class Channel(Protocol):
     `close`."""
     writable: Callable[[], None]
     """Called when `send` may work again after it returned False."""
+    unreached: Callable[[str], None]
+    """Called with the reason in words when it is known why nobody is reached, which is tried again;
+    and with an empty text when the connection stands after that."""
 
     def send(self, parts: Sequence[Part]) -> bool:
         """Send a message of one part or more; False when the queue to the peer is full.

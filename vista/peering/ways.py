@@ -31,6 +31,7 @@ from vista.errors import (
 from vista.kernel.futures import Future
 from vista.peering.links import Link
 from vista.peering.outgoing import size_of
+from vista.peering.passed import Passed
 from vista.peering.strays import Strays
 from vista.wire.frames import (
     CALL,
@@ -98,7 +99,7 @@ class Ways:
         self._known: dict[bytes, tuple[int, int]] = {}
         self._messages = self._bytes = 0
         self._hops_max = self._kernel.limits.route_hops_max
-        self._passed: dict[int, set[tuple[bytes, bytes]]] = {}
+        self._passed: dict[int, Passed] = {}
         self.strays = Strays(peering, self._ask_after)
 
     # --- what routing tells ----------------------------------------------------------------
@@ -137,7 +138,8 @@ class Ways:
         """Take note that a link has ended: what was sent over it may be lost."""
         for node in [node for node, hold in self.holds.items() if hold.old == number]:
             self._broke(node)
-        for origin, node in sorted(self._passed.pop(number, ())):
+        passed = self._passed.pop(number, None)
+        for origin, node in () if passed is None else passed.all():
             self._say(origin, LOST, node)
 
     def _broke(self, node: bytes) -> None:
@@ -273,12 +275,21 @@ class Ways:
             else:
                 small = row[0] not in WITH_PAYLOAD
                 link.append((ROUTED, node, origin, hops, row), buffers, force=force or small)
-                self._passed.setdefault(link.number, set()).add((origin, node))
+                self._note_passed(link, origin, node)
         except Overloaded as error:
             if row[0] in (REPLY, FAILURE):
                 self.answer_overloaded(link, node, origin, row[1], error)
             else:
                 self._bounce(node, origin, row, error)
+
+    def _note_passed(self, link: Link, origin: bytes, node: bytes) -> None:
+        """Take note of whom to tell when a link ends, and forget nodes that were lost by then."""
+        passed = self._passed.get(link.number)
+        if passed is None:
+            passed = self._passed[link.number] = Passed()
+        if passed.add(origin, node) and passed.set_aside({*self._known, self._peering.node}):
+            fence = self.ask_heard(link.node, link)
+            fence.on_done(lambda done: passed.settle(is_heard=done._error is None))
 
     def _may_hold(self, origin: bytes, row: Row) -> bool:
         # What this node sent itself and comes back may be a fence, which would wait for itself.

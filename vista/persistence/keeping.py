@@ -15,6 +15,7 @@ from asyncio import Future as AsyncFuture
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from vista.counted import counted
 from vista.errors import StoreError, WrongContextError
 from vista.kernel.current import CoroutineContext, enter
 from vista.kernel.futures import Future
@@ -268,7 +269,8 @@ class Keeper:
         if error is None:
             self.commits += 1
         else:
-            _log.error("%d objects are not stored, but tried again: %s", len(effect.keys), error)
+            what = counted(len(effect.keys), "object is", "objects are")
+            _log.error("%s not stored, but tried again: %s", what, error)
             self._end_flushes(str(error))
         for key in effect.keys:
             self._settle(key, effect.number, error)

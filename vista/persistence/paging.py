@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vista.api import wait
+from vista.counted import counted
 from vista.errors import (
     BadValueError,
     NoSuchClass,
@@ -108,7 +109,8 @@ class StorePager:
             rows = {row.key: row for row in found}
         except StoreError as error:
             # Maybe for one of them alone: each is read by itself, and fails by itself.
-            _log.warning("%s: %d objects are read one by one: %s", store.words, len(ids), error)
+            what = counted(len(ids), "object is", "objects are")
+            _log.warning("%s: %s read one by one: %s", store.words, what, error)
         waiting = []
         for id in ids:
             ended = Future(self.kernel, None, f"restoring {id}")

@@ -170,10 +170,12 @@ def run_file(options: argparse.Namespace, words: Sequence[str]) -> int:
     """``vista FILE [ARGUMENTS]``: boot the file and run until a signal or an object stops the
     node."""
     from vista.shell.signals import StopSignals
+    from vista.standard.preloading import load_named_classes
 
     file_name, arguments = words[0], list(words[1:])
     _must_exist(file_name)
     node = _make_node(options, Path(file_name).stem, arguments)
+    load_named_classes(node.kernel, file_name)
     signals = StopSignals(node.kernel)
     return _run_node(node, signals, file_name, lambda: _boot(file_name, options.keep_going))
 
@@ -203,9 +205,13 @@ def run_member(options: argparse.Namespace, words: Sequence[str]) -> int:
     # Here, since the node's loop would stand still while ZeroMQ is loaded.
     import vista.peering.sockets  # noqa: F401
     from vista.shell.member import MemberSignals
+    from vista.standard.preloading import load_named_classes
 
     member = options.member
     node = _make_node(options, "process", list(words[1:]))
+    if words:
+        # The others, too: the file makes objects on every node.
+        load_named_classes(node.kernel, words[0])
     signals = MemberSignals(node.kernel, member)
 
     def boot() -> None:
@@ -213,7 +219,7 @@ def run_member(options: argparse.Namespace, words: Sequence[str]) -> int:
         if member.runs_file:
             _boot(words[0], options.keep_going)
 
-    return _run_node(node, signals, words[0] if words else node.name, boot)
+    return _run_node(node, signals, words[0] if member.runs_file else node.name, boot)
 
 
 def _run_node(

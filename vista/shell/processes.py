@@ -25,6 +25,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import IO, Final
 
+from vista.counted import counted
 from vista.limits import Limits
 from vista.peering.keys import socket_directory
 from vista.shell import supervision
@@ -262,7 +263,7 @@ class Supervisor:
                 what = f"{self._name_of(number)} ended {_words_of(code)}"
                 _log.warning("%s; it is started again in %g s", what, seconds)
             case supervision.GaveUp(number, code, times):
-                what = f"{self._name_of(number)} ended {times} times in a row"
+                what = f"{self._name_of(number)} ended {counted(times, 'time')} in a row"
                 _log.error("%s, the last time %s: all processes are stopped", what, _words_of(code))
 
     def _name_of(self, number: int) -> str:
@@ -290,7 +291,10 @@ class Supervisor:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _open(self, number: int, lifeline: int) -> subprocess.Popen[bytes]:
-        first_options, words = self._words if number == 1 else ((), ())
+        first_options, words = self._words
+        if number > 1:
+            # They do not run the file, and load the classes that it names.
+            first_options, words = (), words[:1]
         member = Member(number, self._count, self._mesh, lifeline)
         options = ("--name", self._name_of(number), *self._options, *first_options)
         return subprocess.Popen(

@@ -116,7 +116,7 @@ def joined(options: argparse.Namespace, given: argparse.Namespace) -> Iterator[R
         connection = vista.create("ConnectToPeer", url)
         try:
             with vista.timeout(given.timeout + 1.0):
-                peer = connection.wait(given.timeout)
+                peer = connection.wait(given.timeout, patient=False)
         except CallTimeout as error:
             trouble = connection.get_state()["trouble"]
             raise CallTimeout(f"{error}{silence(url, trouble)}") from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import vista
+from vista.counted import counted
 from vista.errors import CallError
 from vista.ids import node_text
 from vista.records import record
@@ -56,7 +57,8 @@ def node_rows(peer: Ref) -> tuple[list[NodeRow], list[str]]:
             rows.append(NodeRow(node, "", None, None, None, None, None))
             troubles.append(f"node {node} does not tell: {error}")
     if len(others) >= NODES_MAX:
-        troubles.append(f"{len(others) + 1 - NODES_MAX} nodes more are not asked")
+        more = counted(len(others) + 1 - NODES_MAX, "node more is", "nodes more are")
+        troubles.append(f"{more} not asked")
     return rows, troubles
 
 

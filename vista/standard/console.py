@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from vista.api import future, register_service, self_ref, send, wait
+from vista.counted import counted
 from vista.errors import BadValueError, CallError, NoSuchObject, Overloaded
 from vista.kernel.current import kernel
 from vista.kernel.futures import Future
@@ -272,7 +273,7 @@ class _Writer:
                 return None
             text = "".join(self._waiting)
             if self._left_out:
-                text += f"\n... {self._left_out} characters were not shown ...\n"
+                text += f"\n... {counted(self._left_out, 'character')} not shown ...\n"
             self._waiting.clear()
             self._characters = self._left_out = 0
             return text

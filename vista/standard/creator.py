@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextvars import Context
 from typing import Any
 
 from vista.api import (
@@ -23,6 +24,7 @@ from vista.api import (
     statistics,
     suspend,
     timeout,
+    wait,
 )
 from vista.errors import AccessDenied, NoSuchClass, RcError, ServiceTaken, ThreadKilled
 from vista.ids import Id
@@ -122,7 +124,11 @@ class ObjectCreator(Object, namespace="Standard"):
         than the limits allow, and `NotAValueError` for a class without source that refers to
         something which cannot leave its process.
         """
-        return class_code(kernel().classes.resolve(class_name).cls, kernel().limits)
+        home = kernel()
+        cls = home.classes.resolve(class_name).cls
+        # All modules that it imports are read and parsed; the loop would stand still so long.
+        code: ClassCode = wait(home.hub.run_native(Context(), lambda: class_code(cls, home.limits)))
+        return code
 
     def offer_class_code(self, code: ClassCode) -> ClassName:
         """Take the code of a class and make the class known on the node.

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from vista.api import create, current_user, post, self_ref, send
 from vista.errors import BadValueError, CallError, UsageError
 from vista.kernel.current import kernel
+from vista.kernel.futures import Future
 from vista.kernel.objects import Object
+from vista.kernel.refs import Ref
 from vista.standard.addresses import parse_address
 from vista.standard.bounds import (
     ACCEPT_PAUSE_SECONDS,
@@ -220,14 +222,29 @@ class IOobject(Object, namespace="Standard"):
         """Make an IOobject of a new connection and give it to the client."""
         table = channel_table(kernel())
         channel = adopt_socket(kernel().hub, table.count, f"connection to {self.address}", sock)
-        accepted = create(IOobject, table.add(channel))
-        accepted.set_delete_on_close()
+        home, accepted, is_taken = kernel(), None, False
+        try:
+            accepted = create(IOobject, table.add(channel))
+            accepted.set_delete_on_close()
+            is_taken = self._is_taken(accepted, target)
+        finally:
+            # Open still when the thread is killed: then nobody else would ever close it.
+            if not is_taken and channel.descriptor >= 0:
+                if accepted is None:
+                    channel.close()
+                else:
+                    home.post_quietly(accepted, "delete_yourself")
+        return channel
+
+    def _is_taken(self, accepted: Ref, target: Target) -> bool:
+        """Give a new connection to the client; return whether there is one."""
         try:
             post(target, "connection_accepted", accepted)
         except (CallError, UsageError) as error:
             _log.warning("%s: a connection was closed, nobody takes it: %s", self.address, error)
             accepted.close()
-        return channel
+            return False
+        return True
 
 
 class AcceptConnection(IOobject, namespace="Standard"):
@@ -243,7 +260,8 @@ class AcceptConnection(IOobject, namespace="Standard"):
 
     Notification: ``connection_accepted(io)``, a fresh IOobject that deletes itself when closed
     (see `IOobject.clear_delete_on_close`). When the client cannot be reached the connection is
-    closed and the log says so.
+    closed and the log says so. When a thread that accepts is killed, or fails, the log says that
+    too, and it accepts again a second later; only what the thread had in hand is closed.
 
     Creating raises OSError, with the address in its text, when it cannot listen there.
 
@@ -275,19 +293,28 @@ class AcceptConnection(IOobject, namespace="Standard"):
         raise BadValueError("an AcceptConnection accepts by itself; use an IOobject that listens")
 
     def _await_connection(self) -> None:
-        home, user, channel = kernel(), self._user, self._listening()
+        channel = self._listening()
         if channel is not None:
-            channel.when_ready(
-                to_write=False, callback=lambda: start_thread(home, user, self._accept_waiting)
-            )
+            channel.when_ready(to_write=False, callback=self._start_accepting)
+
+    def _start_accepting(self) -> None:
+        home = self._record.kernel
+        start_thread(home, self._user, self._accept_waiting).on_done(self._go_on_if_failed)
+
+    def _go_on_if_failed(self, ended: Future) -> None:
+        if ended.exception() is not None and self._listening() is not None:
+            _log.warning("%s: connections are accepted again in a moment", self.address)
+            self._accept_later()
+
+    def _accept_later(self) -> None:
+        self._record.kernel.timers.call_later(ACCEPT_PAUSE_SECONDS, self._start_accepting)
 
     def _listening(self) -> ListeningChannel | None:
-        channel = channel_table(kernel()).find(self.io_id)
+        channel = channel_table(self._record.kernel).find(self.io_id)
         return channel if isinstance(channel, ListeningChannel) else None
 
     def _accept_waiting(self) -> None:
         """Accept all that wait, as far as there is room; then wait for more."""
-        home, user = kernel(), self._user
         while self.connections < self.connections_max:
             channel = self._listening()
             if channel is None:
@@ -296,8 +323,7 @@ class AcceptConnection(IOobject, namespace="Standard"):
                 sock = channel.accept()
             except OSError as error:
                 _log.warning("%s: cannot accept for now: %s", self.address, error)
-                again = lambda: start_thread(home, user, self._accept_waiting)  # noqa: E731
-                home.timers.call_later(ACCEPT_PAUSE_SECONDS, again)
+                self._accept_later()
                 return
             if sock is None:
                 self._await_connection()
@@ -305,15 +331,18 @@ class AcceptConnection(IOobject, namespace="Standard"):
             self._count_and_hand_over(sock)
 
     def _count_and_hand_over(self, sock: socket.socket) -> None:
-        home, user = kernel(), self._user
-
         def closed() -> None:
             self.connections -= 1
             if self.connections == self.connections_max - 1:
-                start_thread(home, user, self._accept_waiting)
+                self._start_accepting()
 
         self.connections += 1
-        channel = self._hand_over(sock, self.client)
+        try:
+            channel = self._hand_over(sock, self.client)
+        except BaseException:
+            # What had it is gone, and with it the connection.
+            self.connections -= 1
+            raise
         if channel.descriptor < 0:
             closed()
         else:

@@ -17,6 +17,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from vista.counted import counted
 from vista.errors import CallTimeout, Overloaded, PeerLost, ThreadKilled
 
 CLASSES_MAX: Final = 256
@@ -403,7 +404,7 @@ class JobPool:
     def _too_often(self, job: _Job, words: str) -> PeerLost:
         return PeerLost(
             f"job {job.number} of class {job.class_name} was lost with its server at each of "
-            f"{job.losses} attempts (limit job_attempts_max); the last time: {words}"
+            f"{counted(job.losses, 'attempt')} (limit job_attempts_max); the last time: {words}"
         )
 
     # --- servers ---------------------------------------------------------------------------

@@ -81,9 +81,14 @@ class ConnectToPeer(Object, namespace="Standard"):
         )
 
     @preemptable
-    def wait(self, seconds: float = 30.0) -> Ref:
-        """Wait until the link stands and return the peer's ObjectCreator. Raises `CallTimeout`."""
-        link = self._connection.wait(seconds)
+    def wait(self, seconds: float = 30.0, patient: bool = True) -> Ref:
+        """Wait until the link stands and return the peer's ObjectCreator.
+
+        Raises `CallTimeout` when it does not after ``seconds``, with the last trouble. Unless
+        ``patient``, a node that is not started yet is not waited for: then `PeerLost` is raised as
+        soon as it is known that nobody listens there, or that there is no way to its machine.
+        """
+        link = self._connection.wait(seconds, patient=patient)
         return kernel().ref(creator_id(link.node))
 
     def get_state(self) -> dict[str, Any]:

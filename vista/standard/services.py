@@ -7,6 +7,7 @@ import logging
 import socket
 
 from vista.api import current_user, future, register_service, self_ref, statistics
+from vista.counted import counted
 from vista.errors import AccessDenied, BadValueError, CallError, CallTimeout, Overloaded
 from vista.kernel.current import kernel
 from vista.kernel.objects import Object
@@ -76,7 +77,8 @@ class ShutdownService(Object, namespace="Standard"):
         if self.reason is not None:
             return {"told": 0, "failed": 0}
         self.reason = reason
-        _log.info("shutdown%s: telling %d", f" ({reason})" if reason else "", len(self.subscribers))
+        told = counted(len(self.subscribers), "subscriber")
+        _log.info("shutdown%s: telling %s", f" ({reason})" if reason else "", told)
         failures = self._tell_all()
         for target, error in failures:
             _log.warning("shutdown: %s did not end in good order: %s", target, error)

@@ -41,6 +41,7 @@ class End:
         self.receive: Callable[[list[Part]], None] = _ignore
         self.lost: Callable[[str], None] = _ignore
         self.writable: Callable[[], None] = _nothing
+        self.unreached: Callable[[str], None] = _ignore
         self.condition = OPEN
         self.other: End | None = None
         self.listener: SimulatedListener | None = None

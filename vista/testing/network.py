@@ -317,6 +317,8 @@ class _Dial:
             return
         listener = self._reachable()
         if listener is None:
+            if self._network.find(self._url) is None:
+                self._end.unreached("nobody listens there")
             self._try_later()
             return
         there = self._node.wire_to(listener.node)
@@ -361,6 +363,7 @@ class _Dial:
             far = End(listener.node, self._key, words, self._node.conditions_to(listener.node))
             far.listener = listener
             self._node.note(f"connects to {self._end.words} of {listener.node.name}")
+            self._end.unreached("")
             self._end.join(far)
 
 

@@ -27,6 +27,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import Any, Final
 
+from vista.counted import counted
 from vista.errors import LocalProtocolError, RemoteProtocolError
 from vista.ids import ID_BYTES, NODE_BYTES, Id
 from vista.limits import Limits
@@ -220,7 +221,8 @@ class Frames:
         for row in rows:
             at = self._take_row(row, parts, at)
         if at != len(parts):
-            raise RemoteProtocolError(f"{len(parts) - at} buffers that belong to no message")
+            left = counted(len(parts) - at, "buffer belongs", "buffers belong")
+            raise RemoteProtocolError(f"{left} to no message")
         return rows
 
     def _take_row(self, row: Any, parts: Sequence[Part], at: int) -> int:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from apps.starship.display.figures import degrees, factor, units
 from apps.starship.rules import tables
 from apps.starship.rules.arithmetic import CIRCLE, UNIT
+from apps.starship.rules.counted import counted
 from apps.starship.rules.objects import Thing
 from apps.starship.rules.state import View
 from apps.starship.rules.theme import INDEPENDENT, Theme
@@ -125,7 +126,7 @@ class Contacts:
                 contact["stance"] = stance
                 contact["valid_target"] = not neutral
             contact["label"] = (
-                f"{contact['full_name']}, {_SPOKEN[stance]}, {way // UNIT} units,"
+                f"{contact['full_name']}, {_SPOKEN[stance]}, {counted(way // UNIT, 'unit')},"
                 f" bearing {(angle + 5) // 10 % 360:03d}"
             )
             found.append((way, contact))

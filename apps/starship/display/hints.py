@@ -9,6 +9,7 @@ from __future__ import annotations
 from apps.starship.display.contacts import full_name_of
 from apps.starship.display.courses import steps_to
 from apps.starship.rules.arithmetic import UNIT
+from apps.starship.rules.counted import counted
 from apps.starship.rules.missions import next_stop
 from apps.starship.rules.objects import Thing
 from apps.starship.rules.state import DOCK_RANGE, DOCK_SPEED_MAX, View, gap
@@ -74,11 +75,11 @@ def _way(view: View, me: Thing, loading: bool) -> list[str]:
     if not loading and view.orbit_of(me) is goal:
         return [f"In orbit of {full_name}: the supplies go down with the next step."]
     # Rounded as the panel of the mission has it beside.
-    units = (way + UNIT // 2) // UNIT
+    away = counted((way + UNIT // 2) // UNIT, "unit")
     if loading:
-        task = f"Load 50 supplies at {full_name}, {units} units away: dock there."
+        task = f"Load 50 supplies at {full_name}, {away} away: dock there."
     else:
-        task = f"Bring the supplies to {full_name}, {units} units away: go into orbit."
+        task = f"Bring the supplies to {full_name}, {away} away: go into orbit."
     return [task, _arrive(me) if way <= DOCK_RANGE else _approach(me, goal, way)]
 
 

@@ -22,6 +22,7 @@ from apps.starship.display.figures import degrees, units
 from apps.starship.display.hints import hints_of
 from apps.starship.display.window import messages_of
 from apps.starship.rules.commands import Command, read_command
+from apps.starship.rules.counted import counted
 from apps.starship.rules.geography import NEUTRAL, QUADRANT
 from apps.starship.rules.objects import Thing
 from apps.starship.rules.state import State
@@ -173,7 +174,7 @@ class Showing:
             return f"{me.name} is destroyed."
         if look.mode != "captain":
             return f"You are not in command of {me.name}."
-        return "" if look.left > 0 else f"Only {limit} orders per step."
+        return "" if look.left > 0 else f"Only {counted(limit, 'order')} per step."
 
     def _given(self, me: Thing, look: Look) -> list[Command]:
         """Return the admitted orders in their checked form, so that none is offered twice."""

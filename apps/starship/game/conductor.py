@@ -30,6 +30,7 @@ from apps.starship.game.messages import (
 from apps.starship.game.pool import BARRED, FOLLOWING, JOINING, READY, Pool
 from apps.starship.rules.arithmetic import rng
 from apps.starship.rules.commands import Command
+from apps.starship.rules.counted import counted
 from apps.starship.rules.encoding import Encoder
 from apps.starship.rules.objects import Thing
 from apps.starship.rules.state import State
@@ -250,7 +251,8 @@ class Conductor:
     def _bereave(self, server: str) -> None:
         missing = self.pool.remove(server) & self._missing
         if missing:
-            self._report("lost", f"server {server} is lost with {len(missing)} units", server)
+            units = counted(len(missing), "unit")
+            self._report("lost", f"server {server} is lost with {units}", server)
             self._give_again(missing)
 
     def _give_again(self, units: Iterable[Unit]) -> None:
@@ -429,9 +431,8 @@ class Conductor:
             del self._deferrals[unit]
         if deferred:
             names = ", ".join(f"{name} {group}" for name, group in deferred[:5])
-            self._report(
-                "deferred", f"{len(deferred)} units of step {self.state.step + 1}: {names}"
-            )
+            units = counted(len(deferred), "unit")
+            self._report("deferred", f"{units} of step {self.state.step + 1}: {names}")
         self.authors = self._authors
         orders, structure = self._orders, self._structure
         self.state = conclude(self.state, self._merging.objects(), structure)

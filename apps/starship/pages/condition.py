@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apps.starship.pages.instruments import bar, gauge
-from apps.starship.pages.markup import esc, times, units
+from apps.starship.pages.markup import esc, units
 from apps.starship.pages.page import Links
+from apps.starship.rules.counted import counted
 
 TRACKS = {
     "shield": "Shields",
@@ -80,7 +81,7 @@ def _facts(state: Mapping[str, Any]) -> str:
     if state["evacuees"]:
         facts.append(("Evacuees", state["evacuees"]))
     if state["truce"]:
-        facts.append(("Truce", times(state["truce"], "step")))
+        facts.append(("Truce", counted(state["truce"], "step")))
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
 
 

@@ -108,9 +108,10 @@ def _table(rows: Sequence[Mapping[str, Any]], sort: str, order: str, who: str, b
         tag("th", "Fate", scope="col"),
     )
     shown = [_row(place, row, base) for place, row in enumerate(rows[:ROWS_MAX], 1)]
+    ships = "ship" if len(rows) == 1 else "ships"
     table = tag(
         "table",
-        tag("caption", f"{len(rows):,} ships, {min(len(rows), ROWS_MAX)} of them here"),
+        tag("caption", f"{len(rows):,} {ships}, {min(len(rows), ROWS_MAX)} of them here"),
         tag("thead", titles),
         tag("tbody", shown),
         class_="rows wide",

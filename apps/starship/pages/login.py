@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from apps.starship.pages.markup import esc, hidden, times
+from apps.starship.pages.markup import esc, hidden
 from apps.starship.pages.page import Notice
+from apps.starship.rules.counted import counted
 
 NAME_RULE: Final = "2 to 16 letters, digits, - or _; no spaces; a letter first"
 
@@ -181,7 +182,7 @@ def _races(lists: Lists) -> str:
     ships = sum(row["ships"] for row in lists["races"])
     return (
         f'<p class="sum"><b data-testid="step">Step {lists["step"]:,}</b>'
-        f" <span>{times(ships, 'starship')}</span></p>"
+        f" <span>{counted(ships, 'starship')}</span></p>"
         '<table><caption class="unseen">Ships of each race</caption><thead><tr>'
         '<th scope="col">Race</th><th scope="col" class="figure">Ships</th>'
         '<th scope="col" class="figure">Captains</th></tr></thead>'

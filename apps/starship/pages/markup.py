@@ -67,12 +67,3 @@ def units(distance: float) -> str:
     ('118.2', '1,234')
     """
     return f"{distance:.1f}" if distance < 1000 else f"{distance:,.0f}"
-
-
-def times(number: int, one: str, many: str = "") -> str:
-    """Return a number with its word.
-
-    >>> times(1, "step"), times(3, "step")
-    ('1 step', '3 steps')
-    """
-    return f"{number} {one if number == 1 else many or one + 's'}"

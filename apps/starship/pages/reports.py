@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from apps.starship.pages.markup import degrees, esc, hidden, times, units
+from apps.starship.pages.markup import degrees, esc, hidden, units
 from apps.starship.pages.page import Links, Page
+from apps.starship.rules.counted import counted
 
 FILTERS = (
     ("", "All"),
@@ -147,7 +148,7 @@ def lost(record: Mapping[str, Any], full_name: str, base: str, captain: bool = T
         f"<p><b>{esc(full_name)}</b>. {by}.</p><dl class=facts>"
         f"<div><dt>Score</dt><dd>{record['score']}</dd></div>"
         f"<div><dt>Kills</dt><dd>{record['kills']}</dd></div>"
-        f"<div><dt>Lived</dt><dd>{times(record['steps_lived'], 'step')}</dd></div></dl>"
+        f"<div><dt>Lived</dt><dd>{counted(record['steps_lived'], 'step')}</dd></div></dl>"
         '<p class="buttons"><a class="button strong" href="/starshipLogin.html">Create a new ship'
         f'</a><a class="button" href="{base}/map">Watch</a></p></div>'
     )
@@ -162,7 +163,7 @@ def mission(screen: Screen, links: Links) -> str:
     if found is None:
         wait = screen["next_mission_in"]
         words = (
-            "No mission." if wait is None else f"The next mission comes in {times(wait, 'step')}."
+            "No mission." if wait is None else f"The next mission comes in {counted(wait, 'step')}."
         )
         if wait == 0:
             words = "Waiting for a mission."
@@ -175,7 +176,7 @@ def mission(screen: Screen, links: Links) -> str:
         ("Distance", f"{units(found['distance'])} u"),
         ("Bearing", degrees(found["bearing"])),
         ("Steps left", found["steps_left"]),
-        ("Pays", times(found["reward"], "point")),
+        ("Pays", counted(found["reward"], "point")),
     ]
     stages, needed = found.get("stages", 1), found.get("needed", 0)
     if needed:

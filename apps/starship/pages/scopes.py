@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-from apps.starship.pages.markup import degrees, esc, times, units
+from apps.starship.pages.markup import degrees, esc, units
 from apps.starship.pages.page import Links
+from apps.starship.rules.counted import counted
 
 HALF: Final = 300
 """Half a scan's side in the units of the drawing, whatever part of the galaxy it shows."""
@@ -104,7 +105,7 @@ def _scope(screen: Mapping[str, Any], contacts: Sequence[Contact], links: Links)
         f'<svg class="scope" id="scope" viewBox="-322 -322 644 644" data-x="{x}" data-y="{y}"'
         f' data-scale="{scale:.4f}" data-radius="{radius}" role="group"'
         f' aria-label="Short-range scan, {radius} units around the ship,'
-        f' {times(len(srs["contacts"]), "contact")}">'
+        f' {counted(len(srs["contacts"]), "contact")}">'
         f'<use href="#s-face"/>{_rings(radius)}'
         f'<g clip-path="url(#s-clip)"><g class="camera">{_ground(srs, place)}'
         f"{_fire(srs, screen['step'], place)}</g></g>"
@@ -293,7 +294,7 @@ def long_range(screen: Mapping[str, Any], links: Links) -> str:
         '<a class="skip inside" href="#weapons">Skip the contacts</a>'
         '<svg class="galaxy" id="galaxy" viewBox="-322 -322 644 644" role="group"'
         f' data-x="{half}" data-y="{half}" data-scale="{scale:.5f}"'
-        f' aria-label="Long-range scan, {times(len(lrs["contacts"]), "contact")}">'
+        f' aria-label="Long-range scan, {counted(len(lrs["contacts"]), "contact")}">'
         f"{_territories(lrs, place)}{_grid(lrs['across'])}{_fleets(lrs, place)}"
         f'<rect class="field" x="{x - reach:.1f}" y="{y - reach:.1f}" width="{2 * reach:.1f}"'
         f' height="{2 * reach:.1f}"/>{drawn}'

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.starship.pages import instruments
-from apps.starship.pages.markup import degrees, esc, times, units
+from apps.starship.pages.markup import degrees, esc, units
 from apps.starship.pages.page import Links
 from apps.starship.pages.scopes import symbol
+from apps.starship.rules.counted import counted
 
 CAPTAINS = {
     "human": "a person",
@@ -59,13 +60,13 @@ def target(screen: Screen, links: Links) -> str:
         ("Bearing", f"{degrees(found['bearing'])} <small>rel {degrees(found['relative'])}</small>"),
         ("Heading", degrees(found["heading"])),
         ("Speed", f"{found['speed']:.1f}"),
-        ("Arrival", "at rest" if eta is None else times(eta, "step")),
+        ("Arrival", "at rest" if eta is None else counted(eta, "step")),
         ("Weapons bear", bears),
     ]
     if found["kind"] == "starship":
         facts.append(("Captain", CAPTAINS.get(found["captain"], "")))
     if found["truce"]:
-        facts.append(("Truce", times(found["truce"], "step")))
+        facts.append(("Truce", counted(found["truce"], "step")))
     if found["fleet"]:
         facts.append(("Answers", esc(found["fleet"])))
     rows = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
@@ -112,7 +113,7 @@ def distress(screen: Screen, links: Links) -> str:
         under = "under attack" if screen["status"]["attackers"] else "not under attack"
         return f'{heading}<p class="note">{esc(screen["ship"]["name"])} is {under}.</p>'
     off = "" if state["enabled"] else esc(state["why"])
-    wait = f" <small>again in {times(state['steps'], 'step')}</small>" if state["steps"] else ""
+    wait = f" <small>again in {counted(state['steps'], 'step')}</small>" if state["steps"] else ""
     button = links.press("distress", (), f"Distress{wait}", "distress", "alarm", off)
     why = f'<p class="note">{off}</p>' if off else '<p class="note">Friends nearby will hear.</p>'
     return f"{heading}{button}{why}"

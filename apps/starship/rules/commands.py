@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from apps.starship.rules import tables
 from apps.starship.rules.arithmetic import CIRCLE, UNIT
+from apps.starship.rules.counted import counted
 from apps.starship.rules.objects import Thing, Weapon
 from apps.starship.rules.state import View, gap, maxima
 from apps.starship.rules.theme import INDEPENDENT
@@ -265,7 +266,7 @@ def admit(
         return command
     most = view.state.settings.commands_per_step
     if len(admitted) >= most:
-        return Refusal("E_LIMIT", f"Only {most} orders per step.")
+        return Refusal("E_LIMIT", f"Only {counted(most, 'order')} per step.")
     if isinstance(command, Refusal):
         return command
     return refusal_of(view, ship, command, admitted) or command

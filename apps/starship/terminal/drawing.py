@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from apps.starship.rules.counted import counted
 from apps.starship.terminal import views
 from apps.starship.terminal.lines import Line, Span, clip, length, line, spread
 from apps.starship.terminal.plot import PLOT_WIDTH, STANCE_STYLES, short_range
@@ -306,12 +307,14 @@ def _mission(screen: dict[str, Any], width: int) -> Line:
     mission = screen["mission"]
     if mission is None:
         wait = screen["next_mission_in"]
-        return line(Span(" no mission" + (f"; the next in {wait} steps" if wait else ""), "dim"))
+        return line(
+            Span(" no mission" + (f"; the next in {counted(wait, 'step')}" if wait else ""), "dim")
+        )
     where = f"{mission['distance']:.0f} u"
     if mission["target"] != mission.get("final", mission["target"]):
         where = f"first {mission['target']}, {where}"
     steps, reward = mission["steps_left"], mission["reward"]
-    numbers = f"  ({where}, {steps} steps, {reward} points)"
+    numbers = f"  ({where}, {counted(steps, 'step')}, {counted(reward, 'point')})"
     words = f" mission: {mission['task']}"
     room = width - len(numbers)
     return line(words if len(words) <= room else f"{words[: max(0, room - 1)]}~", numbers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from apps.starship.rules.counted import counted
 from apps.starship.terminal.lines import Line, Span, line, spread
 from apps.starship.terminal.plot import long_range
 
@@ -111,7 +112,7 @@ def status(screen: dict[str, Any], width: int, room: int) -> list[Line]:
         line(f" attackers: {attackers or 'none'}"),
     ]
     if found["truce"]:
-        rows.append(line(f" truce for {found['truce']} steps more, until you fire"))
+        rows.append(line(f" truce for {counted(found['truce'], 'step')} more, until you fire"))
     totals = ("score", "kills", "missions")
     rows.append(spread([line(f"{name} {found[name]}") for name in totals], gaps, width))
     rows.append(line(Span(" upgrades", "bold"), "" if found["can_upgrade"] else " (when docked)"))
@@ -126,7 +127,7 @@ def _berth(berth: dict[str, str] | None) -> str:
 
 
 def _upgrade(row: dict[str, Any]) -> Line:
-    cost = "highest level" if row["cost"] is None else f"{row['cost']} points"
+    cost = "highest level" if row["cost"] is None else counted(row["cost"], "point")
     text = f"  {row['track']:<10} {row['level']} of {row['max']}   next: {cost}"
     return line(Span(text, "green" if row["affordable"] else ""))
 
@@ -136,7 +137,7 @@ def mission(screen: dict[str, Any], width: int, room: int) -> list[Line]:
     found = screen["mission"]
     if found is None:
         wait = screen["next_mission_in"]
-        when = "" if wait is None else f" The next one comes in {wait} steps."
+        when = "" if wait is None else f" The next one comes in {counted(wait, 'step')}."
         return [line(f" No mission.{when}")]
     where = found["target"] or f"{found['x']:.0f} {found['y']:.0f}"
     order = f"dest {where}" if found["target"] else f"course_to {where}"
@@ -145,7 +146,7 @@ def mission(screen: dict[str, Any], width: int, room: int) -> list[Line]:
         line(f" {found['task']}"),
         line(f" part {found['stage'] + 1} of {found.get('stages', 1)}"),
         line(f" next {where}: {found['distance']:.1f} units, bearing {found['bearing']:05.1f}"),
-        line(f" {found['steps_left']} steps left, {found['reward']} points"),
+        line(f" {counted(found['steps_left'], 'step')} left, {counted(found['reward'], 'point')}"),
         line(f" to go there: {order}"),
     ]
     if found.get("needed"):

@@ -16,6 +16,7 @@ import zmq
 from zmq.utils import z85
 
 from vista.peering.curve import public_key_of
+from vista.peering.sockets.knocking import knock, knock_at_socket
 from vista.peering.sockets.reading import Monitor, Reader, Site, endpoint, is_address
 from vista.peering.sockets.sending import CLOSING, Sender
 from vista.peering.transport import Part
@@ -54,9 +55,12 @@ class Connector(Sender):
         self._open_ones = open_ones
         self._waiting: deque[Sequence[Part]] = deque()
         self._waiting_bytes = 0
+        self._endpoint = ""
         self._stands = False
         self._failures = 0
         self._why = ""
+        self._unreached = ""
+        self._knocking: asyncio.Task[None] | None = None
         self._ending: str | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._resolving: asyncio.Task[None] | None = None
@@ -76,6 +80,7 @@ class Connector(Sender):
     def close(self) -> None:
         """End the connection; see `vista.peering.transport.Channel.close`."""
         self.stop()
+        self._stop_knocking()
         self._release(self._site.bounds.linger_seconds if self._stands else 0)
         self._open_ones.discard(self)
 
@@ -106,7 +111,8 @@ class Connector(Sender):
             found = await self._site.loop.getaddrinfo(
                 self._url.host, self._url.port, type=socket.SOCK_STREAM
             )
-        except OSError:
+        except OSError as error:
+            self._tell_unreached(f"host {self._url.host} is not found: {error.strerror}")
             self._try_later()
         else:
             # Attempts take the addresses in turn: a name may have one that nobody answers at.
@@ -133,6 +139,7 @@ class Connector(Sender):
             dealer.curve_serverkey = z85.encode(self.key)
             dealer.curve_secretkey = z85.encode(self._secret_key)
             dealer.curve_publickey = z85.encode(public_key_of(self._secret_key))
+        self._endpoint = endpoint
         self._reader = Reader(self._site, dealer, self._deliver, self._drained)
         self._monitor = Monitor(self._site, dealer, _EVENTS, self._happened)
         dealer.connect(endpoint)
@@ -143,6 +150,7 @@ class Connector(Sender):
         elif event == zmq.EVENT_CONNECT_RETRIED:
             if not self._stands and self._ending is None:
                 self._release(0)
+                self._ask_why()
                 self._try_later()
         elif event == zmq.EVENT_DISCONNECTED:
             self._ending = self._why or f"the connection to {self.words} broke"
@@ -155,10 +163,37 @@ class Connector(Sender):
     def _stand(self) -> None:
         assert self._reader is not None
         self._stands = True
+        self._stop_knocking()
+        self._tell_unreached("")
         while self._waiting:
             is_sent = self._put(self._reader.socket, None, self._waiting.popleft())
             assert is_sent  # Both queues have the same bounds.
         self._reader.look()
+
+    def _ask_why(self) -> None:
+        """Find out why an attempt failed, once: ZeroMQ does not tell, and tries on."""
+        if self._unreached or self._knocking is not None:
+            return
+        if self._url.scheme == "ipc":
+            self._tell_unreached(knock_at_socket(self._url.path))
+        else:
+            self._knocking = self._site.loop.create_task(self._knock(self._endpoint))
+
+    async def _knock(self, endpoint: str) -> None:
+        host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+        seconds = self._site.bounds.handshake_seconds
+        self._tell_unreached(await knock(host.strip("[]"), int(port), seconds))
+        self._knocking = None
+
+    def _tell_unreached(self, reason: str) -> None:
+        if reason != self._unreached:
+            self._unreached = reason
+            self.unreached(reason)
+
+    def _stop_knocking(self) -> None:
+        if self._knocking is not None:
+            self._knocking.cancel()
+            self._knocking = None
 
     def _refusal(self, event: int, value: int) -> str:
         if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:

@@ -51,7 +51,7 @@ class _Accepted(Sender):
         self.descriptor = descriptor
         self.user = listener.user_of(first)
         self.key = bytes.fromhex(self.user) if self.user else None
-        self.words = f"{peer_words(str(first.get('Peer-Address')))} at {listener.words}"
+        self.words = f"{peer_words(str(first.get('Peer-Address')))} over {listener.words}"
         self.ending: str | None = None
 
     def send(self, parts: Sequence[Part]) -> bool:

@@ -104,7 +104,14 @@ class Site:
 
 
 def peer_words(address: str) -> str:
-    """Return a peer's address for people: that of IPv4 where it came to a socket for both."""
+    """Return for people what ZeroMQ says of where a peer is.
+
+    That of IPv4 where it came to a socket for both, and the process where it came to one of the
+    machine's own, of which ZeroMQ says ``localhost:USER:GROUP:PROCESS``.
+    """
+    host, *numbers = address.split(":")
+    if host == "localhost" and len(numbers) == 3:
+        return f"process {numbers[-1]}"
     return address.removeprefix("::ffff:")
 
 

@@ -30,6 +30,7 @@ class Sender:
         self.receive: Callable[[list[Part]], None] = _ignore
         self.lost: Callable[[str], None] = _ignore
         self.writable: Callable[[], None] = _ignore
+        self.unreached: Callable[[str], None] = _ignore
         self._site = site
         self._underway: deque[tuple[zmq.MessageTracker, int]] = deque()
         self._underway_bytes = 0
