@@ -10,7 +10,7 @@ from time import perf_counter
 
 import vista
 from benchmarks.measure import Subject, expect
-from benchmarks.objects import Caller, Driver, KeptCounter
+from benchmarks.objects import Caller, Driver, KeptCounter, driven
 from benchmarks.pair import CALM
 from vista import Node, Ref, gather
 
@@ -36,13 +36,7 @@ class Keeping:
 
     def subject(self, function: Callable[[int], float], name: str) -> Subject:
         """Return the subject that runs ``function`` in a vista thread of the node."""
-
-        def run(count: int) -> float:
-            driver = self._started()
-            seconds: float = driver.run(function.__module__, function.__name__, count)
-            return seconds
-
-        return Subject(name, run)
+        return driven(self._started, function, name)
 
     def restore(self, count: int) -> float:
         """The start of a service whose store holds ``count`` objects, by the object."""

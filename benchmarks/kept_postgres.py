@@ -18,7 +18,7 @@ from time import perf_counter
 
 import vista
 from benchmarks.measure import Subject, expect
-from benchmarks.objects import Driver, KeptCounter
+from benchmarks.objects import Driver, KeptCounter, driven
 from benchmarks.pair import CALM
 from vista import Node, Ref
 
@@ -86,13 +86,7 @@ class KeepingInPostgres:
 
     def subject(self, function: Callable[[int], float], name: str) -> Subject:
         """Return the subject that runs ``function`` in a vista thread of the node."""
-
-        def run(count: int) -> float:
-            driver = self._started()
-            seconds: float = driver.run(function.__module__, function.__name__, count)
-            return seconds
-
-        return Subject(name, run)
+        return driven(self._started, function, name)
 
     def by_hand(self, count: int) -> float:
         """One row put and committed with psycopg, one after the other."""

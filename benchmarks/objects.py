@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import vista
+from benchmarks.measure import Subject
 from vista import Object, PersistentObject, Ref
 
 
@@ -89,6 +91,20 @@ class Caller(Object, namespace="Benchmarks"):
         """Move objects to a node, one after the other."""
         for ref in refs:
             vista.move(ref, to)
+
+
+def driven(start: Callable[[], Ref], function: Callable[..., float], name: str) -> Subject:
+    """Return the subject that runs ``function(count)`` in a thread of a `Driver`.
+
+    ``start`` returns the driver, whose node may start by it: nothing of that is measured.
+    """
+
+    def run(count: int) -> float:
+        driver = start()
+        seconds: float = driver.run(function.__module__, function.__name__, count)
+        return seconds
+
+    return Subject(name, run)
 
 
 def run_named(module: str, name: str, count: int, *given: Any) -> float:

@@ -25,7 +25,7 @@ from benchmarks.measure import (
     times_faster,
     times_the_time,
 )
-from benchmarks.objects import Counter, Driver
+from benchmarks.objects import Counter, Driver, driven
 from benchmarks.pbft import pbft_rows
 from benchmarks.rows_peers import Linked, kept_rows, peer_rows
 from benchmarks.solidstate import Pools, solidstate_rows
@@ -63,12 +63,7 @@ class World:
 
     def inside(self, function: Measured, name: str) -> Subject:
         """Return the subject that runs ``function`` in a vista thread of the driver."""
-
-        def run(count: int) -> float:
-            seconds: float = self.driver.run(function.__module__, function.__name__, count)
-            return seconds
-
-        return Subject(name, run)
+        return driven(lambda: self.driver, function, name)
 
     def from_outside(self, count: int) -> float:
         """Calls from an OS thread that is not the node's."""

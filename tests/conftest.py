@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
 from vista.shell.command import COLLECT_AFTER_OBJECTS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -116,6 +121,31 @@ def seeds(request: pytest.FixtureRequest) -> range:
     """The seeds a simulation runs with: ``--seeds`` of them from ``--seeds-from`` on."""
     first = request.config.getoption("--seeds-from")
     return range(first, first + request.config.getoption("--seeds"))
+
+
+def share_of(seeds: range, few: int, part: int, parts: int) -> range:
+    """The seeds of one of the tests that share ``few`` for every 200 that are asked for.
+
+    A storm of whole nodes takes as long as hundreds of seeds of others do.
+    """
+    count = max(1, len(seeds) * few // 200)
+    return range(seeds.start, seeds.start + count)[part::parts]
+
+
+@pytest.fixture
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """Let nothing be logged: a storm makes thousands of lines."""
+    caplog.set_level(logging.CRITICAL, "vista")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A browser without a window, for the tests of a module."""
+    # Playwright takes long to import, which most processes with tests need not do.
+    from tests.chromium import browser
+
+    with browser() as started:
+        yield started
 
 
 @pytest.fixture

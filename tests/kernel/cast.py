@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import vista
@@ -78,6 +78,32 @@ def until(condition: Callable[[], Any]) -> None:
             return
         vista.sleep(0.001)
     raise AssertionError("what the test waits for does not come")
+
+
+def open_together(gates: Sequence[vista.Ref]) -> None:
+    """Open gates when somebody waits at each of them."""
+    until(lambda: all(gate.count() == 1 for gate in gates))
+    for gate in gates:
+        gate.open()
+
+
+def wait_in_line(
+    worker: vista.Ref, gate: vista.Ref
+) -> tuple[vista.Future, vista.Ref, vista.Future]:
+    """Have a thread of an object pass a gate while another one keeps the object.
+
+    Return the call that waits for its object, in ``wait_at``; the gate of the one that keeps it;
+    and the call of that one, in ``keep``.
+    """
+    keeper = vista.create(Gate)
+    waiting = worker.wait_at.future(gate)
+    until(lambda: gate.count() == 1)
+    keeping = worker.keep.future(keeper)
+    until(lambda: keeper.count() == 1)
+    gate.open()
+    until(lambda: gate.count() == 0)
+    vista.sleep(0.005)
+    return waiting, keeper, keeping
 
 
 def row_of(method: str) -> ThreadRow:

@@ -10,7 +10,7 @@ import pytest
 
 import vista
 from tests.conftest import world_seed
-from tests.kernel.cast import until
+from tests.kernel.cast import Gate, Journal, until
 from vista.limits import Limits
 from vista.testing import World, unrest
 
@@ -33,6 +33,18 @@ def make_node(request: pytest.FixtureRequest) -> Iterator[NodeMaker]:
 def node(make_node: NodeMaker) -> vista.Node:
     """A node of the usual limits, which the functions of `vista` use."""
     return make_node()
+
+
+@pytest.fixture
+def gate(node: vista.Node) -> vista.Ref:
+    """A gate that is closed."""
+    return vista.create(Gate)
+
+
+@pytest.fixture
+def journal(node: vista.Node) -> vista.Ref:
+    """A journal in which nothing is written."""
+    return vista.create(Journal)
 
 
 @pytest.fixture

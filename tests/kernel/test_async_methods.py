@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import vista
-from tests.kernel.cast import Counter, Gate, Journal, row_of, runs, until
+from tests.kernel.cast import Counter, Journal, row_of, runs, until
 from vista.errors import CallTimeout, ObjectDeleted, ThreadKilled
 
 
@@ -118,11 +118,6 @@ class Kiosk(vista.Object):
 @pytest.fixture
 def kiosk(node: vista.Node) -> vista.Ref:
     return vista.create(Kiosk)
-
-
-@pytest.fixture
-def gate(node: vista.Node) -> vista.Ref:
-    return vista.create(Gate)
 
 
 def test_a_timeout_of_asyncio_interrupts_an_await(kiosk: vista.Ref) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import vista
 from tests.kernel.cast import Counter, Gate, Journal, until
-from tests.kernel.test_calls import Fragile, ids
+from tests.kernel.test_calls import ids
 from vista.errors import (
     ObjectDeleted,
     ThreadKilled,
@@ -27,15 +27,6 @@ def test_delete_takes_a_service_name() -> None:
     vista.register_service("Counters/main", vista.create(Counter))
     vista.delete("Counters/main")
     assert [row.name for row in vista.services()] == ["ObjectCreator"]
-
-
-def test_delete_runs_the_delete_hook_once() -> None:
-    journal = vista.create(Journal)
-    fragile = vista.create(Fragile, journal)
-    vista.delete(fragile)
-    with pytest.raises(ObjectDeleted):
-        vista.delete(fragile)
-    assert journal.read() == ["deleted"]
 
 
 def test_a_call_to_a_deleted_object_names_it() -> None:

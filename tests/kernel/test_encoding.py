@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
-import subprocess
-import sys
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,6 +10,7 @@ from uuid import UUID
 import pytest
 
 import vista
+from tests.hash_seeds import printed_under
 from tests.kernel.cast import Counter
 from vista import NotAValueError, Object
 from vista.kernel.objects import ClassName
@@ -298,23 +296,10 @@ with vista.Node("child") as node:
 """
 
 
-def encoding_in_a_process(seed: str) -> str:
-    """Return what another process prints of the same state, under a PYTHONHASHSEED."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "PYTHONHASHSEED": seed},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return done.stdout
-
-
 def test_the_bytes_are_the_same_in_any_process_under_any_hash_seed() -> None:
-    first = encoding_in_a_process("1")
+    first = printed_under("1", "-c", PROGRAM)
     assert len(first) > 1000
-    assert first == encoding_in_a_process("4242")
+    assert first == printed_under("4242", "-c", PROGRAM)
 
 
 # --- hooks -------------------------------------------------------------------------------------

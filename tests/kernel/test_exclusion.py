@@ -99,9 +99,14 @@ def room(node: vista.Node) -> vista.Ref:
     return vista.create(Room)
 
 
-@pytest.fixture
-def gate(node: vista.Node) -> vista.Ref:
-    return vista.create(Gate)
+def assert_kept(room: vista.Ref, keeping: vista.Future, gate: vista.Ref) -> None:
+    """A room lets nobody in until the call that keeps it, and waits at a gate, has ended."""
+    until(lambda: gate.count() == 1)
+    visiting = room.visit.future("visitor")
+    vista.sleep(0.01)
+    assert not visiting.done()
+    gate.open()
+    vista.gather(keeping, visiting)
 
 
 # --- released while suspended ---------------------------------------------------------------
@@ -403,12 +408,7 @@ def test_an_object_that_is_watched_is_exclusive_too(room: vista.Ref, gate: vista
     journal = vista.create(Journal)
     room.add_notify_when_modified(vista.create(Watcher))
     keeping = room.keep.future("keeper", gate)
-    until(lambda: gate.count() == 1)
-    visiting = room.visit.future("visitor")
-    vista.sleep(0.01)
-    assert not visiting.done()
-    gate.open()
-    vista.gather(keeping, visiting)
+    assert_kept(room, keeping, gate)
     until(lambda: journal.read() == ["modified"] * 2)
 
 

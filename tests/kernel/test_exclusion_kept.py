@@ -6,17 +6,12 @@ import pytest
 
 import vista
 from tests.kernel.cast import Counter, Gate, until
-from tests.kernel.test_exclusion import Caller, Room
+from tests.kernel.test_exclusion import Caller, Room, assert_kept
 
 
 @pytest.fixture
 def room(node: vista.Node) -> vista.Ref:
     return vista.create(Room)
-
-
-@pytest.fixture
-def gate(node: vista.Node) -> vista.Ref:
-    return vista.create(Gate)
 
 
 # --- calls that come back -------------------------------------------------------------------
@@ -40,14 +35,8 @@ def test_an_exclusive_method_that_a_chain_comes_back_to_keeps_the_object(
     room: vista.Ref, gate: vista.Ref
 ) -> None:
     caller = vista.create(Caller)
-    calling = room.call_back.future(caller, "keep", "back", gate)
-    until(lambda: gate.count() == 1)
-    visiting = room.visit.future("other")
-    vista.sleep(0.01)
-    assert not visiting.done()
-    gate.open()
-    vista.gather(calling, visiting)
-    assert room.look() == ["back", "other"]
+    assert_kept(room, room.call_back.future(caller, "keep", "back", gate), gate)
+    assert room.look() == ["back", "visitor"]
 
 
 def test_an_exclusive_method_that_waits_itself_keeps_the_object(
@@ -104,13 +93,7 @@ def test_after_a_call_that_waited_the_caller_is_active_again(room: vista.Ref) ->
 def test_an_exclusive_method_keeps_its_object_while_it_waits(
     room: vista.Ref, gate: vista.Ref
 ) -> None:
-    keeping = room.keep.future("keeper", gate)
-    until(lambda: gate.count() == 1)
-    visiting = room.visit.future("visitor")
-    vista.sleep(0.01)
-    assert not visiting.done()
-    gate.open()
-    vista.gather(keeping, visiting)
+    assert_kept(room, room.keep.future("keeper", gate), gate)
     assert room.look() == ["keeper", "visitor"]
 
 
@@ -173,13 +156,7 @@ def test_a_chain_of_an_exclusive_method_may_come_back_to_a_preemptable_one(
 def test_a_preemptable_method_that_waits_does_not_release_what_its_caller_keeps(
     room: vista.Ref, gate: vista.Ref
 ) -> None:
-    calling = room.keep_and_call.future(room, "look_and_wait", gate)
-    until(lambda: gate.count() == 1)
-    visiting = room.visit.future("visitor")
-    vista.sleep(0.01)
-    assert not visiting.done()
-    gate.open()
-    vista.gather(calling, visiting)
+    assert_kept(room, room.keep_and_call.future(room, "look_and_wait", gate), gate)
 
 
 def test_an_exclusive_method_may_ask_what_its_object_is(room: vista.Ref) -> None:

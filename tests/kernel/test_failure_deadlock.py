@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import vista
-from tests.kernel.cast import Counter, Gate, until
+from tests.kernel.cast import Counter, Gate, open_together, until
 from vista.errors import CallTimeout, DeadlockError
 
 
@@ -177,9 +177,7 @@ def test_two_exclusive_chains_that_want_each_other_do_not_wait_for_ever(
         vista.future(keeper, style, gates[0], other, "increment"),
         vista.future(other, style, gates[1], keeper, "increment"),
     ]
-    until(lambda: all(gate.count() == 1 for gate in gates))
-    for gate in gates:
-        gate.open()
+    open_together(gates)
     ends = vista.gather(*calls, return_exceptions=True)
     # One chain gives way with the error; then the other gets what it wants.
     assert sorted(type(end) for end in ends if not isinstance(end, int)) == [DeadlockError]
@@ -211,6 +209,14 @@ def test_the_error_of_two_chains_tells_who_waits_for_whom(keeper: vista.Ref) -> 
     assert first.result() == 1
 
 
+def assert_ring_is_found(calls: list[vista.Future], gates: list[vista.Ref]) -> None:
+    """Chains that go on when each of them waits at its gate end by the error, not by time."""
+    open_together(gates)
+    ends = vista.gather(*calls, return_exceptions=True)
+    assert any(isinstance(end, DeadlockError) for end in ends)
+    assert not any(isinstance(end, CallTimeout) for end in ends)
+
+
 def test_three_exclusive_chains_in_a_ring_do_not_wait_for_ever(node: vista.Node) -> None:
     keepers = [vista.create(Keeper) for _ in range(3)]
     gates = [vista.create(Gate) for _ in range(3)]
@@ -218,43 +224,19 @@ def test_three_exclusive_chains_in_a_ring_do_not_wait_for_ever(node: vista.Node)
         keepers[index].keep_then_call.future(gates[index], keepers[(index + 1) % 3], "increment")
         for index in range(3)
     ]
-    until(lambda: all(gate.count() == 1 for gate in gates))
-    for gate in gates:
-        gate.open()
-    ends = vista.gather(*calls, return_exceptions=True)
-    assert any(isinstance(end, DeadlockError) for end in ends)
-    assert not any(isinstance(end, CallTimeout) for end in ends)
+    assert_ring_is_found(calls, gates)
 
 
-def test_a_ring_through_an_object_that_keeps_nothing_is_found(keeper: vista.Ref) -> None:
+@pytest.mark.parametrize("call", ["call", "call_natively"], ids=["", "in another greenlet"])
+def test_a_ring_through_an_object_that_keeps_nothing_is_found(keeper: vista.Ref, call: str) -> None:
     # keeper -> between -> other, and other -> keeper: between is released while it waits.
     other, between = vista.create(Keeper), vista.create(Keeper)
     gates = [vista.create(Gate), vista.create(Gate)]
     calls = [
-        keeper.keep_then_call.future(gates[0], between, "call", other, "increment"),
+        keeper.keep_then_call.future(gates[0], between, call, other, "increment"),
         other.keep_then_call.future(gates[1], keeper, "increment"),
     ]
-    until(lambda: all(gate.count() == 1 for gate in gates))
-    for gate in gates:
-        gate.open()
-    ends = vista.gather(*calls, return_exceptions=True)
-    assert any(isinstance(end, DeadlockError) for end in ends)
-    assert not any(isinstance(end, CallTimeout) for end in ends)
-
-
-def test_a_ring_through_a_thread_in_another_greenlet_is_found(keeper: vista.Ref) -> None:
-    other, between = vista.create(Keeper), vista.create(Keeper)
-    gates = [vista.create(Gate), vista.create(Gate)]
-    calls = [
-        keeper.keep_then_call.future(gates[0], between, "call_natively", other, "increment"),
-        other.keep_then_call.future(gates[1], keeper, "increment"),
-    ]
-    until(lambda: all(gate.count() == 1 for gate in gates))
-    for gate in gates:
-        gate.open()
-    ends = vista.gather(*calls, return_exceptions=True)
-    assert any(isinstance(end, DeadlockError) for end in ends)
-    assert not any(isinstance(end, CallTimeout) for end in ends)
+    assert_ring_is_found(calls, gates)
 
 
 def test_a_thread_that_cannot_go_back_into_its_object_does_not_wait_for_ever(

@@ -8,9 +8,19 @@ import pytest
 
 import vista
 from tests.kernel.cast import Counter, Journal, until
-from vista.errors import (
-    Overloaded,
-)
+from vista.errors import Overloaded
+
+
+def post_until_refused(node: vista.Node, method: Any) -> None:
+    """Post to a method of an object in one turn, until that is refused."""
+
+    def flood() -> None:
+        with pytest.raises(Overloaded):
+            for _ in range(1000):
+                method.post()
+
+    node.call(flood)
+
 
 # --- bounded queues -------------------------------------------------------------------------
 
@@ -63,39 +73,21 @@ def test_a_send_beyond_the_mailbox_bound_is_refused(make_node: Any) -> None:
 def test_preemptable_posts_beyond_the_bound_are_refused(make_node: Any) -> None:
     node = make_node(mailbox_messages_max=100)
     journal = vista.create(Journal)
-
-    def flood() -> None:
-        with pytest.raises(Overloaded):
-            for _ in range(1000):
-                journal.read.post()
-
-    node.call(flood)
+    post_until_refused(node, journal.read)
     assert journal.read() == []
 
 
 def test_an_overload_is_counted(make_node: Any) -> None:
     node = make_node(mailbox_messages_max=10)
     counter = vista.create(Counter)
-
-    def flood() -> None:
-        with pytest.raises(Overloaded):
-            for _ in range(100):
-                counter.increment.post()
-
-    node.call(flood)
+    post_until_refused(node, counter.increment)
     assert vista.statistics()["overloads"] == 1
 
 
 def test_an_object_that_was_overloaded_takes_messages_again(make_node: Any) -> None:
     node = make_node(mailbox_messages_max=10)
     counter = vista.create(Counter)
-
-    def flood() -> None:
-        with pytest.raises(Overloaded):
-            for _ in range(100):
-                counter.increment.post()
-
-    node.call(flood)
+    post_until_refused(node, counter.increment)
     until(lambda: counter.get() == 11)
     counter.increment.post()
     until(lambda: counter.get() == 12)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import vista
-from tests.kernel.cast import Gate, Journal, row_of, runs, until
+from tests.kernel.cast import Gate, row_of, runs, until
 from vista.errors import BadValueError, NoSuchObject, ThreadKilled
 
 
@@ -115,18 +115,16 @@ class Worker(vista.Object):
 
 
 @pytest.fixture
-def journal(node: vista.Node) -> vista.Ref:
-    return vista.create(Journal)
-
-
-@pytest.fixture
 def worker(journal: vista.Ref) -> vista.Ref:
     return vista.create(Worker, journal)
 
 
-@pytest.fixture
-def gate(node: vista.Node) -> vista.Ref:
-    return vista.create(Gate)
+def call_of_nested(worker: vista.Ref, journal: vista.Ref, gate: vista.Ref) -> vista.Future:
+    """Have a worker call another one, which waits at a gate; return the call of the first."""
+    other = vista.create(Worker, journal)
+    calling: vista.Future = worker.catch_of_nested.future(other, gate)
+    until(lambda: gate.count() == 1)
+    return calling
 
 
 def kill(method: str) -> None:
@@ -183,9 +181,7 @@ def test_a_killed_thread_cannot_survive_by_catching_every_exception(
 def test_killing_a_nested_thread_leaves_its_caller_alive(
     worker: vista.Ref, journal: vista.Ref, gate: vista.Ref
 ) -> None:
-    other = vista.create(Worker, journal)
-    calling = worker.catch_of_nested.future(other, gate)
-    until(lambda: gate.count() == 1)
+    calling = call_of_nested(worker, journal, gate)
     kill("wait_at")
     assert calling.result() == "caught the thread of Worker.wait_at was killed"
 
@@ -193,9 +189,7 @@ def test_killing_a_nested_thread_leaves_its_caller_alive(
 def test_killing_a_caller_kills_what_it_called(
     worker: vista.Ref, journal: vista.Ref, gate: vista.Ref
 ) -> None:
-    other = vista.create(Worker, journal)
-    calling = worker.catch_of_nested.future(other, gate)
-    until(lambda: gate.count() == 1)
+    calling = call_of_nested(worker, journal, gate)
     kill("catch_of_nested")
     with pytest.raises(ThreadKilled):
         calling.result()
@@ -236,9 +230,7 @@ def test_killing_a_thread_kills_all_it_gathers(worker: vista.Ref) -> None:
 def test_of_two_kills_that_meet_the_outer_one_counts(
     node: vista.Node, worker: vista.Ref, journal: vista.Ref, gate: vista.Ref
 ) -> None:
-    other = vista.create(Worker, journal)
-    calling = worker.catch_of_nested.future(other, gate)
-    until(lambda: gate.count() == 1)
+    calling = call_of_nested(worker, journal, gate)
     outer, inner = row_of("catch_of_nested").id, row_of("wait_at").id
 
     def kill_both() -> None:

@@ -8,24 +8,14 @@ import threading
 import pytest
 
 import vista
-from tests.kernel.cast import Counter, Gate, Journal, row_of, runs, until
+from tests.kernel.cast import Counter, Gate, Journal, row_of, runs, until, wait_in_line
 from tests.kernel.test_threads_kill import Worker, kill
 from vista.errors import CallTimeout, ThreadKilled
 
 
 @pytest.fixture
-def journal(node: vista.Node) -> vista.Ref:
-    return vista.create(Journal)
-
-
-@pytest.fixture
 def worker(journal: vista.Ref) -> vista.Ref:
     return vista.create(Worker, journal)
-
-
-@pytest.fixture
-def gate(node: vista.Node) -> vista.Ref:
-    return vista.create(Gate)
 
 
 # --- in which state it is -------------------------------------------------------------------
@@ -50,14 +40,7 @@ def test_a_thread_that_waits_for_a_service_is_killed(worker: vista.Ref) -> None:
 def test_a_thread_that_waits_for_its_object_is_killed_at_once(
     worker: vista.Ref, gate: vista.Ref
 ) -> None:
-    keeper = vista.create(Gate)
-    waiting = worker.wait_at.future(gate)
-    until(lambda: gate.count() == 1)
-    keeping = worker.keep.future(keeper)
-    until(lambda: keeper.count() == 1)
-    gate.open()
-    until(lambda: gate.count() == 0)
-    vista.sleep(0.005)
+    waiting, keeper, keeping = wait_in_line(worker, gate)
     kill("wait_at")
     with pytest.raises(ThreadKilled):
         waiting.result()

@@ -70,11 +70,6 @@ def worker(node: vista.Node) -> vista.Ref:
     return vista.create(ListWorker)
 
 
-@pytest.fixture
-def gate(node: vista.Node) -> vista.Ref:
-    return vista.create(Gate)
-
-
 def end(*methods: str) -> None:
     """Kill threads and wait until they are gone."""
     for method in methods:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import vista
-from tests.kernel.cast import Counter, Gate, Journal, row_of, runs, until
+from tests.kernel.cast import Counter, Journal, row_of, runs, until, wait_in_line
 from vista.errors import BadValueError, CallTimeout, NoSuchObject, ThreadKilled
 
 
@@ -71,11 +71,6 @@ def worker(node: vista.Node) -> vista.Ref:
     return vista.create(SuspendWorker)
 
 
-@pytest.fixture
-def gate(node: vista.Node) -> vista.Ref:
-    return vista.create(Gate)
-
-
 def suspend(method: str) -> vista.Id:
     id = row_of(method).id
     vista.suspend(id)
@@ -123,14 +118,7 @@ def test_the_object_of_a_suspended_thread_lets_others_in(
 def test_a_thread_suspended_in_the_line_of_its_object_does_not_hold_it(
     worker: vista.Ref, gate: vista.Ref
 ) -> None:
-    keeper = vista.create(Gate)
-    waiting = worker.wait_at.future(gate)
-    until(lambda: gate.count() == 1)
-    keeping = worker.keep.future(keeper)
-    until(lambda: keeper.count() == 1)
-    gate.open()
-    until(lambda: gate.count() == 0)
-    vista.sleep(0.005)
+    waiting, keeper, keeping = wait_in_line(worker, gate)
     thread = suspend("wait_at")
     keeper.open()
     keeping.result()

@@ -74,11 +74,6 @@ class Hall(vista.Object):
         return "slept"
 
 
-@pytest.fixture
-def gate(node: vista.Node) -> vista.Ref:
-    return vista.create(Gate)
-
-
 def test_a_call_is_bounded_while_its_thread_is_kept_out_of_its_object(gate: vista.Ref) -> None:
     caller, hall, keeper = vista.create(Hall), vista.create(Hall), vista.create(Gate)
     calling = caller.call_within.future(0.05, hall, "call", gate, "pass_through")

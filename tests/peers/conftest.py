@@ -1,4 +1,4 @@
-"""The place of a test of transparency."""
+"""The world of a test of links, and the place of one of transparency."""
 
 from __future__ import annotations
 
@@ -10,10 +10,26 @@ import pytest
 
 from tests.conftest import world_seed
 from tests.peers.places import PLACES, Place
+from tests.peers.system import PROMPT, chain
 from vista.limits import Limits
-from vista.testing import World
+from vista.testing import SimulatedNode, World
 
 PlaceMaker = Callable[..., Place]
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A world on whose network both ends learn of a loss at once."""
+    with World(3, conditions=PROMPT) as made:
+        yield made
+
+
+@pytest.fixture
+def pair(world: World) -> list[SimulatedNode]:
+    """Two kin nodes that are linked, and tell each other nothing of routes any more."""
+    made = chain(world, "ab")
+    world.pass_time(5.0)
+    return made
 
 
 @pytest.fixture(params=[f"{place}, seed {seed}" for place in PLACES for seed in (0, 1)])

@@ -137,6 +137,24 @@ def chain(world: World, names: str, **options: Any) -> list[SimulatedNode]:
     return made
 
 
+def running(world: World, name: str) -> SimulatedNode:
+    """The run of a node that has not stopped."""
+    (found,) = (node for node in world.nodes if node.name == name and not node.stopped)
+    return found
+
+
+def drive_until_linked(world: World) -> None:
+    """Let time pass until each of a world's two nodes reaches the other."""
+
+    def both_reach() -> bool:
+        return all(
+            node.kernel.elsewhere is not None and len(peering(node).nodes()) == 1
+            for node in world.nodes
+        )
+
+    world.drive(both_reach, 60.0)
+
+
 def bell(node: SimulatedNode) -> vista.Ref:
     """An object of a node."""
     made: vista.Ref = node.call(vista.create, LinkedBell)
@@ -154,6 +172,21 @@ def ended(
     """Let time pass until calls have ended, and return their results or errors."""
     world.drive(lambda: all(future.done() for future in futures), seconds)
     return [future._error or future._value for future in futures]
+
+
+def post_until_full(node: SimulatedNode, far: vista.Ref) -> int:
+    """Have a bell hear numbers by posts of one turn; return how many of 100 were not refused."""
+
+    def flood() -> int:
+        for number in range(100):
+            try:
+                far.hear.post(number)
+            except vista.Overloaded:
+                return number
+        return 100
+
+    count: int = node.call(flood)
+    return count
 
 
 def start(node: SimulatedNode, function: Callable[[], Any]) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +11,20 @@ import pytest
 
 import vista
 from tests.mobility.test_code import coded
-from tests.peers.system import PROMPT, add_node, chain, ended, join, links, peering, stranger
+from tests.peers.system import add_node, chain, ended, join, links, peering, stranger
 from vista.kernel.kernel import creator_id
 from vista.limits import Limits
-from vista.mobility.code import ClassCode
+from vista.mobility.code import ClassCode, check_code, class_code
+from vista.peering import bringing
 from vista.peering.bringing import fetch_class
 from vista.peering.curve import public_key_of
 from vista.peering.urls import key_text
+from vista.standard import creator as creator_module
 from vista.testing import SimulatedNode, World
 from vista.wire.frames import CALL, HEAD, NOBODY
 
 HOST = b"h" * 32
 GUEST = b"g" * 32
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(1, conditions=PROMPT) as made:
-        yield made
 
 
 def canary(directory: Path, name: str) -> tuple[ClassCode, Path]:
@@ -167,6 +164,26 @@ def test_code_of_a_peer_with_the_right_is_taken(world: World, tmp_path: Path) ->
 def test_code_of_kin_two_links_away_is_taken(world: World) -> None:
     near, _, far = chain(world, "abc")
     assert fetch(near, far, "ServedClass").cls is ServedClass
+
+
+def test_the_code_of_a_class_is_collected_and_checked_beside_the_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near, _, far = chain(world, "abc")
+    threads: dict[str, set[int]] = {"collects": set(), "checks": set()}
+
+    def noted(what: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def noting(*args: Any) -> Any:
+            threads[what].add(threading.get_ident())
+            return function(*args)
+
+        return noting
+
+    monkeypatch.setattr(creator_module, "class_code", noted("collects", class_code))
+    monkeypatch.setattr(bringing, "check_code", noted("checks", check_code))
+    assert fetch(near, far, "ServedClass").cls is ServedClass
+    for where in threads.values():
+        assert where and threading.get_ident() not in where
 
 
 def test_a_loader_asks_no_peer_whose_code_may_not_run(world: World, tmp_path: Path) -> None:

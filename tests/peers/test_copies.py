@@ -27,6 +27,7 @@ from vista.testing import SimulatedNode, World
 
 HOST = b"h" * 32
 GUEST = b"g" * 32
+TOKEN = b"t" * 16
 
 
 class CopiedScroll(vista.Object):
@@ -342,18 +343,26 @@ def test_a_replica_answers_for_an_original_whose_node_is_lost(
     assert read(b, scroll) == ["one"]
 
 
+def prepare(near: SimulatedNode, scroll: vista.Ref, far: SimulatedNode) -> tuple[vista.Ref, bytes]:
+    """Begin a move to a node as the node that an object leaves does; return the other's Ref.
+
+    With it comes the object's state.
+    """
+    data: bytes = near.call(lambda: vista.encode_object(scroll))
+    there = seen(near, far.call(vista.here))
+    near.call(lambda: there.prepare_object(data, None, [], [], TOKEN))
+    return there, data
+
+
 def test_a_copy_does_not_come_while_the_object_itself_does(
     world: World, nodes: list[SimulatedNode]
 ) -> None:
     a, b, _ = nodes
     scroll = scroll_at(a, "one")
-    token = b"t" * 16
-    data = a.call(lambda: vista.encode_object(scroll))
-    there = seen(a, b.call(vista.here))
-    a.call(lambda: there.prepare_object(data, None, [], [], token))
+    there, _ = prepare(a, scroll, b)
     with pytest.raises(BadValueError, match=r"here already"):
         copy(a, scroll, b)
-    a.call(lambda: there.discard_object(vista.id_of(scroll), token))
+    a.call(lambda: there.discard_object(vista.id_of(scroll), TOKEN))
     assert copy(a, scroll, b) == scroll
 
 
@@ -362,13 +371,10 @@ def test_an_object_that_was_imported_meanwhile_keeps_the_original_at_home(
 ) -> None:
     a, b, _ = nodes
     scroll = scroll_at(a, "one")
-    token = b"t" * 16
-    data = a.call(lambda: vista.encode_object(scroll))
-    there = seen(a, b.call(vista.here))
-    a.call(lambda: there.prepare_object(data, None, [], [], token))
+    there, data = prepare(a, scroll, b)
     b.call(lambda: vista.import_object(data))
     with pytest.raises(BadValueError, match=r"here already"):
-        a.call(lambda: there.commit_object(vista.id_of(scroll), token))
+        a.call(lambda: there.commit_object(vista.id_of(scroll), TOKEN))
 
 
 def test_a_fence_to_a_replica_follows_what_was_passed_on_before_it_came(

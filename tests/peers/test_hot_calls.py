@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, assert_rest, bell, chain, peering, seen
+from tests.peers.system import assert_rest, bell, peering, seen
 from vista.errors import PeerLost, ThreadKilled
 from vista.kernel.threads import Worker
 from vista.peering.remote import RemoteFuture
@@ -45,24 +44,20 @@ class HotCaller(vista.Object):
         return "met"
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(1, conditions=PROMPT) as made:
-        yield made
-
-
-@pytest.fixture
-def pair(world: World) -> list[SimulatedNode]:
-    made = chain(world, "ab")
-    world.pass_time(5.0)
-    return made
-
-
 def parked_in(node: SimulatedNode, method: str) -> Worker:
     """The worker whose thread runs ``method``."""
     (found,) = [one for one in node.kernel.threads.parked if one.frame[1].name == method]
     assert isinstance(found, Worker)
     return found
+
+
+def caller_that_waits(world: World, pair: list[SimulatedNode]) -> tuple[vista.Ref, Any]:
+    """An object of the first node that waits for its second simple call, and what called it."""
+    a, b = pair
+    caller: vista.Ref = a.call(vista.create, HotCaller)
+    call = a.spawn(caller.call_and_wait, seen(a, bell(b)))
+    world.pass_time(1.0)
+    return caller, call
 
 
 def test_each_call_of_a_thread_gets_its_own_answer(pair: list[SimulatedNode]) -> None:
@@ -75,10 +70,7 @@ def test_each_call_of_a_thread_gets_its_own_answer(pair: list[SimulatedNode]) ->
 def test_the_object_of_a_thread_that_waits_for_a_simple_call_lets_others_in(
     world: World, pair: list[SimulatedNode]
 ) -> None:
-    a, b = pair
-    caller = a.call(vista.create, HotCaller)
-    a.spawn(caller.call_and_wait, seen(a, bell(b)))
-    world.pass_time(1.0)
+    caller, _ = caller_that_waits(world, pair)
     assert caller.meet() == "met"
 
 
@@ -86,9 +78,7 @@ def test_who_is_killed_in_a_later_call_gives_up_that_one(
     world: World, pair: list[SimulatedNode]
 ) -> None:
     a, b = pair
-    caller = a.call(vista.create, HotCaller)
-    call = a.spawn(caller.call_and_wait, seen(a, bell(b)))
-    world.pass_time(1.0)
+    caller, call = caller_that_waits(world, pair)
     worker = parked_in(a, "call_and_wait")
     a.call(lambda: worker.kill(worker.root, ThreadKilled("by the test")))
     world.pass_time(1.0)
@@ -148,10 +138,8 @@ def test_a_trace_tells_of_simple_calls(world: World, pair: list[SimulatedNode]) 
 def test_who_waits_for_a_simple_call_is_woken_though_one_who_hears_of_the_next_end_fails(
     world: World, pair: list[SimulatedNode]
 ) -> None:
-    a, b = pair
-    caller = a.call(vista.create, HotCaller)
-    call = a.spawn(caller.call_and_wait, seen(a, bell(b)))
-    world.pass_time(1.0)
+    a, _ = pair
+    _, call = caller_that_waits(world, pair)
     calls = peering(a).calls
     (first,) = calls.pending.values()
     second = RemoteFuture(calls, first.number + 1, first.node, first.target, "ring", None)

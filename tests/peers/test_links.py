@@ -19,6 +19,7 @@ from tests.peers.system import (
     listen,
     meet,
     peering,
+    post_until_full,
     seen,
 )
 from vista.testing import Conditions, SimulatedNode, World
@@ -264,16 +265,7 @@ def test_posts_past_the_bound_of_a_link_are_refused() -> None:
     with World(1, conditions=PROMPT) as world:
         a, b = chain(world, "ab", limits=vista.Limits(link_messages_max=40))
         far = seen(a, bell(b))
-
-        def flood() -> int:
-            for number in range(100):
-                try:
-                    far.hear.post(number)
-                except vista.Overloaded:
-                    return number
-            return 100
-
-        assert a.call(flood) == 40
+        assert post_until_full(a, far) == 40
         assert far.list_heard() == list(range(40))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import vista
+from tests.peers.roamers import roamer_at
 from tests.peers.system import (
     PROMPT,
     assert_rest,
@@ -19,7 +20,7 @@ from tests.peers.system import (
     seen,
     start,
 )
-from tests.peers.test_moves_fences import leave, pilgrim_at
+from tests.peers.test_moves_fences import leave
 from vista.ids import Id
 from vista.kernel.refs import Ref
 from vista.limits import Limits
@@ -95,14 +96,14 @@ def test_a_call_is_asked_after_when_the_way_to_its_node_has_changed(world: World
 
 def test_a_call_that_is_held_while_its_object_moves_is_not_taken_for_lost(world: World) -> None:
     a, b, c = chain(world, "abc")
-    pilgrim = pilgrim_at(b)
+    roamer = roamer_at(b)
     world.network.slow("b", "c", 2000.0)
-    leave(world, c, b, pilgrim)
+    leave(world, c, b, roamer)
     # The fence is answered when b knows where the object is, what is asked of b at once.
-    peering(a).moves.take_moved(b.kernel.table.node, pilgrim._id, c.kernel.table.node)
-    writing = start(a, lambda: seen(a, pilgrim).write(1))
+    peering(a).moves.take_moved(b.kernel.table.node, roamer._id, c.kernel.table.node)
+    writing = start(a, lambda: seen(a, roamer).write(1))
     world.pass_time(1.2)
-    assert pilgrim._id in peering(a).moves.fences
+    assert roamer._id in peering(a).moves.fences
     assert not writing.done()
     assert ended(world, [writing], 20.0) == [1]
 

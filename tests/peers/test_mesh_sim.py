@@ -201,16 +201,21 @@ def start_at_4500(node: SimulatedNode) -> None:
     vista.create("AutomaticIPCMesh", "tcp:127.0.0.1:4500")
 
 
+def leave_and_return(world: World, away_seconds: float) -> None:
+    """Have a node crash when it is in the mesh, and start again at the same port."""
+    add_node(world, "a", boot=start_at_4500)
+    world.drive(lambda: _are_up(world) and is_full(world.nodes), 60.0)
+    world.crash("a")
+    world.pass_time(away_seconds)
+    world.restart("a")
+
+
 @pytest.mark.parametrize("place", range(8))
 def test_a_node_that_returns_at_the_same_address_keeps_its_link_when_its_last_run_is_forgotten(
     world: World, place: int
 ) -> None:
     others = members(world, "bcd")
-    add_node(world, "a", boot=start_at_4500)
-    world.drive(lambda: _are_up(world) and is_full(world.nodes), 60.0)
-    world.crash("a")
-    world.pass_time(1.0)
-    world.restart("a")
+    leave_and_return(world, 1.0)
     world.drive(lambda: _are_up(world) and is_full(world.nodes), 60.0)
     numbers = [_established(node) for node in others]
     world.pass_time(100.0)
@@ -222,11 +227,7 @@ def test_a_node_that_returns_is_linked_in_the_midst_of_a_pause_between_attempts(
     world: World, place: int
 ) -> None:
     members(world, "bcde")
-    add_node(world, "a", boot=start_at_4500)
-    world.drive(lambda: _are_up(world) and is_full(world.nodes), 60.0)
-    world.crash("a")
-    world.pass_time(16.0)
-    world.restart("a")
+    leave_and_return(world, 16.0)
     world.drive(lambda: _are_up(world) and is_full(world.nodes), 3.0)
 
 
@@ -431,11 +432,7 @@ def test_deleting_it_ends_the_links_and_forgets_the_node(world: World) -> None:
 @pytest.mark.parametrize("place", range(4))
 def test_deleting_it_ends_also_the_links_to_who_returned(world: World, place: int) -> None:
     (one,) = members(world, "b")
-    add_node(world, "a", boot=start_at_4500)
-    world.drive(lambda: _are_up(world) and is_full(world.nodes), 60.0)
-    world.crash("a")
-    world.pass_time(1.0)
-    world.restart("a")
+    leave_and_return(world, 1.0)
     world.drive(lambda: _are_up(world) and is_full(world.nodes), 60.0)
     (mesh,) = [row.id for row in vista_objects(one) if row.class_name.endswith("IPCMesh")]
     one.call(lambda: vista.delete(mesh))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import vista
 from tests.mobility.test_code import coded
-from tests.peers.system import PROMPT, chain, seen
+from tests.peers.system import chain, seen
 from tests.peers.test_moves import at_rest, creator, move
 from vista.errors import BadValueError
 from vista.mobility.code import take_class
@@ -27,12 +26,6 @@ class Namesake(vista.Object):
     def fill(self, size):
         self.filling = bytes(size)
 """
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(3, conditions=PROMPT) as world:
-        yield world
 
 
 def know(node: SimulatedNode, source: str) -> None:

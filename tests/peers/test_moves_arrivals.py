@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, chain, ended, peering, seen
+from tests.peers.roamers import roamer_at
+from tests.peers.system import chain, ended, peering, seen
 from tests.peers.test_moves import at_rest, creator, move, wanderer_at
 from vista.errors import PeerLost
 from vista.testing import SimulatedNode, World
-
-
-class Returner(vista.Object):
-    """Comes back to where it was."""
-
-    def create(self) -> None:
-        self.numbers: list[int] = []
-
-    def write(self, number: int) -> int:
-        self.numbers.append(number)
-        return len(self.numbers)
-
-    @vista.preemptable
-    def note(self, number: int) -> int:
-        self.numbers.append(number)
-        return len(self.numbers)
-
-    def read(self) -> list[int]:
-        return self.numbers
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(3, conditions=PROMPT) as world:
-        yield world
 
 
 @pytest.fixture
@@ -49,7 +23,7 @@ def send_while_it_comes_back(
 ) -> tuple[vista.Ref, list[object]]:
     """Send to an object that moves from a to b, by way of b; return it and how the calls ended."""
     a, b, c = nodes
-    wanderer = b.call(vista.create, Returner)
+    wanderer = roamer_at(b)
     move(b, wanderer, a)
     # So that c is not told, and goes on to send by b what is then passed on to a, and comes back.
     world.network.slow("a", "b", 100.0)

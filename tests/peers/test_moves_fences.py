@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import vista
+from tests.peers.roamers import post_numbers, roamer_at
 from tests.peers.system import (
-    PROMPT,
     bell,
     chain,
     ended,
@@ -29,36 +28,11 @@ from vista.testing import SimulatedNode, World
 from vista.wire.frames import FENCED, NOBODY, POST
 
 
-class Pilgrim(vista.Object):
-    """Writes down what it is told."""
-
-    def create(self) -> None:
-        self.numbers: list[int] = []
-
-    def write(self, number: int) -> int:
-        self.numbers.append(number)
-        return len(self.numbers)
-
-    def read(self) -> list[int]:
-        return self.numbers
-
-
 class Silent(vista.Object):
     """A meta object that answers nothing."""
 
     def forward_method_invocation(self, *args: object) -> None:
         vista.sleep(1e6)
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(3, conditions=PROMPT) as world:
-        yield world
-
-
-def pilgrim_at(node: SimulatedNode) -> vista.Ref:
-    made: vista.Ref = node.call(vista.create, Pilgrim)
-    return made
 
 
 def leave(world: World, near: SimulatedNode, far: SimulatedNode, ref: vista.Ref) -> None:
@@ -78,14 +52,14 @@ def test_an_answer_to_an_earlier_fence_does_not_let_an_object_loose_that_came_si
     world: World,
 ) -> None:
     nodes = a, b, c = chain(world, "abc")
-    pilgrim = pilgrim_at(b)
-    move(b, pilgrim, c)
-    id = pilgrim._id
-    leave(world, a, c, pilgrim)
+    roamer = roamer_at(b)
+    move(b, roamer, c)
+    id = roamer._id
+    leave(world, a, c, roamer)
     world.network.slow("a", "b", 1000.0)
     peering(a).moves.take_moved(creator(b).node, id, creator(c).node)
     earlier = peering(a).moves.fences[id].number
-    come(world, a, pilgrim)
+    come(world, a, roamer)
     peering(a).moves.take_fenced(creator(c).node, earlier)
     assert id in peering(a).moves.arrivals
     at_rest(world, nodes)
@@ -95,14 +69,12 @@ def test_what_was_sent_before_its_node_was_lost_is_not_overtaken_when_that_is_ba
     world: World,
 ) -> None:
     nodes = a, _, b = chain(world, "amb")
-    pilgrim = pilgrim_at(b)
-    leave(world, a, b, pilgrim)
+    roamer = roamer_at(b)
+    leave(world, a, b, roamer)
     world.network.slow("a", "m", 5000.0)
-    for number in range(10):
-        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
-    come(world, a, pilgrim)
-    for number in range(10, 20):
-        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
+    post_numbers(a, roamer, range(10))
+    come(world, a, roamer)
+    post_numbers(a, roamer, range(10, 20))
     told: list[tuple[bytes, bool]] = []
     peering(a).watchers.append(lambda node, via: told.append((node, via is not None)))
     world.network.lose("m", "b")
@@ -111,7 +83,7 @@ def test_what_was_sent_before_its_node_was_lost_is_not_overtaken_when_that_is_ba
     meet(a, [b])
     world.network.slow("a", "m", 1.0)
     world.pass_time(20.0)
-    assert a.call(lambda: seen(a, pilgrim).read()) == list(range(20))
+    assert a.call(lambda: seen(a, roamer).read()) == list(range(20))
     at_rest(world, nodes)
 
 
@@ -119,17 +91,15 @@ def test_what_is_under_way_for_longer_than_a_link_may_be_silent_is_not_overtaken
     world: World,
 ) -> None:
     nodes = a, _, b = chain(world, "amb")
-    pilgrim = pilgrim_at(b)
-    leave(world, a, b, pilgrim)
+    roamer = roamer_at(b)
+    leave(world, a, b, roamer)
     world.network.slow("a", "m", 4000.0)
     world.network.slow("m", "b", 5000.0)
-    for number in range(10):
-        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
-    come(world, a, pilgrim)
-    for number in range(10, 20):
-        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
+    post_numbers(a, roamer, range(10))
+    come(world, a, roamer)
+    post_numbers(a, roamer, range(10, 20))
     world.pass_time(25.0)
-    assert a.call(lambda: seen(a, pilgrim).read()) == list(range(20))
+    assert a.call(lambda: seen(a, roamer).read()) == list(range(20))
     world.network.slow("a", "m", 1.0)
     world.network.slow("m", "b", 1.0)
     at_rest(world, nodes)
@@ -140,11 +110,11 @@ def test_a_fence_that_was_lost_with_its_way_goes_the_next_one(world: World) -> N
     join(c, a)
     for node in nodes:
         meet(node, [other for other in nodes if other is not node])
-    pilgrim = pilgrim_at(b)
-    leave(world, a, b, pilgrim)
+    roamer = roamer_at(b)
+    leave(world, a, b, roamer)
     world.network.slow("a", "b", 5000.0)
-    come(world, a, pilgrim)
-    writing = a.spawn(lambda: seen(a, pilgrim).write(1))
+    come(world, a, roamer)
+    writing = a.spawn(lambda: seen(a, roamer).write(1))
     world.pass_time(1.0)
     assert not writing.done()
     world.network.refuse("a")
@@ -161,13 +131,13 @@ def test_a_fence_goes_again_when_its_node_says_that_the_way_between_them_broke(
     world: World,
 ) -> None:
     a, b, c = chain(world, "abc")
-    pilgrim = pilgrim_at(b)
+    roamer = roamer_at(b)
     world.network.wire("a", "b").slow(2000.0)
-    peering(a).moves.take_moved(creator(b).node, pilgrim._id, creator(c).node)
-    first = peering(a).moves.fences[pilgrim._id].number
+    peering(a).moves.take_moved(creator(b).node, roamer._id, creator(c).node)
+    first = peering(a).moves.fences[roamer._id].number
     peering(b).ways._broke(creator(a).node)
     world.pass_time(0.1)
-    assert peering(a).moves.fences[pilgrim._id].number > first
+    assert peering(a).moves.fences[roamer._id].number > first
     world.network.wire("a", "b").slow(1.0)
     at_rest(world, [a, b, c])
 
@@ -177,25 +147,23 @@ def test_what_this_node_believed_elsewhere_comes_before_what_it_sends_since(worl
     join(c, a)
     for node in nodes:
         meet(node, [other for other in nodes if other is not node])
-    pilgrim = pilgrim_at(b)
-    move(b, pilgrim, c)
-    leave(world, a, c, pilgrim)
+    roamer = roamer_at(b)
+    move(b, roamer, c)
+    leave(world, a, c, roamer)
     world.network.slow("a", "b", 1000.0)
-    for number in range(10):
-        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
-    come(world, a, pilgrim)
+    post_numbers(a, roamer, range(10))
+    come(world, a, roamer)
     # Node b goes by this, and passes on straight to a.
-    peering(b).moves.places[pilgrim._id] = creator(a).node
-    for number in range(10, 20):
-        a.call(lambda n=number: seen(a, pilgrim).write.post(n))
+    peering(b).moves.places[roamer._id] = creator(a).node
+    post_numbers(a, roamer, range(10, 20))
     world.pass_time(10.0)
-    assert a.call(lambda: seen(a, pilgrim).read()) == list(range(20))
+    assert a.call(lambda: seen(a, roamer).read()) == list(range(20))
     at_rest(world, nodes)
 
 
 def test_what_was_sent_from_here_comes_behind_all_that_may_have_gone_by_here(world: World) -> None:
     node, _ = chain(world, "ab")
-    record = node.kernel.table.records[pilgrim_at(node)._id]
+    record = node.kernel.table.records[roamer_at(node)._id]
     record.queue = deque([("since", *[None] * 8)])
     arrivals = Arrivals(record, b"home", b"before", b"here")
     for origin in (b"other", b"before", b"home", b"other", b"here"):
@@ -207,11 +175,11 @@ def test_what_was_sent_from_here_comes_behind_all_that_may_have_gone_by_here(wor
 
 def test_a_fence_that_was_lost_with_its_node_goes_when_that_is_back(world: World) -> None:
     nodes = a, _, b = chain(world, "amb")
-    pilgrim = pilgrim_at(b)
-    leave(world, a, b, pilgrim)
+    roamer = roamer_at(b)
+    leave(world, a, b, roamer)
     world.network.slow("m", "b", 5000.0)
-    come(world, a, pilgrim)
-    writing = a.spawn(lambda: seen(a, pilgrim).write(1))
+    come(world, a, roamer)
+    writing = a.spawn(lambda: seen(a, roamer).write(1))
     world.pass_time(0.5)
     world.network.slow("m", "b", 1.0)
     world.network.lose("m", "b")
@@ -227,33 +195,32 @@ def test_a_fence_that_was_lost_with_its_node_goes_when_that_is_back(world: World
 
 def test_what_waits_for_an_object_that_has_come_is_bounded(world: World) -> None:
     b, a, c = chain(world, "bac", limits=Limits(mailbox_messages_max=30))
-    pilgrim = pilgrim_at(b)
-    leave(world, a, b, pilgrim)
+    roamer = roamer_at(b)
+    leave(world, a, b, roamer)
     world.network.slow("a", "b", 5000.0)
-    come(world, a, pilgrim)
-    peering(c).moves.places[pilgrim._id] = creator(a).node
-    for number in range(50):
-        c.call(lambda n=number: seen(c, pilgrim).write.post(n))
+    come(world, a, roamer)
+    peering(c).moves.places[roamer._id] = creator(a).node
+    post_numbers(c, roamer, range(50))
     world.pass_time(0.5)
     assert a.kernel.counters.posts_lost == 20
 
 
 def test_what_waits_to_be_sent_to_an_object_that_moves_is_bounded(world: World) -> None:
     a, b, c = chain(world, "abc", limits=Limits(mailbox_messages_max=30))
-    pilgrim = pilgrim_at(b)
+    roamer = roamer_at(b)
     world.network.slow("a", "b", 2000.0)
-    peering(a).moves.take_moved(creator(b).node, pilgrim._id, creator(c).node)
+    peering(a).moves.take_moved(creator(b).node, roamer._id, creator(c).node)
 
     def flood() -> int:
         for number in range(100):
             try:
-                seen(a, pilgrim).write.post(number)
+                seen(a, roamer).write.post(number)
             except vista.Overloaded:
                 return number
         return 100
 
     assert a.call(flood) == 30
-    (refused,) = ended(world, [a.spawn(lambda: seen(a, pilgrim).write(1))], 1.0)
+    (refused,) = ended(world, [a.spawn(lambda: seen(a, roamer).write(1))], 1.0)
     assert isinstance(refused, vista.Overloaded)
     world.network.slow("a", "b", 1.0)
     assert a.kernel.counters.overloads == 2
@@ -263,30 +230,30 @@ def test_what_waits_to_be_sent_to_an_object_that_moves_is_bounded(world: World) 
 def test_posts_that_find_no_room_on_the_link_do_not_hold_up_the_move(world: World) -> None:
     bounds = Limits(link_messages_max=30)
     a, b = chain(world, "ab", limits=bounds)
-    pilgrim = pilgrim_at(a)
+    roamer = roamer_at(a)
 
     def pour() -> None:
         for number in range(100):
-            pilgrim.write.post(number)
+            roamer.write.post(number)
 
-    leave(world, b, a, pilgrim)
+    leave(world, b, a, roamer)
     a.call(pour)
-    come(world, b, pilgrim)
+    come(world, b, roamer)
     world.pass_time(5.0)
-    numbers = b.call(lambda: seen(b, pilgrim).read())
+    numbers = b.call(lambda: seen(b, roamer).read())
     assert numbers == list(range(30))
     assert a.kernel.counters.posts_lost >= 70
-    assert pilgrim._id not in a.kernel.table.records
-    assert a.call(lambda: seen(a, pilgrim).write(100)) == 31
+    assert roamer._id not in a.kernel.table.records
+    assert a.call(lambda: seen(a, roamer).write(100)) == 31
 
 
 def test_a_search_ends_when_a_peer_does_not_answer(world: World) -> None:
     a, b, c = chain(world, "abc")
-    pilgrim = pilgrim_at(a)
+    roamer = roamer_at(a)
     c.call(lambda: vista.here().set_meta(vista.create(Silent)))
     world.crash("a")
     world.drive(lambda: creator(a).node not in peering(b).nodes(), 60.0)
-    call = b.spawn(lambda: seen(b, pilgrim).read())
+    call = b.spawn(lambda: seen(b, roamer).read())
     (error,) = ended(world, [call], b.kernel.limits.loss_seconds + 1.0)
     assert isinstance(error, vista.PeerLost)
     assert (peering(b).moves.fences, peering(b).calls.pending) == ({}, {})
@@ -337,8 +304,8 @@ def test_a_node_that_did_not_lose_one_that_lost_it_gives_its_calls_up(
 
 def test_so_many_fences_wait_for_an_object_and_no_more(world: World) -> None:
     nodes = a, b = chain(world, "ab", limits=limits(mailbox_messages_max=10))
-    moves, id, far = peering(a).moves, pilgrim_at(b)._id, creator(b).node
-    leaving = pilgrim_at(a)._id
+    moves, id, far = peering(a).moves, roamer_at(b)._id, creator(b).node
+    leaving = roamer_at(a)._id
 
     def crowd() -> list[int]:
         moves.send_fence(Fence(id, far, far))
@@ -363,9 +330,9 @@ def test_a_guest_does_not_answer_a_fence_that_went_to_another_node(
     meet(host, [guest, kin])
     world.network.slow("host", "kin", 5000.0)
     moves, far = peering(host).moves, creator(kin).node
-    fence = Fence(pilgrim_at(kin)._id, far, far)
+    fence = Fence(roamer_at(kin)._id, far, far)
     near = creator(guest).node
-    own = Fence(pilgrim_at(guest)._id, near, near)
+    own = Fence(roamer_at(guest)._id, near, near)
     host.call(lambda: moves.send_fence(fence))
     for number in range(10):
         peering(guest).send(creator(host).node, (FENCED, number), (), guest.kernel.user)

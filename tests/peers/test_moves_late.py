@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, chain, ended, meet, peering, seen
+from tests.peers.roamers import roamer_at
+from tests.peers.system import chain, ended, meet, peering, seen
 from tests.peers.test_moves import at_rest, creator, move
 from vista.peering.waiting import Fence, GivenUp
 from vista.testing import SimulatedNode, World
-
-
-class Stray(vista.Object):
-    """Writes down what it is told."""
-
-    def create(self) -> None:
-        self.numbers: list[int] = []
-
-    def write(self, number: int) -> None:
-        self.numbers.append(number)
-
-    def read(self) -> list[int]:
-        return self.numbers
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(3, conditions=PROMPT) as world:
-        yield world
 
 
 def lose(world: World, near: SimulatedNode, far: SimulatedNode, one: str, other: str) -> None:
@@ -41,16 +22,16 @@ def lose(world: World, near: SimulatedNode, far: SimulatedNode, one: str, other:
 
 
 def write(node: SimulatedNode, ref: vista.Ref, number: int, seconds: float = 100.0) -> Any:
-    def tell() -> None:
+    def tell() -> Any:
         with vista.timeout(seconds):
-            seen(node, ref).write(number)
+            return seen(node, ref).write(number)
 
     return node.spawn(tell)
 
 
 def test_one_that_waits_where_its_sender_lost_its_node_is_not_overtaken(world: World) -> None:
     nodes = s, r, x = chain(world, "srx")
-    stray = x.call(vista.create, Stray)
+    stray = roamer_at(x)
     move(x, stray, r)
     world.network.wire("s", "r").slow(3000.0)
     first = write(s, stray, 1)
@@ -63,7 +44,7 @@ def test_one_that_waits_where_its_sender_lost_its_node_is_not_overtaken(world: W
     # What was sent first gets to the object by two slow links more, what is sent since by none.
     world.network.wire("s", "r").slow(1.0)
     world.network.slow("r", "x", 1000.0)
-    assert ended(world, [second]) == [None]
+    assert ended(world, [second]) == [2]
     world.pass_time(5.0)
     assert s.call(lambda: seen(s, stray).read()) == [1, 2]
     world.network.heal()
@@ -76,7 +57,7 @@ def parted(world: World, seconds: float = 100.0) -> tuple[list[SimulatedNode], v
     The object is at h, and s has lost r and x. The caller has waited for ``seconds`` at most.
     """
     nodes = h, s, _, x = chain(world, "hsrx")
-    stray = x.call(vista.create, Stray)
+    stray = roamer_at(x)
     move(x, stray, h)
     world.network.wire("r", "x").slow(5000.0)
     first = write(s, stray, 1, seconds)
@@ -87,22 +68,23 @@ def parted(world: World, seconds: float = 100.0) -> tuple[list[SimulatedNode], v
     return nodes, stray
 
 
-def back(world: World, s: SimulatedNode, x: SimulatedNode) -> None:
+def assert_taken_first(world: World, nodes: list[SimulatedNode], stray: vista.Ref) -> None:
+    """The object takes what was sent when it was parted before what s sends until x is back."""
+    _, s, _, x = nodes
+    second = write(s, stray, 2)
+    world.pass_time(0.5)
     world.network.refuse("r", False)
     meet(s, [x])
     world.pass_time(10.0)
+    assert ended(world, [second]) == [2]
+    assert s.call(lambda: seen(s, stray).read()) == [1, 2]
+    at_rest(world, nodes)
 
 
 @pytest.mark.parametrize("seconds", [100.0, 0.1])
 def test_an_object_that_is_found_elsewhere_takes_it_first(world: World, seconds: float) -> None:
     nodes, stray = parted(world, seconds)
-    _, s, _, x = nodes
-    second = write(s, stray, 2)
-    world.pass_time(0.5)
-    back(world, s, x)
-    assert ended(world, [second]) == [None]
-    assert s.call(lambda: seen(s, stray).read()) == [1, 2]
-    at_rest(world, nodes)
+    assert_taken_first(world, nodes, stray)
 
 
 def test_one_of_more_objects_than_are_remembered_takes_it_first(world: World) -> None:
@@ -111,24 +93,14 @@ def test_one_of_more_objects_than_are_remembered_takes_it_first(world: World) ->
     given_up, far = peering(s).moves.given_up, creator(x).node
     for serial in range(s.kernel.limits.moves_remembered_max):
         given_up.note(vista.Id.make(far, 1_000 + serial), far, s.kernel.hub.time())
-    second = write(s, stray, 2)
-    world.pass_time(0.5)
-    back(world, s, x)
-    assert ended(world, [second]) == [None]
-    assert s.call(lambda: seen(s, stray).read()) == [1, 2]
-    at_rest(world, nodes)
+    assert_taken_first(world, nodes, stray)
 
 
 def test_an_object_that_comes_to_the_sender_takes_it_first(world: World) -> None:
     nodes, stray = parted(world)
-    h, s, _, x = nodes
+    h, s, _, _ = nodes
     move(h, seen(h, stray), s)
-    second = write(s, stray, 2)
-    world.pass_time(0.5)
-    back(world, s, x)
-    assert ended(world, [second]) == [None]
-    assert s.call(lambda: seen(s, stray).read()) == [1, 2]
-    at_rest(world, nodes)
+    assert_taken_first(world, nodes, stray)
 
 
 def test_when_its_node_stays_away_what_was_sent_since_waits_no_longer_than_it_may_take(
@@ -141,22 +113,22 @@ def test_when_its_node_stays_away_what_was_sent_since_waits_no_longer_than_it_ma
     late_seconds = 2 * s.kernel.limits.loss_seconds
     world.pass_time(late_seconds - 1.0)
     assert not second.done()
-    assert ended(world, [second], 1.5) == [None]
+    assert ended(world, [second], 1.5) == [1]
     world.network.heal()
     at_rest(world, [node for node in nodes if node is not x])
 
 
 def test_who_gave_nothing_up_does_not_wait(world: World) -> None:
     h, s, x = chain(world, "hsx")
-    stray = x.call(vista.create, Stray)
+    stray = roamer_at(x)
     move(x, stray, h)
     lose(world, s, x, "s", "x")
-    assert ended(world, [write(s, stray, 1)], 0.1) == [None]
+    assert ended(world, [write(s, stray, 1)], 0.1) == [1]
 
 
 def test_what_was_given_up_at_one_node_is_not_waited_for_at_another(world: World) -> None:
     h, s, x = chain(world, "hsx")
-    stray = x.call(vista.create, Stray)
+    stray = roamer_at(x)
     move(x, stray, h)
     moves = peering(s).moves
     moves.given_up.note(stray._id, creator(h).node, s.kernel.hub.time())

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, ended, links, peering, seen
+from tests.peers.system import PROMPT, drive_until_linked, ended, links, peering, running, seen
 from tests.persistence.simulated import Shelf, settings_of
 from vista.errors import BadValueError, CallError, ObjectDeleted, StoreError
 from vista.kernel.kernel import creator_id
@@ -55,7 +55,7 @@ class Passage:
         self.identity = a.kernel.table.node
         settings = {"identity": settings_of(self.shelf, "b")["identity"], "secret_key": b"k" * 32}
         world.node("b", settings=settings, boot=_connect)
-        self._until_linked()
+        drive_until_linked(world)
         self.emigrant: vista.Ref = self.a.call(lambda: vista.create(StoredEmigrant, flags))
         self.id = self.emigrant._id
         self.told: set[int] = set()
@@ -63,25 +63,11 @@ class Passage:
 
     @property
     def a(self) -> SimulatedNode:
-        return self._node("a")
+        return running(self.world, "a")
 
     @property
     def b(self) -> SimulatedNode:
-        return self._node("b")
-
-    def _node(self, name: str) -> SimulatedNode:
-        (node,) = (node for node in self.world.nodes if node.name == name and not node.stopped)
-        return node
-
-    def _until_linked(self) -> None:
-        def both_reach() -> bool:
-            return all(
-                node.kernel.elsewhere is not None and len(peering(node).nodes()) == 1
-                for node in self.world.nodes
-            )
-
-        self.world.drive(both_reach, 60.0)
-        assert both_reach()
+        return running(self.world, "b")
 
     def set_out(self) -> Any:
         """Begin the move, while both nodes send; return its future."""
@@ -132,7 +118,7 @@ class Passage:
         return [
             name
             for name in self.homes()
-            if self._node(name).kernel.table.records[self.id].state is DEPARTING
+            if running(self.world, name).kernel.table.records[self.id].state is DEPARTING
         ]
 
     def read(self, node: SimulatedNode) -> list[int]:
@@ -491,7 +477,7 @@ def restarted(passage: Passage) -> None:
     passage.fall("a")
     passage.rise("a")
     passage.world.pass_time(20.0)
-    passage._until_linked()
+    drive_until_linked(passage.world)
 
 
 def test_an_object_that_moved_away_in_an_earlier_run_of_its_birth_node_is_found(

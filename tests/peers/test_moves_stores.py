@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, peering, seen
+from tests.peers.system import PROMPT, drive_until_linked, peering, running, seen
 from tests.persistence.simulated import Shelf, SimulatedIdentity, make_store
 from vista.errors import ObjectBusy, StoreError
 from vista.kernel.kernel import creator_id
@@ -49,7 +49,7 @@ class Voyage:
         a = world.node("a", settings=self._settings("a"), boot=self._boot)
         b = world.node("b", settings=self._settings("b"), boot=self._boot)
         self.identities = {node.name: node.kernel.table.node for node in (a, b)}
-        self.until_linked()
+        drive_until_linked(world)
 
     def _settings(self, name: str) -> dict[str, Any]:
         return {
@@ -78,18 +78,7 @@ class Voyage:
             vista.create("PersistenceService", store)
 
     def node(self, name: str) -> SimulatedNode:
-        (found,) = (node for node in self.world.nodes if node.name == name and not node.stopped)
-        return found
-
-    def until_linked(self) -> None:
-        def both_reach() -> bool:
-            return all(
-                node.kernel.elsewhere is not None and len(peering(node).nodes()) == 1
-                for node in self.world.nodes
-            )
-
-        self.world.drive(both_reach, 60.0)
-        assert both_reach()
+        return running(self.world, name)
 
     def make(self, store: str) -> vista.Ref:
         """Make an object at node a that is kept in one of the stores."""
@@ -168,7 +157,7 @@ def test_an_old_home_of_which_one_store_is_open_says_that_the_other_may_ask(
     partition = voyage.set_out(wanderer)
     voyage.fall("a")
     partition.heal()
-    voyage.until_linked()
+    drive_until_linked(voyage.world)
     # The first store is open by then.
     voyage.world.pass_time(LATE_SECONDS)
     a, b = voyage.node("a"), voyage.node("b")
@@ -224,7 +213,7 @@ def test_an_object_of_an_earlier_run_does_not_come_before_the_store_that_may_hav
         # A replica, and as it is not this node's own it may be sent there once more.
         voyage.node("a").call(lambda: vista.copy(wanderer, creator_id(voyage.identities["b"])))
         voyage.fall("a")
-        voyage.until_linked()
+        drive_until_linked(voyage.world)
         world.pass_time(1.0)
         a, b = voyage.node("a"), voyage.node("b")
         with pytest.raises(ObjectBusy, match=r"has not opened /Attic, /ObjectPager yet"):
@@ -328,7 +317,7 @@ def test_an_object_whose_store_is_opened_again_is_kept_there_and_moves() -> None
         assert a.call(lambda: vista.send(STORES[0], "get_failures")) == {}
         a.call(lambda: wanderer.take(2))
         voyage.fall("a")
-        voyage.until_linked()
+        drive_until_linked(voyage.world)
         a = voyage.node("a")
         assert a.call(lambda: seen(a, wanderer).take(3)) == 3
         (row,) = voyage.shelves["a", STORES[0]].rows.values()

@@ -121,6 +121,9 @@ def test_a_client_that_was_deleted_makes_room_for_another() -> None:
                 registry.add_notify_when_peer_registered(vista.Id.make(node, 10**7 + serial))
 
         a.call(fill)
+        one_more = vista.Id.make(node, 10**7 + 2)
+        with pytest.raises(vista.Overloaded, match=r"at most 1000 clients"):
+            a.call(lambda: registry.add_notify_when_peer_registered(one_more))
 
 
 def test_a_client_that_was_deleted_is_posted_nothing() -> None:

@@ -18,6 +18,7 @@ from tests.peers.system import (
     links,
     meet,
     peering,
+    post_until_full,
     seen,
     start,
 )
@@ -104,6 +105,23 @@ def test_answers_keep_their_order_with_posts_the_other_way(world: World) -> None
     assert_rest(a, b, c)
 
 
+def linked_past_a_post(
+    word: str, world: World, slowness: float
+) -> tuple[list[SimulatedNode], vista.Ref, vista.Ref]:
+    """Nodes a, b, c in a row, of which a is linked with c while its post is under way from b to c.
+
+    Return with them the bell of c that is to hear it, and that bell as a sends to it.
+    """
+    nodes = a, _, c = chain(world, "abc")
+    own = bell(c)
+    far = seen(a, own)
+    world.network.slow("b", "c", slowness)
+    far.hear.post(word)
+    world.pass_time(0.1)
+    join(a, c)
+    return nodes, own, far
+
+
 def test_when_the_old_way_is_lost_the_held_messages_go_and_calls_end(world: World) -> None:
     a, b, c = chain(world, "abc")
     own = bell(c)
@@ -126,13 +144,7 @@ def test_when_the_old_way_is_lost_the_held_messages_go_and_calls_end(world: Worl
 
 
 def test_a_post_that_comes_late_over_a_way_that_broke_is_lost(world: World) -> None:
-    a, b, c = chain(world, "abc")
-    own = bell(c)
-    far = seen(a, own)
-    world.network.slow("b", "c", 4e3)
-    far.hear.post("early")
-    world.pass_time(0.1)
-    join(a, c)
+    (a, b, c), own, far = linked_past_a_post("early", world, 4e3)
     far.hear.post("held")
     world.network.lose("a", "b")
     world.pass_time(0.5)
@@ -146,13 +158,7 @@ def test_a_post_that_comes_late_over_a_way_that_broke_is_lost(world: World) -> N
 
 
 def test_a_call_that_is_held_is_not_sent_when_it_has_ended(world: World) -> None:
-    a, b, c = chain(world, "abc")
-    own = bell(c)
-    far = seen(a, own)
-    world.network.slow("b", "c", 1e6)
-    far.hear.post("lost")
-    world.pass_time(0.1)
-    join(a, c)
+    (_, b, _), own, far = linked_past_a_post("lost", world, 1e6)
     held = far.hear.future("given up")
     world.pass_time(0.1)
     world.network.lose("a", "b")
@@ -190,29 +196,15 @@ def test_what_is_held_is_bounded(world: World) -> None:
     world.pass_time(0.1)
     join(a, c)
     assert list(peering(a).ways.holds) == [c.kernel.table.node]
-
-    def flood() -> int:
-        for number in range(100):
-            try:
-                far.hear.post(number)
-            except vista.Overloaded:
-                return number
-        return 100
-
-    assert a.call(flood) == 30
+    assert post_until_full(a, far) == 30
     assert peering(b).ways.holds == {}
 
 
 def test_a_fence_that_nobody_answers_holds_nothing_for_longer_than_a_lost_peer(
     world: World,
 ) -> None:
-    a, b, c = chain(world, "abc")
-    own = bell(c)
-    world.network.slow("b", "c", 1e6)
-    seen(a, own).hear.post("stuck")
-    world.pass_time(0.1)
-    join(a, c)
-    seen(a, own).hear.post("held")
+    (a, b, _), own, far = linked_past_a_post("stuck", world, 1e6)
+    far.hear.post("held")
     began = world.time
     world.drive(lambda: not peering(a).ways.holds, 60.0)
     assert world.time - began <= a.kernel.limits.loss_seconds + 1.0

@@ -12,7 +12,7 @@ from vista.kernel.classes import ClassEntry
 from vista.kernel.current import kernel
 from vista.peering.mesh import Mesh
 from vista.peering.placement import next_creator
-from vista.testing import SimulatedNode, World
+from vista.testing import Partition, SimulatedNode, World
 
 
 class SpreadBox(vista.Object):
@@ -389,15 +389,25 @@ def test_a_node_that_returns_without_its_object_gets_another_one() -> None:
         assert stations(a, kept, *nodes) == "ab"
 
 
+def keeper_that_is_not_answered(
+    world: World, near: SimulatedNode, far: SimulatedNode
+) -> tuple[vista.Ref, Partition]:
+    """What keeps an object on each of two nodes; the far one has made it, and its answer is lost.
+
+    The answer does not leave until what is returned with it heals.
+    """
+    kept = keeper(near, "StationKeeper")
+    partition = world.network.partition("b", "a", one_way=True)
+    mesh(near, far)
+    world.drive(lambda: bool(_of_class(far, "StationKeeper")), 5.0)
+    return kept, partition
+
+
 @pytest.mark.parametrize("after_seconds", [0.0, 0.02, 0.2, 1.0, 3.0])
 def test_there_is_one_object_on_a_node_that_was_lost_when_it_was_made(after_seconds: float) -> None:
     with World(1, conditions=PROMPT) as world:
         a, b = nodes = chain(world, "ab")
-        kept = keeper(a, "StationKeeper")
-        # Node b makes it, and its answer does not leave.
-        partition = world.network.partition("b", "a", one_way=True)
-        mesh(*nodes)
-        world.drive(lambda: bool(_of_class(b, "StationKeeper")), 5.0)
+        kept, partition = keeper_that_is_not_answered(world, a, b)
         world.pass_time(after_seconds)
         world.network.lose("a", "b")
         partition.heal()
@@ -410,10 +420,7 @@ def test_there_is_one_object_on_a_node_that_was_lost_when_it_was_made(after_seco
 def test_there_is_an_object_on_a_node_to_which_only_the_way_broke_when_it_was_made() -> None:
     with World(1, conditions=PROMPT) as world:
         a, b = nodes = chain(world, "ab")
-        kept = keeper(a, "StationKeeper")
-        partition = world.network.partition("b", "a", one_way=True)
-        mesh(*nodes)
-        world.drive(lambda: bool(_of_class(b, "StationKeeper")), 5.0)
+        kept, partition = keeper_that_is_not_answered(world, a, b)
         # As when one of two links to it ends, which were opened from both sides at once.
         a.call(peering(a).ways._broke, b.kernel.table.node)
         partition.heal()

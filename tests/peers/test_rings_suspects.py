@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from tests.peers.system import PROMPT, bell, chain, peering, seen
+from tests.peers.system import bell, peering, seen
 from tests.peers.test_moves import creator
 from vista.peering.waiting import Fence
 from vista.testing import SimulatedNode, World
 from vista.wire.frames import CALL, HEAD, NOBODY, PROBE
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(1, conditions=PROMPT) as made:
-        yield made
-
-
-@pytest.fixture
-def pair(world: World) -> list[SimulatedNode]:
-    return chain(world, "ab")
 
 
 def probed(node: SimulatedNode) -> list[int]:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, bell, chain, limits, peering, seen
+from tests.peers.system import bell, chain, limits, peering, seen
 from tests.peers.test_moves import at_rest, creator
 from vista.errors import Overloaded
 from vista.testing import SimulatedNode, World
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(3, conditions=PROMPT) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 
 import vista
 from tests.peers.system import (
-    PROMPT,
     LinkedBell,
     add_node,
     assert_rest,
@@ -77,24 +76,22 @@ class SeriesRelay(vista.Object):
         return number
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(1, conditions=PROMPT) as made:
-        yield made
-
-
-@pytest.fixture
-def pair(world: World) -> list[SimulatedNode]:
-    made = chain(world, "ab")
-    # Until nothing is told of routes any more.
-    world.pass_time(5.0)
-    return made
-
-
 def rows_of(node: SimulatedNode) -> list[int]:
     """The kinds of the rows of a node's open batch."""
     (link,) = links(node)
     return [row[0] for row in link.outgoing._rows]
+
+
+def rows_of_posts(node: SimulatedNode, far: vista.Ref, items: Iterable[Any]) -> list[int]:
+    """Have a bell hear things by posts of one turn; return the kinds of the rows they fill."""
+
+    def send() -> list[int]:
+        for item in items:
+            far.hear.post(item)
+        return rows_of(node)
+
+    kinds: list[int] = node.call(send)
+    return kinds
 
 
 def warm(far: vista.Ref) -> None:
@@ -106,13 +103,7 @@ def test_alike_posts_of_a_turn_leave_as_one_row(pair: list[SimulatedNode]) -> No
     a, b = pair
     far = seen(a, bell(b))
     warm(far)
-
-    def send() -> list[int]:
-        for number in range(5):
-            far.hear.post(number)
-        return rows_of(a)
-
-    assert a.call(send) == [POSTS]
+    assert rows_of_posts(a, far, range(5)) == [POSTS]
     assert far.list_heard() == [0, 1, 2, 3, 4]
 
 
@@ -142,14 +133,9 @@ def test_what_is_between_two_series_keeps_its_place(pair: list[SimulatedNode]) -
     a, b = pair
     far = seen(a, bell(b))
     warm(far)
-
-    def send() -> list[int]:
-        for item in (1, 2, [3], 4, "five" * SMALL_MAX, 6, 7):
-            far.hear.post(item)
-        return rows_of(a)
-
-    assert a.call(send) == [POSTS, POST, POSTS, POST, POSTS]
-    assert far.list_heard() == [1, 2, [3], 4, "five" * SMALL_MAX, 6, 7]
+    items = [1, 2, [3], 4, "five" * SMALL_MAX, 6, 7]
+    assert rows_of_posts(a, far, items) == [POSTS, POST, POSTS, POST, POSTS]
+    assert far.list_heard() == items
 
 
 def test_messages_to_several_objects_and_methods_keep_their_order(
@@ -190,12 +176,7 @@ def test_a_plain_value_comes_back_from_a_series_as_it_was(
     a, b = pair
     far = seen(a, bell(b))
     warm(far)
-
-    def send() -> list[int]:
-        far.hear.post(value)
-        return rows_of(a)
-
-    assert a.call(send) == [POSTS]
+    assert rows_of_posts(a, far, [value]) == [POSTS]
     (back,) = far.list_heard()
     assert (repr(back), repr(far.echo(value))) == (repr(value), repr(value))
 
@@ -205,12 +186,7 @@ def test_any_other_value_takes_the_codec(pair: list[SimulatedNode], value: Any) 
     a, b = pair
     far = seen(a, bell(b))
     warm(far)
-
-    def send() -> list[int]:
-        far.hear.post(value)
-        return rows_of(a)
-
-    assert a.call(send) == [POST]
+    assert rows_of_posts(a, far, [value]) == [POST]
     assert far.list_heard() == [value]
     assert far.echo(value) == value
 

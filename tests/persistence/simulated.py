@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+import vista
 from vista.errors import StoreError
 from vista.ids import NODE_BYTES
 from vista.kernel.current import kernel
@@ -144,6 +145,18 @@ def make_store(shelf: Shelf) -> SimulatedStore:
     """Return a view of the shelf for the calling node, which its fall takes away."""
     home = kernel()
     return SimulatedStore(shelf, home.settings["disk"], home.hub.random)
+
+
+def open_store(node: SimulatedNode) -> None:
+    """Make the service that keeps objects, as what a node does when it boots."""
+    vista.create("PersistenceService")
+
+
+def ready(node: SimulatedNode) -> SimulatedNode:
+    """Wait until a node has booted, and return it."""
+    assert node.booted is not None
+    node.booted.result()
+    return node
 
 
 def restart(world: World, shelf: Shelf, name: str, kept: int = 0) -> SimulatedNode:

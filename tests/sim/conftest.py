@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Protocol
 
 import pytest
 
+from tests.hash_seeds import printed_under
 from vista.testing import World, run_seeds
 
 
@@ -15,12 +15,6 @@ class Simulate(Protocol):
     """Runs a scenario twice for each seed, or for one seed in ``every``; see `simulate`."""
 
     def __call__(self, scenario: Callable[[World], object], every: int = 1) -> dict[int, str]: ...
-
-
-@pytest.fixture
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Let no method's failure be logged: a storm makes thousands."""
-    caplog.set_level(logging.CRITICAL, "vista")
 
 
 @pytest.fixture
@@ -32,3 +26,14 @@ def simulate(request: pytest.FixtureRequest, seeds: range, quiet: None) -> Simul
         return run_seeds(scenario, seeds[::every], replay)
 
     return run
+
+
+def assert_same_under_hash_seeds(program: str, first: int, count: int) -> None:
+    """A program prints the same line for each seed in processes with other hashes of texts.
+
+    It is run for at least one seed, whatever ``count`` says.
+    """
+    words = ("-m", program, str(first), str(max(1, count)))
+    one, other = printed_under("1", *words), printed_under("2", *words)
+    assert one == other
+    assert len(one.splitlines()) == max(1, count)

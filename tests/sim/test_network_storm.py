@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
 import vista
-from tests.house.source import ROOT
-from tests.sim.conftest import Simulate
+from tests.sim.conftest import Simulate, assert_same_under_hash_seeds
 from tests.sim.exchange import exchange
 from vista.testing import Event, Faults, SimulatedNode, World
 
@@ -23,19 +18,7 @@ def test_channels_keep_their_promises_in_a_storm_and_two_runs_of_a_seed_are_equa
 
 
 def test_a_seed_gives_the_same_faults_under_any_hash_seed(seeds: range) -> None:
-    assert _digests(seeds, "1") == _digests(seeds, "2")
-
-
-def _digests(seeds: range, hash_seed: str) -> str:
-    count = max(1, len(seeds) // 10)
-    command = [sys.executable, "-m", "tests.sim.exchange", str(seeds.start), str(count)]
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    run = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    assert len(run.stdout.splitlines()) == count
-    return run.stdout
+    assert_same_under_hash_seeds("tests.sim.exchange", seeds.start, len(seeds) // 10)
 
 
 def _faults(world: World) -> list[Event]:

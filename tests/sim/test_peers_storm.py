@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from tests.house.source import ROOT
-from tests.sim.conftest import Simulate
+from tests.sim.conftest import Simulate, assert_same_under_hash_seeds
 from tests.sim.nomads import journey
 from vista.testing import World, run_seed
 
@@ -50,16 +45,4 @@ def test_two_runs_of_a_seed_are_equal(simulate: Simulate, seeds: range) -> None:
 
 
 def test_a_seed_gives_the_same_meeting_under_any_hash_seed(seeds: range) -> None:
-    assert _digests(seeds, "1") == _digests(seeds, "2")
-
-
-def _digests(seeds: range, hash_seed: str) -> str:
-    count = max(1, len(seeds) // 20)
-    command = [sys.executable, "-m", "tests.sim.nomads", str(seeds.start), str(count)]
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    run = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert run.returncode == 0, run.stderr
-    assert len(run.stdout.splitlines()) == count
-    return run.stdout
+    assert_same_under_hash_seeds("tests.sim.nomads", seeds.start, len(seeds) // 20)

@@ -192,7 +192,9 @@ def test_the_command_plays_with_signed_messages(capsys: pytest.CaptureFixture[st
 
 def test_the_command_shows_why_3m_are_too_few(capsys: pytest.CaptureFixture[str]) -> None:
     assert generals.main(["--impossible", "1"]) == 0
-    assert "L1 hear the same in games 1 and 2" in capsys.readouterr().out
+    assert "L1 hears the same in games 1 and 2. In game 1 it must" in capsys.readouterr().out
+    assert generals.main(["--impossible", "2"]) == 0
+    assert "L2, L3 hear the same in games 1 and 2. In game 1 they" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -5,42 +5,49 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Iterable
 
 import pytest
 
 from apps.solidstate import simulate
 from apps.solidstate.simulator.plan import COUNTED_STRATEGIES, CRASH_FAULTS, FAULTS, STRATEGIES
-from apps.solidstate.simulator.running import run_seed, run_twice
-from tests.house.source import ROOT
+from apps.solidstate.simulator.running import Outcome, run_seed, run_twice
+from tests.hash_seeds import printed_under
 
 CHUNKS = 20
 """Tests that the seeds are dealt to, so that they can run side by side."""
+
+
+def assert_all_different(runs: Iterable[Outcome]) -> None:
+    """Every run carried something out, and none is like another: the seed draws everything."""
+    made = list(runs)
+    assert all(run.executed for run in made)
+    assert len({run.digest for run in made}) == len(made)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_everything_is_answered_once_and_in_one_order(chunk: int, seeds: range) -> None:
     # Eight times as many as the other simulations have: 1,600, and 400 crash-only ones below.
-    for seed in range(seeds.start, seeds.start + 8 * len(seeds))[chunk::CHUNKS]:
-        run_twice(seed)
+    many = range(seeds.start, seeds.start + 8 * len(seeds))[chunk::CHUNKS]
+    assert_all_different(run_twice(seed) for seed in many)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("chunk", range(CHUNKS // 4))
 def test_groups_whose_replicas_only_crash_keep_their_promises(chunk: int, seeds: range) -> None:
-    for seed in range(seeds.start, seeds.start + 2 * len(seeds))[chunk :: CHUNKS // 4]:
-        run_twice(seed, mode="crash")
+    many = range(seeds.start, seeds.start + 2 * len(seeds))[chunk :: CHUNKS // 4]
+    assert_all_different(run_twice(seed, mode="crash") for seed in many)
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("chunk", range(CHUNKS // 2))
 def test_groups_with_trusted_counters_keep_their_promises(chunk: int, seeds: range) -> None:
     # 400, each once: that two runs are the same is seen with a few.
-    for seed in range(seeds.start, seeds.start + 2 * len(seeds))[chunk :: CHUNKS // 2]:
-        (run_twice if seed % 40 == 0 else run_seed)(seed, mode="minbft")
+    many = range(seeds.start, seeds.start + 2 * len(seeds))[chunk :: CHUNKS // 2]
+    assert_all_different(
+        (run_twice if seed % 40 == 0 else run_seed)(seed, mode="minbft") for seed in many
+    )
 
 
 @pytest.mark.parametrize("strategy", COUNTED_STRATEGIES)
@@ -144,16 +151,6 @@ def _digests(hash_seed: str) -> str:
         "from apps.solidstate.simulator.running import run_seed\n"
         "for seed in range(10): print(run_seed(seed).digest)"
     )
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    run = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    assert len(run.stdout.splitlines()) == 10
-    return run.stdout
+    digests = printed_under(hash_seed, "-c", program)
+    assert len(digests.splitlines()) == 10
+    return digests

@@ -46,8 +46,15 @@ def spoiled_bytes() -> st.SearchStrategy[bytes]:
     )
 
 
-def fuzz_with_hypothesis(examples: int) -> None:
-    """Check that many examples."""
+def fuzz_with_hypothesis(examples: int) -> int:
+    """Check that many examples, and return how many they were."""
+    checked = 0
+
+    def check_and_count(data: bytes) -> None:
+        nonlocal checked
+        check(data)
+        checked += 1
+
     settings = hypothesis.settings(
         max_examples=examples,
         deadline=None,
@@ -55,7 +62,8 @@ def fuzz_with_hypothesis(examples: int) -> None:
         report_multiple_bugs=False,
         suppress_health_check=list(hypothesis.HealthCheck),
     )
-    settings(hypothesis.given(spoiled_bytes())(check))()
+    settings(hypothesis.given(spoiled_bytes())(check_and_count))()
+    return checked
 
 
 def main() -> None:

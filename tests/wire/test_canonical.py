@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given
 
+from tests.hash_seeds import printed_under
 from tests.values.samples import Pair
 from tests.values.strategies import values
 from tests.wire.checks import make_codec
@@ -29,17 +27,7 @@ print(make_codec().encode_canonical(value).hex())
 
 
 def test_canonical_bytes_do_not_depend_on_the_hash_seed() -> None:
-    outputs = [
-        subprocess.run(
-            [sys.executable, "-c", PROGRAM],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    ]
+    outputs = [printed_under(seed, "-c", PROGRAM) for seed in ("1", "2")]
     assert len(outputs[0]) > 1000
     assert outputs[0] == outputs[1]
 

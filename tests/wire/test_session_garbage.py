@@ -31,7 +31,7 @@ def token_of(end: End) -> bytes:
     return MAGIC if end.state is State.HELLO_AWAITED else end.session._token
 
 
-def check(pair: Pair, end: End, messages: list[list[bytes]]) -> None:
+def assert_borne(pair: Pair, end: End, messages: list[list[bytes]]) -> None:
     """Nothing is raised; the end lives on, or is closed by a goodbye or the peer's mistake."""
     for message in messages:
         pair.do(end, Received(message))
@@ -76,7 +76,7 @@ def fields() -> st.SearchStrategy[object]:
 @pytest.mark.parametrize("stage", STAGES)
 @given(messages=st.lists(st.lists(st.binary(max_size=60), max_size=3), max_size=4))
 def test_garbage_is_borne(stage: str, messages: list[list[bytes]]) -> None:
-    check(*end_at(stage), messages)
+    assert_borne(*end_at(stage), messages)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -87,7 +87,7 @@ def test_garbage_that_carries_the_token_is_borne(
     stage: str, code: int, rest: bytes, more: list[bytes]
 ) -> None:
     pair, end = end_at(stage)
-    check(pair, end, [[bytes([code]) + token_of(end) + rest, *more]])
+    assert_borne(pair, end, [[bytes([code]) + token_of(end) + rest, *more]])
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -107,7 +107,7 @@ def test_any_fields_are_borne(
     stage: str, code: Kind, told: dict[str, object], token: bytes
 ) -> None:
     pair, end = end_at(stage)
-    check(pair, end, [[bytes([code]) + token_of(end) + token + pack_plain(told)]])
+    assert_borne(pair, end, [[bytes([code]) + token_of(end) + token + pack_plain(told)]])
 
 
 @given(st.data())
@@ -119,7 +119,7 @@ def test_changed_traffic_is_borne(data: st.DataObject) -> None:
         header[data.draw(st.integers(0, len(header) - 1))] = data.draw(st.integers(0, 255))
     message[0] = bytes(header)
     pair = Pair()
-    check(pair, pair.acceptor, messages)
+    assert_borne(pair, pair.acceptor, messages)
 
 
 @given(st.data())
@@ -128,20 +128,20 @@ def test_cut_traffic_is_borne(data: st.DataObject) -> None:
     message = data.draw(st.sampled_from(messages))
     message[0] = message[0][: data.draw(st.integers(0, len(message[0]) - 1))]
     pair = Pair()
-    check(pair, pair.acceptor, messages)
+    assert_borne(pair, pair.acceptor, messages)
 
 
 @given(st.permutations(range(len(traffic()))), st.data())
 def test_traffic_in_another_order_is_borne(order: list[int], data: st.DataObject) -> None:
     messages = traffic()
     pair = Pair()
-    check(pair, pair.acceptor, [messages[at] for at in order])
+    assert_borne(pair, pair.acceptor, [messages[at] for at in order])
 
 
 def test_the_traffic_is_understood_when_nobody_changes_it() -> None:
     messages = traffic()
     pair = Pair()
-    check(pair, pair.acceptor, messages)
+    assert_borne(pair, pair.acceptor, messages)
     assert {Kind(message[0][0]) for message in messages} == set(Kind) - {Kind.WELCOME}
     assert pair.acceptor.closed == Closed("the peer said goodbye: done", orderly=True)
     assert pair.acceptor.session.stale == 0

@@ -119,10 +119,7 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         `NoSuchClass`, and what the class's ``create`` raises.
         """
         check_faults(faults_to_tolerate)
-        if proxy_class_name not in ("ReplicaClientProxy", ""):
-            raise BadValueError("proxies of the class ReplicaClientProxy are all there are")
-        if additional_proxy_args:
-            raise BadValueError("a ReplicaClientProxy takes no further arguments")
+        _check_proxy(proxy_class_name, additional_proxy_args)
         needed = mode_of(mode).replicas(faults_to_tolerate)
         unordered = reads_of(mode, reads) == "unordered"
         class_name = full_name(state_class_name)
@@ -131,19 +128,11 @@ class CreateReplicasOnServers(vista.Object, namespace="SolidState"):
         charter = known_charter(own, offers)
         is_there = charter is not None
         if charter is None:
-            # The own member only where there are no others left.
-            chosen = [*(ref for ref in offers if ref != own), own]
-            check_pool(mode, faults_to_tolerate, len(chosen), server_pool_name)
+            chosen = chosen_members(server_pool_name, mode, faults_to_tolerate, own, offers)
             place = self._make_place(server_pool_name)
-            faults, chosen = faults_to_tolerate, chosen[:needed]
-            made = charter_of(group, mode, faults, chosen, offers, own, place)
+            made = charter_of(group, mode, faults_to_tolerate, chosen, offers, own, place)
             charter = replace(made, unordered_reads=unordered)
-        _check_same(charter, mode, faults_to_tolerate)
-        if reads and charter.unordered_reads != unordered:
-            raise PoolError(
-                f"group {group!r} was founded with reads that are not {reads}, which stays so: "
-                f"give another proxy_object_name"
-            )
+        _check_same(charter, mode, faults_to_tolerate, reads)
         offers = _members_of(charter, offers)
         self._spread(charter, own, offers, [class_name], is_there)
         self.proxy = own.get_proxy(group)
@@ -266,6 +255,26 @@ def _given(words: list[str] | None) -> list[str]:
     return [] if words in (None, [""]) else list(words or ())
 
 
+def _check_proxy(class_name: str, arguments: Sequence[Any]) -> None:
+    if class_name not in ("ReplicaClientProxy", ""):
+        raise BadValueError("proxies of the class ReplicaClientProxy are all there are")
+    if arguments:
+        raise BadValueError("a ReplicaClientProxy takes no further arguments")
+
+
+def chosen_members(
+    pool: str, mode: str, faults: int, own: vista.Ref, offers: Offers
+) -> Sequence[vista.Ref]:
+    """Return the members of a pool that become replicas, as many as the mode needs.
+
+    Raises `PoolError` where there are too few.
+    """
+    # The own member only where there are no others left.
+    members = [*(ref for ref in offers if ref != own), own]
+    check_pool(mode, faults, len(members), pool)
+    return members[: mode_of(mode).replicas(faults)]
+
+
 def _takes_part(charter: Charter, offer: dict[str, Any]) -> bool:
     mine = charter.clients.get(offer["client"]) == offer["client_key"]
     # Or it came later: then it has the charter pinned.
@@ -354,11 +363,17 @@ def _check_apart(offers: Offers) -> None:
                 )
 
 
-def _check_same(charter: Charter, mode: str, faults: int) -> None:
+def _check_same(charter: Charter, mode: str, faults: int, reads: str) -> None:
+    """Raise `PoolError` where a group is not as it is asked for; ``reads`` may be left open."""
     if (charter.mode, charter.faults) != (mode, faults):
         raise PoolError(
             f"group {charter.name!r} was founded as {charter.mode} for {charter.faults}, and "
             f"{mode} for {faults} is asked for: give another proxy_object_name"
+        )
+    if reads and charter.unordered_reads != (reads_of(mode, reads) == "unordered"):
+        raise PoolError(
+            f"group {charter.name!r} was founded with reads that are not {reads}, which stays so: "
+            f"give another proxy_object_name"
         )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import vista
 from apps.solidstate.errors import BackupError, PinnedKeyError
 from apps.solidstate.objects.backup import PIECE_BYTES, Backup, read_backup
-from apps.solidstate.objects.charter import Charter, check_pool, mode_of
+from apps.solidstate.objects.charter import Charter, mode_of
 from apps.solidstate.objects.classes import bring_class, full_name
-from apps.solidstate.objects.creating import CreateReplicasOnServers, charter_of
+from apps.solidstate.objects.creating import CreateReplicasOnServers, charter_of, chosen_members
 from apps.solidstate.objects.places import AnyPlace, folder_of
 from apps.solidstate.pbft.canonical import MalformedMessage, pack, unpack
 from apps.solidstate.pbft.tree import Tree
@@ -44,17 +44,16 @@ class RestoreReplicas(CreateReplicasOnServers, namespace="SolidState"):
                     f"{offer['node']} has a group {group!r} already, in {folder_of(group)}: a "
                     f"backup is for servers that have none; give --group for another name"
                 )
-        chosen = [*(ref for ref in offers if ref != own), own]
-        check_pool(mode, faults, len(chosen), pool)
+        chosen = chosen_members(pool, mode, faults, own, offers)
         classes = [full_name(name) for name in classes_of(found)]
         place = self._make_place(pool)
-        made = charter_of(group, mode, faults, chosen[:needed], offers, own, place)
+        made = charter_of(group, mode, faults, chosen, offers, own, place)
         charter = replace(
             made,
             origin=Tree(found.service_pages).root.hex(),
             unordered_reads=found.charter.unordered_reads,
         )
-        self._hand_out(charter, found, [(ref, offers[ref]) for ref in chosen[:needed]], classes)
+        self._hand_out(charter, found, [(ref, offers[ref]) for ref in chosen], classes)
         self._spread(charter, own, offers, classes)
         for ref in offers:
             ref.announce.post(group)

@@ -34,7 +34,7 @@ from apps.solidstate.pbft.messages import (
 )
 from apps.solidstate.pbft.proofs import GENESIS
 from apps.solidstate.simulator.counted_liars import FALSE, Counter
-from apps.solidstate.simulator.strategies import Corrupting
+from apps.solidstate.simulator.strategies import Attacking, Corrupting
 
 
 class Witness(Counter):
@@ -99,21 +99,10 @@ class CountedStorming(Witness):
         schedule.at(schedule.now + self.random.uniform(0.05, 0.5), self._attack)
 
 
-class CountedForging(Witness):
+class CountedForging(Attacking, Witness):
     """Shows false proofs of what it counted, of checkpoints and of views."""
 
-    def start(self) -> None:
-        """Start, and attack now and then while the storm lasts."""
-        super().start()
-        self._later()
-
-    def _later(self) -> None:
-        schedule = self.group.schedule
-        schedule.at(schedule.now + self.random.uniform(0.1, 0.8), self._attack)
-
-    def _attack(self) -> None:
-        if self.replica is None or self.group.network.calm:
-            return
+    def _strike(self) -> None:
         if self.group.plan.epochs and self.random.random() < 0.3:
             self.tell(Handovers((self._handover(),)))
         view, _ = self.core
@@ -125,7 +114,6 @@ class CountedForging(Witness):
             self._begin,
         )
         self.random.choice(tricks)()
-        self._later()
 
     def lie(self, to: Principal, message: Message) -> list[Message]:
         """Falsify the view changes, new views and checkpoints that the protocol makes."""

@@ -47,6 +47,7 @@ from apps.solidstate.simulator.host import Host
 from apps.solidstate.simulator.plan import COUNTED_STRATEGIES, STOPPING, STRATEGIES
 from apps.solidstate.simulator.strategies import (
     Amnesiac,
+    Attacking,
     Corrupting,
     Dragging,
     Equivocating,
@@ -68,23 +69,16 @@ if TYPE_CHECKING:
 FALSE = digest_of(b"what nobody proposed")
 
 
-class Forging(Faulty):
+class Forging(Attacking):
     """Shows false proofs: certificates nobody made, checkpoints nobody has, views nobody wanted."""
 
     def start(self) -> None:
-        """Start, and attack now and then while the storm lasts."""
+        """Start, and remember nothing yet of what could be twisted."""
         self._batch: Batch | None = None
         self._true_handover: Handover | None = None
         super().start()
-        self._later()
 
-    def _later(self) -> None:
-        schedule = self.group.schedule
-        schedule.at(schedule.now + self.random.uniform(0.1, 0.8), self._attack)
-
-    def _attack(self) -> None:
-        if self.replica is None or self.group.network.calm:
-            return
+    def _strike(self) -> None:
         if self.group.plan.epochs and self.random.random() < 0.3:
             self._tell(Handovers((self._handover(),)))
         if self.random.random() < 0.5:
@@ -95,7 +89,6 @@ class Forging(Faulty):
             if self._batch is not None:
                 order = PrePrepare(new_view.view, self._first(), self._batch.digest)
                 self._tell(self.propose(order, self._batch))
-        self._later()
 
     def _tell(self, message: Message) -> None:
         for to in self.group.hosts:

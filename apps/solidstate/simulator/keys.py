@@ -123,9 +123,13 @@ class SimulatedUsig:
         """Return a UI with the next number above ``base``."""
         self.counter = max(self.counter, base) + 1
         body = ui_body(self.epoch, self.counter, digest_of(message))
-        ui = ui_bytes(UI(self.epoch, self.counter, _signature(self._secret, body)))
+        ui = ui_bytes(UI(self.epoch, self.counter, self._sign(body)))
         self._kept[self.counter] = ui
         return ui
+
+    def _sign(self, body: bytes) -> bytes:
+        """What proves that this counter says ``body``."""
+        return _signature(self._secret, body)
 
     def kept(self, counter: int) -> bytes | None:
         """Return a UI that was made before."""

@@ -61,6 +61,29 @@ class Faulty(Host):
         return Proposal(replace(other, signature=self.keyring.sign(other.body)), batch)
 
 
+class Attacking(Faulty):
+    """One that attacks now and then, while the storm lasts and its replica runs."""
+
+    def start(self) -> None:
+        """Start, and attack for the first time a little later."""
+        super().start()
+        self._later()
+
+    def _later(self) -> None:
+        schedule = self.group.schedule
+        schedule.at(schedule.now + self.random.uniform(0.1, 0.8), self._attack)
+
+    def _attack(self) -> None:
+        if self.replica is None or self.group.network.calm:
+            return
+        self._strike()
+        self._later()
+
+    def _strike(self) -> None:
+        """Attack once."""
+        raise NotImplementedError
+
+
 class Silent(Faulty):
     """Says nothing, or nothing to some."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,9 +28,8 @@ from tests.solidstate.objects.pool import (
     SimulatedPoolMember,
     make_world,
 )
-from tests.solidstate.objects.test_members_storms import changed_storm
 from tests.solidstate.objects.test_operations import administer, founded, held, settle
-from vista.testing import World, run_seed
+from vista.testing import World
 
 FOLDER = folder_of(POOL)
 
@@ -337,28 +335,3 @@ def test_a_counter_that_has_a_replica_is_offered_to_nobody(
 def test_a_member_whose_key_names_no_counter_has_no_public_key(standing: Pool) -> None:
     charter = charter_of(standing)
     assert [public_key(charter, Member(3, key)) for key in (b"", b"no key")] == [b"", b""]
-
-
-# --- storms --------------------------------------------------------------------------------
-
-
-def storm(world: World) -> None:
-    """A storm as `test_members_storms` has them, at three servers of five with counters."""
-    changed_storm(world, "minbft", 3)
-
-
-SEEDS = 2
-REPLAY = (
-    "pytest tests/solidstate/objects/test_counted_changes.py -k storms --seeds-from {seed} "
-    "--seeds 1"
-)
-
-
-@pytest.mark.parametrize("part", range(2))
-def test_members_with_counters_come_and_leave_in_storms(
-    seeds: range, part: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.CRITICAL, "vista")
-    count = max(1, len(seeds) * SEEDS // 200)
-    for seed in seeds[:count][part::2]:
-        run_seed(storm, seed, REPLAY)

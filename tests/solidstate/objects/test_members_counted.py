@@ -15,8 +15,6 @@ from apps.solidstate.objects.mail import pool_service
 from apps.solidstate.objects.places import Place, folder_of
 from apps.solidstate.status import ask, lines
 from tests.solidstate.objects.pool import POOL, TIN, Pool, make_world
-from tests.solidstate.objects.test_storms import storm_at
-from vista.testing import World, run_seed
 
 SERVERS = [f"server-{number}" for number in range(3)]
 
@@ -119,28 +117,3 @@ def test_a_real_counter_goes_on_where_it_was_when_its_machine_starts_again(
 
         first, second = node.call(count, 1), node.call(count, 1)
         assert first == second
-
-
-# --- storms --------------------------------------------------------------------------------
-
-
-def counted_storm(world: World) -> None:
-    """A storm as `test_storms` has them, at three servers with trusted counters."""
-    storm_at(world, "minbft", 3)
-
-
-SEEDS = 4
-REPLAY = (
-    "pytest tests/solidstate/objects/test_members_counted.py -k storms --seeds-from {seed} "
-    "--seeds 1"
-)
-
-
-@pytest.mark.parametrize("part", range(2))
-def test_histories_are_linearizable_after_storms(
-    seeds: range, part: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.CRITICAL, "vista")
-    count = max(1, len(seeds) * SEEDS // 200)
-    for seed in seeds[:count][part::2]:
-        run_seed(counted_storm, seed, REPLAY)

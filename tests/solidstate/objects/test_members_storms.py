@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from random import Random
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 import vista
 from apps.solidstate.errors import SolidStateError
 from apps.solidstate.objects.mail import pool_service, service_name
-from apps.solidstate.simulator.linearizability import Operation, linearization
+from tests.conftest import share_of
 from tests.solidstate.objects.liars import LyingPoolMember
 from tests.solidstate.objects.pool import POOL, Pool
 from tests.solidstate.objects.strategists import draw_liar
@@ -21,6 +20,7 @@ from tests.solidstate.objects.test_storms import (
     SETTLE_SECONDS,
     STORM_SECONDS,
     Caller,
+    assert_linearizable,
     faults_of,
 )
 from tests.solidstate.registers import CheckedRegister
@@ -57,13 +57,11 @@ def await_all(pool: Pool) -> None:
     raise AssertionError(rows)
 
 
-def storm(world: World) -> None:
-    """One run; raises when an answer cannot be, or is not given, or a server differs at the end."""
-    changed_storm(world, "byzantine", 4)
+def storm(world: World, mode: str, founders: int) -> None:
+    """One run at a group of a mode and so many founders, of whom two are replaced.
 
-
-def changed_storm(world: World, mode: str, founders: int) -> None:
-    """One run at a group of a mode and so many founders, of whom two are replaced."""
+    Raises when an answer cannot be, or is not given, or a server differs at the end.
+    """
     dice = Random(world.seed)
     # The one that lies stays a member, so it is the same f throughout.
     liar = 0 if dice.random() < 0.5 else None
@@ -83,12 +81,8 @@ def changed_storm(world: World, mode: str, founders: int) -> None:
     )
     assert len(changed.result()) == len(LEAVE)
     world.pass_time(SETTLE_SECONDS)
-    history = [one for caller in callers for one in caller.history]
-    last = pool.front.call(lambda: vista.service(POOL).issue_request("get", ["a"], "store"))
-    now = world.hub.now
-    history.append(Operation("last", ("get", "a"), last, now, now))
     assert all(one.end < INFINITE for caller in callers for one in caller.history)
-    assert linearization(history) is not None, history
+    assert_linearizable(pool, callers)
     members = [number for number in range(founders + len(LEAVE)) if number not in LEAVE]
     assert_same(pool, liar, members)
 
@@ -108,14 +102,16 @@ def assert_same(pool: Pool, liar: int | None, members: list[int]) -> None:
 
 
 SEEDS = 2
-REPLAY = "pytest tests/solidstate/objects/test_members_storms.py --seeds-from {seed} --seeds 1"
+REPLAY = (
+    "pytest tests/solidstate/objects/test_members_storms.py -k {mode} --seeds-from {{seed}} "
+    "--seeds 1"
+)
 
 
 @pytest.mark.parametrize("part", range(2))
+@pytest.mark.parametrize(("mode", "founders"), [("byzantine", 4), ("minbft", 3)])
 def test_members_come_and_leave_in_storms(
-    seeds: range, part: int, caplog: pytest.LogCaptureFixture
+    seeds: range, mode: str, founders: int, part: int, quiet: None
 ) -> None:
-    caplog.set_level(logging.CRITICAL, "vista")
-    count = max(1, len(seeds) * SEEDS // 200)
-    for seed in seeds[:count][part::2]:
-        run_seed(storm, seed, REPLAY)
+    for seed in share_of(seeds, SEEDS, part, 2):
+        run_seed(lambda world: storm(world, mode, founders), seed, REPLAY.format(mode=mode))

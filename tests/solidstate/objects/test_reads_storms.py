@@ -6,45 +6,35 @@ its version; and one method says that it reads and changes something. ``--seeds 
 
 from __future__ import annotations
 
-import logging
 from random import Random
 
 import pytest
 
-import vista
 from apps.solidstate.objects.member import ReplicaPoolMember
-from apps.solidstate.objects.replicated import ReplicatedObject, read_only
-from apps.solidstate.simulator.linearizability import Operation, linearization
+from apps.solidstate.objects.replicated import read_only
+from tests.conftest import share_of
 from tests.solidstate.objects.liars import LyingPoolMember
 from tests.solidstate.objects.pool import POOL, Pool
 from tests.solidstate.objects.strategists import draw_liar
-from tests.solidstate.objects.test_storms import Caller, assert_same, faults_of
-from vista.testing import SimulatedNode, World, run_seed
+from tests.solidstate.objects.test_storms import (
+    Caller,
+    assert_linearizable,
+    assert_same,
+    faults_of,
+    work_in_a_storm,
+)
+from tests.solidstate.registers import CheckedRegister
+from vista.testing import World, run_seed
 
-STORM_SECONDS = 6.0
-CALM_SECONDS = 150.0
-SETTLE_SECONDS = 10.0
-OPERATIONS = 12
+pytestmark = pytest.mark.usefixtures("quiet")
 
 
-class ReadStormStore(ReplicatedObject):
-    """Values under keys, and a method that is declared to read and notes who asked."""
+class ReadStormStore(CheckedRegister):
+    """A register with a method that is declared to read and notes who asked."""
 
     def create(self) -> None:
-        self.content: dict[str, str] = {}
+        super().create()
         self.seen: list[str] = []
-
-    def put(self, key: str, value: str) -> str | None:
-        old = self.content.get(key)
-        self.content[key] = value
-        return old
-
-    def remove(self, key: str) -> str | None:
-        return self.content.pop(key, None)
-
-    @read_only
-    def get(self, key: str) -> str | None:
-        return self.content.get(key)
 
     @read_only
     def get_noting(self, key: str) -> str | None:
@@ -55,26 +45,11 @@ class ReadStormStore(ReplicatedObject):
 class ReadingCaller(Caller):
     """Somebody who mostly reads, and writes what was there before."""
 
-    def __init__(self, world: World, name: str, seed: int) -> None:
-        super().__init__(world, name, seed)
-        self.left = OPERATIONS
+    operations = 12
+    pauses = (0.0, 0.0, 0.1, 1.0)
 
-    def work(self, node: SimulatedNode) -> None:
-        store = vista.service(POOL)
-        while self.left:
-            self.left -= 1
-            kind, *args = call = self._draw()
-            place = len(self.history)
-            begin = self.world.hub.now
-            asked = self._dice.choice((kind, kind, "get_noting")) if kind == "get" else kind
-            self.history.append(Operation(self.name, call, None, begin, float("inf")))
-            try:
-                with vista.timeout(CALM_SECONDS):
-                    answer = store.issue_request(asked, args, "store")
-            except vista.CallError:
-                continue
-            self.history[place] = Operation(self.name, call, answer, begin, self.world.hub.now)
-            vista.sleep(self._dice.choice((0.0, 0.0, 0.1, 1.0)))
+    def _method_of(self, kind: str) -> str:
+        return self._dice.choice((kind, kind, "get_noting")) if kind == "get" else kind
 
     def _draw(self) -> tuple[str, ...]:
         kind = self._dice.choice(("get", "get", "get", "put", "put", "remove"))
@@ -94,28 +69,9 @@ def storm(world: World) -> None:
     pool.found(POOL, 1, ReadStormStore.__name__, "store", mode=mode, reads="unordered")
     callers = [ReadingCaller(world, f"c{number}", dice.randrange(2**32)) for number in range(3)]
     homes = ["front", "server-0", "server-1"]
-    world.storm(STORM_SECONDS, faults_of(dice, liar is not None, servers))
-    started = [
-        pool.node(home).spawn(caller.work, pool.node(home))
-        for caller, home in zip(callers, homes, strict=True)
-    ]
-    world.pass_time(STORM_SECONDS)
-    world.calm()
-    world.drive(started[0].done, CALM_SECONDS * OPERATIONS)
-    world.pass_time(SETTLE_SECONDS)
-    history = [one for caller in callers for one in caller.history]
-    begin = world.hub.now
-    last = pool.front.call(lambda: vista.service(POOL).issue_request("get", ["a"], "store"))
-    history.append(Operation("last", ("get", "a"), last, begin, world.hub.now))
-    assert all(one.end < float("inf") for one in callers[0].history)
-    assert linearization(history) is not None, history
+    work_in_a_storm(pool, callers, homes, faults_of(dice, liar is not None, servers))
+    assert_linearizable(pool, callers)
     assert_same(pool, liar, servers)
-
-
-@pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Let nothing be logged: a storm makes thousands of lines."""
-    caplog.set_level(logging.CRITICAL, "vista")
 
 
 PARTS = 5
@@ -127,6 +83,5 @@ REPLAY = "pytest tests/solidstate/objects/test_reads_storms.py --seeds-from {see
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_histories_with_unordered_reads_are_linearizable(seeds: range, part: int) -> None:
-    count = max(1, len(seeds) * SEEDS // 200)
-    for seed in seeds[:count][part::PARTS]:
+    for seed in share_of(seeds, SEEDS, part, PARTS):
         run_seed(storm, seed, REPLAY)

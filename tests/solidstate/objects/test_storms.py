@@ -7,7 +7,7 @@ in the calm, and the correct servers hold the same in the end. ``--seeds 2000`` 
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -19,11 +19,14 @@ from apps.solidstate.objects.mail import service_name
 from apps.solidstate.objects.member import ReplicaPoolMember
 from apps.solidstate.simulator.linearizability import Operation, linearization
 from apps.solidstate.simulator.plan import STRATEGIES
+from tests.conftest import share_of
 from tests.solidstate.objects.liars import LyingPoolMember
 from tests.solidstate.objects.pool import POOL, Pool
 from tests.solidstate.objects.strategists import draw_liar, member_of
 from tests.solidstate.registers import CheckedRegister
 from vista.testing import Faults, SimulatedNode, World, run_seed, run_seeds
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 STORM_SECONDS = 6.0
 CALM_SECONDS = 150.0
@@ -35,11 +38,15 @@ INFINITE = float("inf")
 class Caller:
     """Somebody on a node who calls one method after the other, and notes what was answered."""
 
+    operations = OPERATIONS
+    pauses = (0.0, 0.3, 1.5)
+    """Seconds between two calls, of which one is drawn."""
+
     def __init__(self, world: World, name: str, seed: int) -> None:
         self.world = world
         self.name = name
         self.history: list[Operation] = []
-        self.left = OPERATIONS
+        self.left = self.operations
         self._dice = Random(seed)
 
     def work(self, node: SimulatedNode) -> None:
@@ -50,16 +57,21 @@ class Caller:
             kind, *args = call = self._draw()
             place = len(self.history)
             begin = self.world.hub.now
+            method = self._method_of(kind)
             # Who is killed meanwhile never learns of the end.
             self.history.append(Operation(self.name, call, None, begin, INFINITE))
             try:
                 with vista.timeout(CALM_SECONDS):
-                    answer = store.issue_request(kind, args, "store")
+                    answer = store.issue_request(method, args, "store")
             except vista.CallError:
                 continue
             done = replace(self.history[place], answer=answer, end=self.world.hub.now)
             self.history[place] = done
-            vista.sleep(self._dice.choice((0.0, 0.3, 1.5)))
+            vista.sleep(self._dice.choice(self.pauses))
+
+    def _method_of(self, kind: str) -> str:
+        """The method by which something is asked for."""
+        return kind
 
     def _draw(self) -> tuple[str, ...]:
         kind, key = self._dice.choice(("put", "put", "get", "remove")), self._dice.choice("ab")
@@ -103,22 +115,42 @@ def storm_at(
     pool.found(POOL, 1, CheckedRegister.__name__, "store", mode=mode)
     callers = [Caller(world, f"c{number}", dice.randrange(2**32)) for number in range(3)]
     homes = ["front", "front", "server-0"]
-    world.storm(STORM_SECONDS, faults_of(dice, liar is not None, servers))
+    work_in_a_storm(pool, callers, homes, faults_of(dice, liar is not None, servers))
+    assert_linearizable(pool, callers)
+    assert_same(pool, liar, servers)
+
+
+def work_in_a_storm(
+    pool: Pool, callers: Sequence[Caller], homes: Sequence[str], faults: Faults
+) -> None:
+    """Let callers work on their nodes in a storm, and in the calm after it.
+
+    The front is spared: who works there is answered.
+    """
+    world = pool.world
+    world.storm(STORM_SECONDS, faults)
     started = [
         pool.node(home).spawn(caller.work, pool.node(home))
         for caller, home in zip(callers, homes, strict=True)
     ]
     world.pass_time(STORM_SECONDS)
     world.calm()
-    world.drive(lambda: all(future.done() for future in started[:2]), CALM_SECONDS * OPERATIONS)
+    spared = [index for index, home in enumerate(homes) if home == "front"]
+    world.drive(
+        lambda: all(started[index].done() for index in spared),
+        CALM_SECONDS * callers[0].operations,
+    )
     world.pass_time(SETTLE_SECONDS)
+    assert all(one.end < INFINITE for index in spared for one in callers[index].history)
+
+
+def assert_linearizable(pool: Pool, callers: Sequence[Caller]) -> None:
+    """What callers were answered, and what is there in the end, can be."""
     history = [one for caller in callers for one in caller.history]
+    begin = pool.world.hub.now
     last = pool.front.call(lambda: vista.service(POOL).issue_request("get", ["a"], "store"))
-    now = world.hub.now
-    history.append(Operation("last", ("get", "a"), last, now, now))
-    assert all(one.end < INFINITE for caller in callers[:2] for one in caller.history)
+    history.append(Operation("last", ("get", "a"), last, begin, pool.world.hub.now))
     assert linearization(history) is not None, history
-    assert_same(pool, liar, servers)
 
 
 def assert_same(pool: Pool, liar: int | None, servers: int) -> None:
@@ -133,25 +165,28 @@ def assert_same(pool: Pool, liar: int | None, servers: int) -> None:
     assert held.count(held[0]) == len(held), held
 
 
-@pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Let nothing be logged: a storm makes thousands of lines."""
-    caplog.set_level(logging.CRITICAL, "vista")
-
-
 PARTS = 15
 """Tests that share the seeds, so that none of them takes long."""
 
 SEEDS = 30
+COUNTED_SEEDS = 4
+"""Of three servers with trusted counters."""
+
 REPLAY = "pytest tests/solidstate/objects/test_storms.py --seeds-from {seed} --seeds 1"
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_histories_are_linearizable_and_servers_agree_after_storms(seeds: range, part: int) -> None:
-    # A storm of whole nodes takes as long as hundreds of seeds of others do.
-    count = max(1, len(seeds) * SEEDS // 200)
-    for seed in seeds[:count][part::PARTS]:
+    for seed in share_of(seeds, SEEDS, part, PARTS):
         run_seed(storm, seed, REPLAY)
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_histories_of_servers_with_counters_are_linearizable_after_storms(
+    seeds: range, part: int
+) -> None:
+    for seed in share_of(seeds, COUNTED_SEEDS, part, 2):
+        run_seed(lambda world: storm_at(world, "minbft", 3), seed, f"{REPLAY} -k counters")
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

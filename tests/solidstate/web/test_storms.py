@@ -3,12 +3,11 @@
 Browsers of one person go from server to server while those crash, lose their disks' last writes and
 are cut off, and in half of the runs one lies. Who gets no answer sends the same form to another
 server, sometimes to two at once. What the pages said can have happened one after the other, each
-form was carried out once, and in the calm everybody is answered. ``--seeds 1000`` runs 300 of them.
+form was carried out once, and in the calm everybody is answered. ``--seeds 2000`` runs 3,000.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 from random import Random
 from typing import Any
@@ -24,11 +23,14 @@ from apps.solidstate.objects.member import ReplicaPoolMember
 from apps.solidstate.objects.replicated import read_only
 from apps.solidstate.simulator.linearizability import Operation, linearization
 from apps.solidstate.web.state import HTTPreplicaStateVariable
+from tests.conftest import share_of
 from tests.solidstate.objects.pool import POOL
 from tests.solidstate.objects.strategists import draw_liar
 from tests.solidstate.objects.test_storms import faults_of
 from tests.solidstate.web.shop import SITE, Browser, Shop, field_of, serve_site
 from vista.testing import SimulatedNode, World, run_seed, run_seeds
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 STORM_SECONDS = 5.0
 CALM_SECONDS = 150.0
@@ -216,17 +218,11 @@ def assert_same(shop: Shop, visitors: list[Visitor], liar: int | None) -> None:
         assert held[0]["forms"] == count
 
 
-@pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Let nothing be logged: a storm makes thousands of lines."""
-    caplog.set_level(logging.CRITICAL, "vista")
-
-
-PARTS = 20
+PARTS = 60
 """Tests that share the seeds, so that none of them takes long."""
 
-SEEDS = 60
-"""A minute of one processor."""
+SEEDS = 300
+"""Five minutes of one processor."""
 
 REPLAY = "pytest tests/solidstate/web/test_storms.py --seeds-from {seed} --seeds 1"
 
@@ -235,9 +231,7 @@ REPLAY = "pytest tests/solidstate/web/test_storms.py --seeds-from {seed} --seeds
 def test_sessions_are_linearizable_and_each_form_is_carried_out_once(
     seeds: range, part: int
 ) -> None:
-    # A storm of whole nodes takes as long as hundreds of seeds of others do.
-    count = max(1, len(seeds) * SEEDS // 200)
-    for seed in seeds[:count][part::PARTS]:
+    for seed in share_of(seeds, SEEDS, part, PARTS):
         run_seed(storm, seed, REPLAY)
 
 

@@ -11,7 +11,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from apps.starship.display.lists import lists_of
 from apps.starship.pages import Notice, Page, bridge_page, panels_of
 from apps.starship.pages.login import create_html, list_html
+from tests.page_server import serving
 from tests.starship.pages.played import Screen, played
 
 POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
@@ -171,13 +172,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Keep still about browsers that go away in the middle of an answer."""
-
-
 def login_page() -> str:
     """The first page, with its includes carried out."""
     lists = lists_of(played())
@@ -196,14 +190,9 @@ def login_page() -> str:
 def standing(scene: Scene) -> Iterator[Stand]:
     """A stand that is open."""
     stand = Stand(scene)
-    handler = type("Handler", (_Handler,), {"stand": stand})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        stand.root = f"http://127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
+    with serving(_Handler, stand) as root:
+        stand.root = root
         try:
             yield stand
         finally:
             stand.drop()
-            server.shutdown()
-            thread.join(30)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,8 +10,9 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.chromium import faultless_page, needs_chromium
 from tests.starship.pages.played import (
     HOME,
     Screen,
@@ -27,26 +27,11 @@ from tests.starship.pages.played import (
 from tests.starship.pages.stand import ADMITTED, Look, Scene, Stand, standing
 from tests.starship.rules.galaxy import galaxy
 
-CHROMIUM = shutil.which("chromium")
 PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
 PICTURE_BYTES_MAX = 240 * 1024
-ARGUMENTS = (
-    "--no-sandbox --headless --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update"
-).split()
 WIDE, NARROW, NARROWEST = (1440, 900), (390, 844), (320, 700)
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no program chromium")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
-    expect.set_options(timeout=30_000)  # in milliseconds; a busy machine is slow
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture
@@ -103,21 +88,12 @@ def visit(
     Motion is what a browser without a graphics card spends most of its time on, so it is asked for
     where a test is about it.
     """
-    context = chromium.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        java_script_enabled=script,
-        reduced_motion=motion,
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    page.goto(stand.root + path)
-    if script and path.startswith("/starship/"):
-        expect(page.locator("#connection")).to_have_text("Live")
-    yield page
-    context.close()
-    assert [text for text in wrong if "status of " not in text] == []
+    options = {"java_script_enabled": script, "reduced_motion": motion}
+    with faultless_page(chromium, size, forgiven="status of ", **options) as page:
+        page.goto(stand.root + path)
+        if script and path.startswith("/starship/"):
+            expect(page.locator("#connection")).to_have_text("Live")
+        yield page
 
 
 def wait_for_orders(page: Page, stand: Stand, orders: list[str]) -> None:

@@ -61,7 +61,8 @@ def test_the_body_tells_step_ship_and_mode() -> None:
 
 @pytest.mark.parametrize("ship", ships()[::4])
 def test_every_ship_of_a_galaxy_that_played_has_a_well_formed_bridge(ship: str) -> None:
-    read(bridge_page(played_screen(ship, target="Lantern"), PAGE))
+    page = read(bridge_page(played_screen(ship, target="Lantern"), PAGE))
+    assert page.find("body").get("data-ship") == ship
 
 
 def test_every_id_stands_once() -> None:
@@ -528,4 +529,5 @@ def test_an_interval_of_0_asks_for_nothing() -> None:
 
 def test_a_starbase_has_a_bridge_too() -> None:
     state = galaxy(near("Aegis", "F", 0, 0, "starbase"), bounty(x=900_000), step=50)
-    read(bridge_page(seen(state, "Aegis", mode="scan"), PAGE))
+    page = read(bridge_page(seen(state, "Aegis", mode="scan"), PAGE))
+    assert page.find("body").get("data-ship") == "Aegis"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from random import Random
 
 import pytest
@@ -12,15 +11,11 @@ from tests.starship.replicated.fleet import Fleet
 from tests.starship.replicated.liars import RowdyStarshipServer
 from vista.testing import World, run_seed
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 STORM_SECONDS = 5.0
 SEEDS = 2
 """An odd one has a liar among the servers."""
-
-
-@pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Let nothing be logged: a storm makes thousands of lines."""
-    caplog.set_level(logging.CRITICAL, "vista")
 
 
 def game(world: World) -> None:

@@ -22,13 +22,9 @@ from tests.starship.replicated.liars import (
 )
 from vista.testing import World
 
+pytestmark = pytest.mark.usefixtures("quiet")
+
 BOB, ANN = 11, 12
-
-
-@pytest.fixture(autouse=True)
-def quiet(caplog: pytest.LogCaptureFixture) -> None:
-    """Let nothing be logged."""
-    caplog.set_level(logging.CRITICAL, "vista")
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,9 +25,8 @@ from apps.starship.rules.step import (
     merge,
     units_of,
 )
+from tests.hash_seeds import printed_under
 from tests.starship.rules.galaxy import THEME, changed, galaxy, thing
-
-ROOT = Path(__file__).parents[3]
 
 
 def played(steps: int, seed: int = 3) -> State:
@@ -98,14 +93,7 @@ print(encoder.digest(state))
 
 
 def test_hash_randomisation_does_not_matter() -> None:
-    found = set()
-    for seed in ("0", "1", "4242"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed}
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM], env=environment, cwd=ROOT, check=True,
-            capture_output=True, text=True, timeout=100,
-        )  # fmt: skip
-        found.add(done.stdout)
+    found = {printed_under(seed, "-c", PROGRAM) for seed in ("0", "1", "4242")}
     assert len(found) == 1
 
 

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.chromium import faultless_page, needs_chromium
 from tests.starship.spectators.show import Show, Site, site
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = (
-    "--no-sandbox --headless --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update"
-).split()
 WIDE, NARROW = (1280, 800), (320, 640)
 STEPS = 60
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no program chromium")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
-    expect.set_options(timeout=30_000)  # in milliseconds; a busy machine is slow
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +35,11 @@ def visit(
     motion: Any = "reduce",
 ) -> Iterator[Page]:
     """A page on which nothing goes wrong; motion is dear, so it is asked for where it matters."""
-    context = chromium.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        java_script_enabled=script,
-        reduced_motion=motion,
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    page.goto(address)
-    yield page
-    context.close()
+    options = {"java_script_enabled": script, "reduced_motion": motion}
     # The browser asks for an icon of the site by itself.
-    assert [text for text in wrong if "status of 404" not in text] == []
+    with faultless_page(chromium, size, forgiven="status of 404", **options) as page:
+        page.goto(address)
+        yield page
 
 
 def step_of(page: Page) -> int:

@@ -185,3 +185,17 @@ def played(*words: str, profile: str = "-", **configuration: Any) -> Iterator[Ga
         wait_until(lambda: setup.get_server() is not None)
         wait_until(lambda: setup.get_server().get_step() >= 0)
         yield Game(Site(node, daemon, "localhost"), setup, primary)
+
+
+@contextmanager
+def crowded_bridge() -> Iterator[tuple[Game, Player, Stream, Stream]]:
+    """A game with more bridges open than it draws after an order; yields what a test needs of it.
+
+    That are the game, the captain of Bounty, his stream, and that of somebody who looks on.
+    """
+    with played("redrawn_max=1", "requests_burst=1000", "ships_burst=100") as game:
+        captain, other = game.captain("Bounty"), game.player()
+        with captain.listen("ship=Bounty") as stream, other.listen("ship=Bounty") as watching:
+            stream.next()
+            watching.next()
+            yield game, captain, stream, watching

@@ -22,7 +22,7 @@ from wsproto.events import (
 
 import vista
 from tests.http.objects.served import wait_until
-from tests.starship.web.played import Game, Player, Stream, played
+from tests.starship.web.played import Game, Player, Stream, crowded_bridge, played
 
 PANELS = {
     "header", "alert", "shields", "status", "srs", "target", "distress", "nav", "lrs", "weapons",
@@ -396,13 +396,9 @@ def test_a_bridge_that_is_too_large_comes_in_parts_or_is_named() -> None:
 
 
 def test_with_many_bridges_open_an_order_changes_the_dots_alone() -> None:
-    with played("redrawn_max=1", "requests_burst=1000", "ships_burst=100") as game:
-        captain, other = game.captain("Bounty"), game.player()
-        with captain.listen("ship=Bounty") as stream, other.listen("ship=Bounty") as watching:
-            stream.next()
-            watching.next()
-            assert captain.order("Bounty", "speed", "5.0").status == 200
-            update = stream.next()
-            assert update == {"step": game.server.get_step(), "left": 2}
-            step = game.step()
-            assert until_step(watching, step)["panels"]
+    with crowded_bridge() as (game, captain, stream, watching):
+        assert captain.order("Bounty", "speed", "5.0").status == 200
+        update = stream.next()
+        assert update == {"step": game.server.get_step(), "left": 2}
+        step = game.step()
+        assert until_step(watching, step)["panels"]

@@ -12,7 +12,7 @@ from wsproto.events import TextMessage
 import vista
 from apps.starship.objects.secondary import StarshipSecondary
 from tests.http.objects.served import Site, wait_until
-from tests.starship.web.played import GENEROUS, HOME, Game, Player, played
+from tests.starship.web.played import GENEROUS, HOME, Game, Player, crowded_bridge, played
 from tests.starship.web.test_streams import socket_of
 
 # --- forms -----------------------------------------------------------------------------------
@@ -171,12 +171,8 @@ def test_an_order_to_a_server_that_is_gone_is_answered() -> None:
 
 
 def test_with_many_bridges_open_others_are_not_told_how_many_orders_are_left() -> None:
-    with played("redrawn_max=1", "requests_burst=1000", "ships_burst=100") as game:
-        captain, other = game.captain("Bounty"), game.player()
-        with captain.listen("ship=Bounty") as stream, other.listen("ship=Bounty") as watching:
-            stream.next()
-            watching.next()
-            assert captain.order("Bounty", "speed", "5.0").status == 200
-            assert stream.next()["left"] == 2
-            game.step()
-            assert "panels" in watching.next()
+    with crowded_bridge() as (game, captain, stream, watching):
+        assert captain.order("Bounty", "speed", "5.0").status == 200
+        assert stream.next()["left"] == 2
+        game.step()
+        assert "panels" in watching.next()

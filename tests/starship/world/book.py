@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from apps.starship.game.admission import Answer
 from apps.starship.game.conductor import (
     Committed,
     Conductor,
@@ -27,16 +28,6 @@ from apps.starship.rules.replay import Played, play
 from apps.starship.rules.state import State
 
 WRECK_STEPS = 4
-
-
-class Answer(NamedTuple):
-    """What a captain was told of an order."""
-
-    ok: bool
-    code: str
-    text: str
-    left: int
-    step: int
 
 
 @dataclass

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 
+from tests.hash_seeds import printed_under
 from tests.starship.world.script import STEPS, hashes
-
-ROOT = Path(__file__).parents[3]
 
 
 @cache
@@ -29,9 +24,5 @@ def test_the_same_seed_gives_the_same_game_on_more_servers(servers: int) -> None
 
 @pytest.mark.parametrize("number", ["1", "2"])
 def test_the_same_seed_gives_the_same_game_under_other_hashes_of_python(number: str) -> None:
-    told = subprocess.run(
-        [sys.executable, "-m", "tests.starship.world.script", "2"],
-        capture_output=True, text=True, cwd=ROOT, timeout=100, check=True,
-        env={**os.environ, "PYTHONHASHSEED": number},
-    )  # fmt: skip
-    assert tuple(told.stdout.split()) == alone()
+    told = printed_under(number, "-m", "tests.starship.world.script", "2")
+    assert tuple(told.split()) == alone()
