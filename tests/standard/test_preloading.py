@@ -44,7 +44,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def load(path: Path) -> None:
-    load_named_classes(vista.Node("harbour").kernel, str(path))
+    with vista.Node("harbour") as node:
+        load_named_classes(node.kernel, str(path))
 
 
 def test_classes_of_lines_and_of_arguments_are_imported(
