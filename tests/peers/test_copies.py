@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 import vista
 from tests.peers.places import Place
 from tests.peers.system import (
-    PROMPT,
     add_node,
     chain,
     join,
@@ -80,12 +78,6 @@ class ScrollReader(vista.Object):
 
     def list_notices(self) -> list[vista.Id]:
         return self.notices
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with World(7, conditions=PROMPT) as made:
-        yield made
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ class Entry:
     """An object and what it answers: message by method; which of them the original's way.
 
     ``otherwise`` is the message for methods that have none. ``plain_get`` says that a GET is sent
-    as ``get_request`` to an object of this node; ``is_far`` that it lives on another one.
+    as ``get_request`` to an object of this node; ``is_far`` that it was made on another one.
     """
 
     target: vista.Ref
