@@ -26,8 +26,8 @@ class Found:
     answered already. ``fields`` go into every answer of the site.
 
     ``user`` and ``session`` are for the request, ``acts_for`` is the user in whose name the page is
-    called; they are told by a guard that let the request in. ``is_far`` says that the target was made
-    on another node.
+    called; they are told by a guard that let the request in. ``is_far`` says that the target
+    was made on another node.
     """
 
     target: Any
