@@ -208,8 +208,8 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw(
         "primary-never-suspected",
         "views",
-        '            self._change(self.view + 1, "suspect", "the primary is late")\n',
-        "            self._late = math.inf\n",
+        "            self._waits_in_vain = self._replica.voting\n",
+        "            self._waits_in_vain = False\n",
         hint=76,
     ),
     Flaw(

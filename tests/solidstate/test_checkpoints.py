@@ -139,9 +139,9 @@ def test_what_waits_is_watched_when_what_was_watched_is_in_a_state_that_was_fetc
         if "transfer" in lab.reports(3):
             break
         lab.pass_time(0.05)
-    assert lab.executed() == [20] * 4 and "suspect" not in lab.reports(3)
+    assert lab.executed() == [20] * 4 and "impatient" not in lab.reports(3)
     lab.pass_time(4.0)
-    assert "suspect" in lab.reports(3)
+    assert "impatient" in lab.reports(3)
 
 
 def test_a_replica_a_little_behind_fetches_no_state(lab: Lab) -> None:

@@ -42,10 +42,13 @@ def test_runs_that_are_interrupted_say_how_they_went_and_where_to_go_on() -> Non
     terminal, end = pty.openpty()
     with subprocess.Popen([*command, "--faults", "none"], cwd=ROOT, stdout=end) as run:
         os.close(end)
-        said = read_until(terminal, " runs, 0 failed")
-        run.send_signal(signal.SIGINT)
-        said += read_until(terminal, "--first ")
-        assert run.wait(60) == 1
+        try:
+            said = read_until(terminal, " runs, 0 failed")
+            run.send_signal(signal.SIGINT)
+            said += read_until(terminal, "--first ")
+            assert run.wait(60) == 1
+        finally:
+            run.kill()
     os.close(terminal)
     (told,) = re.findall(r"(\d+) runs, .* the first one that was not run is --first (\d+)", said)
     assert told[0] == told[1] and int(told[0]) >= simulate.CHUNK

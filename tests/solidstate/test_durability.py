@@ -20,6 +20,7 @@ from apps.solidstate.pbft.messages import (
     Proposal,
     Reply,
     Stable,
+    Status,
     ViewChange,
 )
 from tests.solidstate.lab import Lab, sent
@@ -100,6 +101,7 @@ def test_a_restarted_replica_is_on_its_way_to_the_view_it_left_for(lab: Lab) -> 
     lab.tell(1, "ann", lab.request())
     lab.drops = lambda *_: True
     lab.pass_time(1.5)
+    lab.tell(1, 2, Status(0, True, 0, 0, impatient=True))
     lab.restart(1)
     views = lab.replicas[1].views
     assert (views.view, views.active) == (1, False)

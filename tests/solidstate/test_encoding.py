@@ -125,6 +125,7 @@ MESSAGES: st.SearchStrategy[Message] = st.one_of(
         NUMBERS,
         NUMBERS,
         st.booleans(),
+        st.booleans(),
         st.lists(NUMBERS, max_size=3).map(tuple),
     ),
     st.builds(Decided, NUMBERS, DIGESTS),

@@ -146,6 +146,7 @@ def test_5_2_who_is_in_a_view_that_is_left_is_sent_the_view_change_message(lab: 
     lab.drops = lambda *_: True
     lab.tell(1, "ann", lab.request())
     lab.pass_time(1.5)
+    lab.tell(1, 2, Status(0, True, 0, 0, impatient=True))
     assert lab.views()[1] == 1
     assert ViewChange in answered(lab, 1, 3, Status(0, True, 0, 0))
 

@@ -24,6 +24,7 @@ from apps.solidstate.pbft.messages import (
     Proposal,
     Request,
     Stable,
+    Status,
     ViewChange,
 )
 from apps.solidstate.pbft.proofs import GENESIS, Proofs, stable_of_view, start_of_view
@@ -81,6 +82,7 @@ def test_4_4_that_the_view_was_left_is_on_disk_before_the_view_change_leaves(lab
     lab.tell(1, "ann", lab.request())
     lab.drops = lambda *_: True
     lab.pass_time(1.1)
+    lab.tell(1, 2, Status(0, True, 0, 0, impatient=True))
     effects = lab.effects[1]
     written = [n for n, one in enumerate(effects) if Append(pack(["view", 1])) == one]
     told = [n for n, one in enumerate(effects) if sent([one], ViewChange)]

@@ -117,6 +117,7 @@ class CountedResending(Resending):
             replica.checkpoints.proven.sequence,
             replica.state.executed,
             replica.pace.weary,
+            replica.views.impatient,
             tuple(self._counting.chains[number].reach for number in replica.epoch.numbers),
         )
 

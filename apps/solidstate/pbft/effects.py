@@ -104,13 +104,14 @@ class Renew:
 class Report:
     """Something an operator should know: ``kind`` is one word, ``words`` say it.
 
-    Kinds: view (a new view was entered), suspect (a view is left, as the primary is late or
-    caught), joined (as others left it), turn (as the primary had its turn), faulty (a member
-    proved to be faulty), diverged (the own state was wrong and is repaired), transfer (state
-    was fetched), damaged (the disk is not whole, or an older one), rejoined (who was damaged votes
-    again), epoch (a reconfiguration took effect), retired (this replica is no member of the
-    group), rolled-back (a batch was executed that is not decided). ``member`` is the replica that
-    is meant, if it is another one.
+    Kinds: view (a new view was entered), impatient (the primary is late: this replica would leave
+    the view if f others did), suspect (a view is left, as the primary is late or caught), joined
+    (as others left it), turn (as the primary had its turn), faulty (a member proved to be faulty),
+    diverged (the own state was wrong and is repaired), transfer (state was fetched), damaged (the
+    disk is not whole, or an older one), rejoined (who was damaged votes again), epoch (a
+    reconfiguration took effect), retired (this replica is no member of the group), rolled-back (a
+    batch was executed that is not decided). ``member`` is the replica that is meant, if it is
+    another one.
     """
 
     kind: str

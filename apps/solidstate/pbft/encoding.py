@@ -196,7 +196,7 @@ _FIELDS: dict[type[Message], tuple[Check, ...]] = {
     ),
     NewView: (_number, _several(_record(ViewChange)), _several(_record(PrePrepare)), _signature),
     Reply: (_number, _name, _number, _flag, _digest, _optional(_bytes), _flag),
-    Status: (_number, _flag, _number, _number, _flag, _several(_number)),
+    Status: (_number, _flag, _number, _number, _flag, _flag, _several(_number)),
     Decided: (_number, _digest),
     FetchBatches: (_several(_digest),),
     FetchBlobs: (_digest, _several(_digest)),

@@ -384,8 +384,9 @@ class Reply(Message):
 class Status(Message):
     """How far the sender is, so that others send again what it lacks (TOCS 2002, section 5.2).
 
-    ``weary`` says that it wants the turn of the primary to end. ``heard`` has for each member, in
-    order, up to which number of its counter it was heard (`Config.minbft`).
+    ``weary`` says that it wants the turn of the primary to end, and ``impatient`` that it wants to
+    leave the view at once. ``heard`` has for each member, in order, up to which number of its
+    counter it was heard (`Config.minbft`).
     """
 
     TAG = "status"
@@ -394,6 +395,7 @@ class Status(Message):
     stable: int
     executed: int
     weary: bool = False
+    impatient: bool = False
     heard: tuple[int, ...] = ()
 
 

@@ -3,8 +3,9 @@
 Three rules. All replicas agree on whether a request is valid, as it is signed (Aardvark, section
 4.1). A client has one request outstanding; a later one takes its place. A backup watches one
 request at a time, the oldest, until it is executed (OSDI 1999, section 4.4): so a primary that
-leaves out one client is found however fast it serves the others. When half of the patience with it
-is over all replicas are told of that request: nobody leaves a view for what it alone knows of.
+leaves out one client is found however fast it serves the others. Each time that half of the
+patience with it is over all replicas are told of that request: nobody leaves a view for what it
+alone knows of.
 """
 
 from __future__ import annotations
@@ -96,6 +97,8 @@ class Requests:
         self.deadline = math.inf
         if self._watched is not None and self._replica.views.active:
             self._replica.broadcast(self.pending[self._watched[0]])
+            # Who is impatient alone stays in the view, and what it said may be lost.
+            self.deadline = self._replica.now + self._replica.views.patience / 2
 
     def enter_view(self) -> None:
         """Hand all requests to the primary of a new view, and start to watch anew."""

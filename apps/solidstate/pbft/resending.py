@@ -42,6 +42,7 @@ class Resending:
             replica.checkpoints.proven.sequence,
             replica.state.executed,
             replica.pace.weary,
+            replica.views.impatient,
         )
 
     def hasten(self) -> None:
@@ -66,13 +67,19 @@ class Resending:
         """Send again what the sender lacks; not more often than it may ask."""
         replica = self._replica
         assert isinstance(sender, int)
+        here = sender in replica.epoch and replica.epoch.has_view(status.view)
         last = self._answered.get(sender, -math.inf)
-        if replica.now < last + replica.config.status_seconds / 2:
-            return
-        self._answered[sender] = replica.now
-        if sender not in replica.epoch or not replica.epoch.has_view(status.view):
-            replica.epochs.tell(sender, epoch_of(status.view))
-            return
+        if replica.now >= last + replica.config.status_seconds / 2:
+            self._answered[sender] = replica.now
+            if here:
+                self._answer(sender, status)
+            else:
+                replica.epochs.tell(sender, epoch_of(status.view))
+        if here:
+            replica.views.hear(sender, status)
+
+    def _answer(self, sender: int, status: Status) -> None:
+        replica = self._replica
         replica.pace.hear(sender, status)
         if status.stable < replica.checkpoints.proven.sequence:
             replica.send(sender, replica.checkpoints.proven)

@@ -2,10 +2,12 @@
 
 The states of a replica and what takes it from one to another stand in `TRANSITIONS`.
 
-Three rules. That the view was left is on disk before the view-change message leaves, so that a
-restarted replica never votes in a view it left. Patience doubles with each view change and halves
-with each request executed in time, and is never less than some times what requests took of late. A
-deadline that is seen too late accuses this replica's own processor or disk and not the primary.
+Four rules. That the view was left is on disk before the view-change message leaves, so that a
+restarted replica never votes in a view it left. Nobody leaves a view because it alone is out of
+patience: it says so and goes on voting, and leaves when f + 1 want to (Veronese and others 2013,
+section 4.3). Patience doubles with each view change and halves with each request executed in time,
+and is never less than some times what requests took of late. A deadline that is seen too late
+accuses this replica's own processor or disk and not the primary.
 """
 
 from __future__ import annotations
@@ -14,18 +16,20 @@ import math
 from typing import TYPE_CHECKING
 
 from apps.solidstate.pbft.authentication import Principal
-from apps.solidstate.pbft.messages import NewView, Opened, PrePrepare, ViewChange
+from apps.solidstate.pbft.messages import NewView, Opened, PrePrepare, Status, ViewChange
 from apps.solidstate.pbft.proofs import stable_of_view, start_of_view
 
 if TYPE_CHECKING:
     from apps.solidstate.pbft.replica import Replica
 
 TRANSITIONS: dict[tuple[str, str], str] = {
-    # A watched request is late, or the primary is caught: for the next view.
+    # A watched request is late here and f + 1 want to leave, or the primary is caught: for the
+    # next view.
     ("active", "suspect"): "changing",
     # The primary had its turn, and there were requests, or it is slow: for the next view.
     ("active", "turn"): "changing",
-    # f + 1 others want higher views: for the least of them.
+    # f + 1 others want higher views: for the least of them. Or they want to leave this one: for the
+    # next view.
     ("active", "joined"): "changing",
     ("changing", "joined"): "changing",
     # 2f + 1 want the view or higher ones, and its new-view message is late: for the next view.
@@ -51,7 +55,8 @@ class Views:
     """Which view a replica is in, and how it gets into the next one.
 
     ``state`` is active or changing; ``votes`` has each replica's latest view-change message, and
-    ``new_view`` is what started the view.
+    ``new_view`` is what started the view. ``impatient`` says that this replica waits in vain for
+    what it watches, or that the primary had its turn.
     """
 
     def __init__(self, replica: Replica) -> None:
@@ -64,6 +69,9 @@ class Views:
         self._since = 0.0
         self._doublings = 0
         self._turn_ends = math.inf
+        self._waits_in_vain = False
+        self._turn_over = False
+        self._impatient: dict[int, int] = {}
         self._handed_over = math.inf
         self._successor = 0
         self._slowness = 0.0
@@ -76,8 +84,18 @@ class Views:
         self.state = TRANSITIONS[self.state, "epoch"]
         self.votes = {}
         self.new_view = None
-        self._late = self._turn_ends = math.inf
+        self._be_patient()
+        self._impatient = {}
         self._doublings = 0
+
+    def _be_patient(self) -> None:
+        self._late = self._turn_ends = math.inf
+        self._waits_in_vain = self._turn_over = False
+
+    @property
+    def impatient(self) -> bool:
+        """Whether this replica wants to leave the view it is active in."""
+        return self._waits_in_vain or self._turn_over
 
     @property
     def active(self) -> bool:
@@ -128,6 +146,7 @@ class Views:
     def expect(self) -> None:
         """Give the primary its time for a request that is watched from now on."""
         if self.active:
+            self._waits_in_vain = False
             self._await_primary()
             self._replica.pace.work()
 
@@ -137,7 +156,7 @@ class Views:
 
     def served(self) -> None:
         """Note that requests were executed: the primary's turn has begun."""
-        if self.active and math.isinf(self._turn_ends):
+        if self.active and math.isinf(self._turn_ends) and not self._turn_over:
             self._turn_ends = self._replica.now + self._replica.config.view_turn_seconds
 
     def progress(self) -> None:
@@ -145,6 +164,7 @@ class Views:
         self._doublings = max(0, self._doublings - 1)
         if self.active:
             self._late = math.inf
+            self._waits_in_vain = False
 
     def note_lateness(self, lateness: float) -> None:
         """Note by how much an event was handled after the time it was due, in seconds."""
@@ -159,18 +179,53 @@ class Views:
         self._replica.pace.excuse()
 
     def tick(self) -> None:
-        """Give up on a primary that is late, or let it have had its turn."""
+        """Be out of patience with a primary that is late, or let it have had its turn."""
         if not math.isinf(self._handed_over):
             self._handed_over = math.inf
             if self.active and self._successor > self.view:
                 self._change(self._successor, "turn", "an administrator names another primary")
         elif self.active and self._replica.now >= self._turn_ends:
-            self._change(self.view + 1, "turn", "the primary had its turn")
+            self._turn_ends = math.inf
+            self._turn_over = self._replica.voting
+            self._say_impatient()
         elif self._replica.now < self._since + self.patience:
             # This replica has turned out to be slow: so may be the others.
             self._late = self._since + self.patience
+        elif self.active:
+            self._late = math.inf
+            self._waits_in_vain = self._replica.voting
+            self._say_impatient()
         else:
             self._change(self.view + 1, "suspect", "the primary is late")
+
+    def _say_impatient(self) -> None:
+        """Say by a status, which is repeated, that this replica wants to leave."""
+        if self.impatient:
+            self._replica.resending.deadline = self._replica.now
+            if self._waits_in_vain:
+                self._replica.report("impatient", f"the primary of view {self.view} is late")
+            self._leave_if_wanted()
+
+    def hear(self, sender: int, status: Status) -> None:
+        """Take a member's word that it wants to leave its view, or no longer."""
+        if status.impatient:
+            self._impatient[sender] = status.view
+            self._leave_if_wanted()
+        else:
+            self._impatient.pop(sender, None)
+
+    def _leave_if_wanted(self) -> None:
+        """Leave when f + 1, so a correct one, want to leave this view or have left it."""
+        others = {number for number, view in self._impatient.items() if view == self.view}
+        others |= {number for number, vote in self.votes.items() if vote.view > self.view}
+        if not self.active or len(others) + self.impatient < self._replica.quorums.weak:
+            return
+        if self._waits_in_vain:
+            self._change(self.view + 1, "suspect", "the primary is late")
+        elif self._turn_over:
+            self._change(self.view + 1, "turn", "the primary had its turn")
+        else:
+            self._change(self.view + 1, "joined", "others are out of patience")
 
     def end_turn(self) -> None:
         """End the turn of a primary under which less is done than under others."""
@@ -184,7 +239,7 @@ class Views:
 
     def _change(self, view: int, kind: str, words: str) -> None:
         replica = self._replica
-        self._late = self._turn_ends = math.inf
+        self._be_patient()
         if not replica.voting:
             return
         view = max(view, replica.voting_from)
@@ -252,6 +307,8 @@ class Views:
         higher = sorted(vote.view for vote in self.votes.values() if vote.view > self.view)
         if len(higher) >= self._replica.quorums.weak:
             self._change(higher[0], "joined", "others left it")
+        else:
+            self._leave_if_wanted()
 
     def _supporters(self) -> list[ViewChange]:
         votes = [self.votes[number] for number in sorted(self.votes)]
@@ -299,7 +356,7 @@ class Views:
         self.view = new_view.view
         self.state = TRANSITIONS[self.state, "new-view"]
         self.new_view = new_view
-        self._late = self._turn_ends = math.inf
+        self._be_patient()
         self.votes = {n: vote for n, vote in self.votes.items() if vote.view > self.view}
         replica.log.leave_view()
         replica.state.roll_back()

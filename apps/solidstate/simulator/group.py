@@ -277,7 +277,7 @@ class Group:
         # Who joins others in a turn that is over suspects nobody.
         config = self.plan.config
         in_turn = min(config.view_turn_seconds, config.pace_seconds) < CALM_SECONDS
-        kinds = ("suspect",) if in_turn else ("suspect", "joined")
+        kinds = ("impatient", "suspect") if in_turn else ("impatient", "suspect", "joined")
         suspicions = [report for _, report in self.reports if report.kind in kinds]
         if suspicions and self.plan.is_harmless:
             raise Violation(f"a primary is suspected where all is well: {suspicions[0].words}")
