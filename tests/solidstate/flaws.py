@@ -394,8 +394,8 @@ FLAWS: tuple[Flaw, ...] = (
     Flaw(
         "who-was-away-is-not-told",
         "resending",
-        "            replica.epochs.tell(sender, epoch_of(status.view))\n",
-        "",
+        "                replica.epochs.tell(sender, epoch_of(status.view))\n",
+        "                pass\n",
         hint=1,
     ),
     Flaw(

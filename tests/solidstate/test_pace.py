@@ -12,6 +12,7 @@ from apps.solidstate.pbft.messages import Status, ViewChange
 from apps.solidstate.simulator.group import Group
 from apps.solidstate.simulator.plan import STRATEGIES, draw_plan
 from tests.solidstate.lab import Lab, sent
+from tests.solidstate.test_view_changes import vote
 
 
 @pytest.fixture
@@ -223,3 +224,11 @@ def served(strategies: dict[int, str]) -> int:
 def test_a_primary_just_below_the_timers_costs_no_more_than_its_first_turn() -> None:
     # Without the rule it keeps its turn for ten minutes, and serves 48 requests in the first two.
     assert served({0: "dragging"}) > 0.75 * served({})
+
+
+def test_who_left_was_weary_as_well(lab: Lab) -> None:
+    # The last one of 2f + 1 leaves at once, and says nothing but that.
+    assert weary(lab, 1, 2) == []
+    lab.replicas[1].pace.weary = True
+    (left,) = sent(lab.tell(1, 3, vote(lab, 3)), ViewChange)
+    assert left.view == 1 and lab.reports(1) == ["turn"]

@@ -63,7 +63,7 @@ class Pace:
             self._view_executed += executed
             if self._falls_short(executed, seconds):
                 self.weary = True
-                self._look()
+                self.look()
         if replica.requests.pending:
             self.work()
 
@@ -92,13 +92,17 @@ class Pace:
         """Take what another replica says about the primary of its view."""
         if status.weary and status.active:
             self._others[sender] = status.view
-            self._look()
+            self.look()
 
-    def _look(self) -> None:
-        """Go along with f + 1 who are weary; end the turn when 2f + 1 are."""
+    def look(self) -> None:
+        """Go along with f + 1 who are weary; end the turn when 2f + 1 are, or left the view.
+
+        The last one of 2f + 1 leaves when it knows of all others, and never said that it is weary.
+        """
         replica = self._replica
         view, epoch = replica.views.view, replica.epoch
-        others = sum(of == view and number in epoch for number, of in self._others.items())
+        weary = {number for number, of in self._others.items() if of == view and number in epoch}
+        others = len(weary | replica.views.gone)
         self.weary = replica.views.active and (self.weary or others >= replica.quorums.weak)
         if self.weary and others + 1 >= replica.quorums.certificate:
             replica.views.end_turn()

@@ -214,10 +214,15 @@ class Views:
         else:
             self._impatient.pop(sender, None)
 
+    @property
+    def gone(self) -> set[int]:
+        """Who has left this view for a higher one."""
+        return {number for number, vote in self.votes.items() if vote.view > self.view}
+
     def _leave_if_wanted(self) -> None:
         """Leave when f + 1, so a correct one, want to leave this view or have left it."""
         others = {number for number, view in self._impatient.items() if view == self.view}
-        others |= {number for number, vote in self.votes.items() if vote.view > self.view}
+        others |= self.gone
         if not self.active or len(others) + self.impatient < self._replica.quorums.weak:
             return
         if self._waits_in_vain:
@@ -307,8 +312,9 @@ class Views:
         higher = sorted(vote.view for vote in self.votes.values() if vote.view > self.view)
         if len(higher) >= self._replica.quorums.weak:
             self._change(higher[0], "joined", "others left it")
-        else:
+        elif higher:
             self._leave_if_wanted()
+            self._replica.pace.look()
 
     def _supporters(self) -> list[ViewChange]:
         votes = [self.votes[number] for number in sorted(self.votes)]
