@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import growth, pbft, solidstate, solidstate_files, solidstate_plots, starship
+from benchmarks import (
+    growth,
+    pbft,
+    solidstate,
+    solidstate_files,
+    solidstate_plots,
+    starship,
+    starship_ceiling,
+)
 from benchmarks.erlang import between_nodes
 from benchmarks.erlang import subject as erlang
 from benchmarks.measure import (
@@ -282,6 +290,16 @@ def test_games_of_several_processes_are_measured_and_written_for_the_docs() -> N
     table = starship.rst_tables(found, circumstances(surroundings(), "2026-11-21"))
     assert table.count("   * -") == 3
     assert table.count("     -") == 3 * (len(starship.HEADINGS) - 1)
+
+
+def test_the_state_machines_of_two_processes_share_a_step_and_end_with_one_hash() -> None:
+    state = starship_ceiling.played("normal", 1)
+    alone, two = (starship_ceiling.measure(state, number, 2, 3) for number in (1, 2))
+    assert (alone.own, alone.other) == (alone.units, 0.0)
+    assert two.units == alone.units and 0 < two.own < two.units
+    assert sorted(two.parts) == sorted(starship_ceiling.PARTS)
+    rows = starship_ceiling.rows_of("normal", state, 1, 1)
+    assert [len(row) for row in rows] == [len(starship_ceiling.HEADINGS)] * 2
 
 
 def test_each_measured_group_has_a_table_of_its_own(

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.chromium import faultless_page, needs_chromium
 from tests.live.process import ROOT, Process, own_directories
 from tests.live.process import vista as command
+from tests.live.starship_servers import until
 
 WIDE, NARROW = (1280, 900), (390, 844)
 LINES = """\
@@ -32,7 +33,8 @@ AnnounceServices StarshipPrimary
 PersistenceService
 HTTPdaemon - tcp:127.0.0.1:0 localhost
 StarshipHTTPsetup localhost
-StarshipPrimary 1 42 ai_per_race=2
+StarshipTestHooks localhost
+StarshipPrimary 1 42 ai_per_race=2 test_hooks=1 soft_deadline=90 hard_deadline=99
 AcceptPeerConnections ipc:starship
 """
 OUTPOST = """\
@@ -311,6 +313,24 @@ def see_a_step(page: Page) -> None:
     expect(body).not_to_have_attribute("data-step", body.get_attribute("data-step") or "")
 
 
+def told(root: str, path: str) -> Any:
+    """What a site answers, as JSON."""
+    with urllib.request.urlopen(f"{root}/starship/{path}", timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+def stop_amidst_a_step(outpost: Process, root: str) -> None:
+    """Stop a server, and wait until a step is under way whose work it has and will not do."""
+    [id] = [row["id"] for row in told(root, "test/servers")["servers"] if not row["own"]]
+    outpost.signal(signal.SIGSTOP)
+
+    def is_waited_for() -> bool:
+        step = told(root, "test/hash")["step"]
+        return id in told(root, f"test/trace?step={step + 1}").get("assigned", {})
+
+    until(is_waited_for)
+
+
 def test_players_go_on_when_their_primary_is_killed_and_when_their_server_is(
     chromium: Browser, tmp_path: Path
 ) -> None:
@@ -319,26 +339,47 @@ def test_players_go_on_when_their_primary_is_killed_and_when_their_server_is(
     (tmp_path / "outpost.rc").write_text(OUTPOST)
     near, far = (chromium.new_context(reduced_motion="reduce").new_page() for _ in range(2))
     with own_directories(), ExitStack() as stack:
-        with command(str(rc)) as home:
-            root, url = root_of(home), url_of(home)
-            outpost = stack.enter_context(command(str(tmp_path / "outpost.rc"), url))
-            board(near, root, "Bounty")
-            board(far, root_of(outpost), "Pandora")
+        home = stack.enter_context(command(str(rc)))
+        root, url = root_of(home), url_of(home)
+        rc.write_text(HOME.replace("127.0.0.1:0", f"127.0.0.1:{root.rpartition(':')[2]}"))
+        outpost = stack.enter_context(command(str(tmp_path / "outpost.rc"), url))
+        board(near, root, "Bounty")
+        board(far, root_of(outpost), "Pandora")
+        # Between two steps, and amidst one.
+        for amidst in (False, True):
+            if amidst:
+                stop_amidst_a_step(outpost, root)
             home.signal(signal.SIGKILL)
             home.end()
-        expect(near.locator("#banner")).to_contain_text("Connection lost. Trying again")
-        expect(far.locator("body")).to_contain_text("Link to the primary lost")
-        rc.write_text(HOME.replace("127.0.0.1:0", f"127.0.0.1:{root.rpartition(':')[2]}"))
-        with command(str(rc)) as home:
+            outpost.signal(signal.SIGCONT)
+            expect(near.locator("#banner")).to_contain_text("Connection lost. Trying again")
+            expect(far.locator("body")).to_contain_text("Link to the primary lost")
+            home = stack.enter_context(command(str(rc)))
             home.expect("the saved game goes on at step")
             for page in (near, far):
                 expect(page.locator("#connection")).to_have_attribute("data-state", "live")
                 expect(page.locator("body")).not_to_contain_text("Link to the primary lost")
                 expect(page.locator("body")).to_have_attribute("data-mode", "captain")
                 see_a_step(page)
-            outpost.signal(signal.SIGKILL)
-            far.wait_for_url(f"{root}/starship/bridge*", timeout=60_000)
-            expect(far.locator("body")).to_have_attribute("data-mode", "captain")
-            expect(far.locator("#connection")).to_have_attribute("data-state", "live")
+            until(lambda: states(root) == ["ready", "ready"])
+        order_speed(near, "5.0")
+        stop_amidst_a_step(outpost, root)
+        outpost.signal(signal.SIGKILL)
+        far.wait_for_url(f"{root}/starship/bridge*", timeout=60_000)
+        expect(far.locator("body")).to_have_attribute("data-mode", "captain")
+        expect(far.locator("#connection")).to_have_attribute("data-state", "live")
+        expect(near.locator("#nav")).to_contain_text(re.compile(r"want.*5\.0"))
     for context in chromium.contexts:
         context.close()
+
+
+def states(root: str) -> list[str]:
+    """The states of all servers of a game."""
+    return [row["state"] for row in told(root, "test/servers")["servers"]]
+
+
+def order_speed(page: Page, speed: str) -> None:
+    """Order a speed, and see that it is admitted."""
+    page.locator('[data-testid="speed"]').fill(speed)
+    page.locator('[data-testid="set-speed"]').click()
+    expect(page.locator("body")).to_contain_text(f"speed {speed}")

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from apps.starship.display.figures import units
-from apps.starship.rules.arithmetic import UNIT, dist
+from apps.starship.display.fleets import fleets_of
+from apps.starship.rules.arithmetic import UNIT
 from apps.starship.rules.geography import NEUTRAL, QUADRANT, Geography
 from apps.starship.rules.objects import Shot, Thing
 from apps.starship.rules.state import View
-from apps.starship.rules.theme import RACES
-
-FLEET_SHIPS_MIN = 3
-FLEET_RANGE = 150 * UNIT
 
 Box = tuple[int, int, int, int]
 """A field in mu: from x and y to x and y."""
@@ -53,7 +50,7 @@ class Fields:
             (wreck.nav.x, wreck.nav.y, _explosion(wreck, step)) for wreck in view.wrecks
         ]
         self.territories = _territories(self.geography)
-        self.fleets = _fleets(view)
+        self.fleets = fleets_of(view)
 
     def beams(self, box: Box) -> list[dict[str, Any]]:
         """Return the shots of the last step that cross a field."""
@@ -123,44 +120,3 @@ def _territories(geography: Geography) -> list[dict[str, Any]]:
     places = [(c, r) for c in range(geography.across) for r in range(geography.across)]
     rows = [_quadrant(geography, column, row, "quadrant") for column, row in places]
     return [row for row in rows if row["owner"] != NEUTRAL]
-
-
-def _fleets(view: View) -> list[dict[str, Any]]:
-    """Return the fleets: three or more ships of one race, each within 150 units of each other."""
-    found = []
-    for race in RACES:
-        ships = view.of.get((race, "starship"), [])
-        taken: set[str] = set()
-        for ship in ships:
-            if ship.name not in taken:
-                fleet = _fleet(view, ship, taken)
-                if len(fleet) >= FLEET_SHIPS_MIN:
-                    taken |= {member.name for member in fleet}
-                    found.append(_ring(race, fleet))
-    return found
-
-
-def _fleet(view: View, first: Thing, taken: set[str]) -> list[Thing]:
-    near = sorted(
-        (way, other.name)
-        for way, other in view.near(first.nav.x, first.nav.y, FLEET_RANGE)
-        if other.race == first.race and other.kind == "starship" and other.name not in taken
-    )
-    fleet = [first]
-    for _way, name in near:
-        other = view.objects[name]
-        if name != first.name and all(_together(other, member) for member in fleet):
-            fleet.append(other)
-    return fleet
-
-
-def _together(one: Thing, other: Thing) -> bool:
-    return dist(one.nav.x - other.nav.x, one.nav.y - other.nav.y) <= FLEET_RANGE
-
-
-def _ring(race: str, fleet: list[Thing]) -> dict[str, Any]:
-    x = sum(ship.nav.x for ship in fleet) // len(fleet)
-    y = sum(ship.nav.y for ship in fleet) // len(fleet)
-    radius = max(dist(ship.nav.x - x, ship.nav.y - y) for ship in fleet)
-    names = sorted(ship.name for ship in fleet)
-    return {"race": race, "x": units(x), "y": units(y), "radius": units(radius), "ships": names}

@@ -13,12 +13,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from apps.starship.game.admission import Admission
+from apps.starship.game.events import (
+    Committed,
+    Effect,
+    Event,
+    Joined,
+    Lost,
+    Received,
+    Report,
+    Send,
+)
 from apps.starship.game.messages import (
-    Ready,
+    FromServer,
+    Late,
     Refresh,
     Snapshot,
     StepBegin,
@@ -59,75 +69,6 @@ class Phase(Enum):
     COLLECTING = "orders are collected"
     COMPUTING = "a step is computed"
     COMMITTING = "a step is merged"
-
-
-# --- what happens --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """A server offers itself."""
-
-    server: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A server is gone, politely or not."""
-
-    server: str
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A server sent something."""
-
-    server: str
-    message: StepUpdate | StepDone | Ready | Refresh
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time has passed; a deadline is there, or somebody asks for a step by hand (``step``)."""
-
-    step: bool = False
-
-
-Event = Joined | Lost | Received | Tick
-
-
-# --- what is to be done --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a message to a server."""
-
-    to: str
-    message: Snapshot | StepBegin | StepUpdate | StepCommit
-
-
-@dataclass(frozen=True, slots=True)
-class Committed:
-    """A step is done: show it, and save it when it is time."""
-
-    state: State
-    orders: dict[str, tuple[Command, ...]]
-    deferred: tuple[Unit, ...]
-    structure: Structure
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Something an operator should know: ``kind`` is a word, ``text`` a sentence."""
-
-    kind: str
-    text: str
-    server: str = ""
-
-
-Effect = Send | Committed | Report
 
 
 class Conductor:
@@ -221,6 +162,10 @@ class Conductor:
             if passed >= self._span() * self._hard:
                 self._commit()
 
+    def is_computing(self, t: int) -> bool:
+        """Tell whether step ``t`` is the one that is computed, so that results of it count."""
+        return self.phase is Phase.COMPUTING and t == self.state.step + 1
+
     def compute(self, units: Sequence[Unit], times: int = 1) -> tuple[Delta, ...]:
         """Return results of the step that is computed; its own server asks for them.
 
@@ -272,12 +217,14 @@ class Conductor:
 
     # --- messages --------------------------------------------------------------------------
 
-    def _receive(self, server: str, message: StepUpdate | StepDone | Ready | Refresh) -> None:
+    def _receive(self, server: str, message: FromServer) -> None:
         hand = self.pool.hands.get(server)
         if hand is None or message.epoch != self.epoch:
             return
         if isinstance(message, StepUpdate):
             self._take_results(server, message)
+        elif isinstance(message, Late):
+            hand.late += message.results
         elif isinstance(message, StepDone):
             # That of whoever was last comes when the step is committed already, and where steps
             # take longer than their interval, when the next one has begun.
@@ -296,8 +243,7 @@ class Conductor:
 
     def _take_results(self, server: str, update: StepUpdate) -> None:
         hand = self.pool.hands[server]
-        computing = self.phase is Phase.COMPUTING and update.t == self.state.step + 1
-        if hand.state != READY or not computing:
+        if hand.state != READY or not self.is_computing(update.t):
             hand.late += len(update.deltas)
             return
         hand.heard, hand.silences = True, 0

@@ -41,6 +41,18 @@ class StepUpdate(NamedTuple):
     deltas: tuple[Delta, ...]
 
 
+class Late(NamedTuple):
+    """A server to the primary: so many results of a step that is not computed; they only count.
+
+    Results come as `StepUpdate`. The primary's desk makes this of those that are too late, so that
+    what waits while a step is saved is small.
+    """
+
+    epoch: int
+    t: int
+    results: int
+
+
 class StepDone(NamedTuple):
     """A server to the primary: all its units were sent; it was busy for so many microseconds.
 
@@ -75,3 +87,7 @@ class Refresh(NamedTuple):
 
     epoch: int
     why: str
+
+
+FromServer = StepUpdate | Late | StepDone | Ready | Refresh
+"""What the primary hears of a server."""

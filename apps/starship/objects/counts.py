@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping
 
-from apps.starship.game.conductor import Committed, Conductor
+from apps.starship.game.conductor import Conductor
+from apps.starship.game.events import Committed
 from apps.starship.game.pool import READY
 
 

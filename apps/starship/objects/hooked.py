@@ -6,7 +6,8 @@ from typing import Any
 
 import vista
 from apps.starship.errors import ScenarioError
-from apps.starship.game.conductor import Committed, Conductor
+from apps.starship.game.conductor import Conductor
+from apps.starship.game.events import Committed
 from apps.starship.game.messages import StepBegin
 from apps.starship.objects.configuration import Configuration
 from apps.starship.objects.sending import Outbox

@@ -14,19 +14,9 @@ from typing import Any
 
 import vista
 from apps.starship.display.galaxy import fallen
-from apps.starship.game.conductor import (
-    Committed,
-    Conductor,
-    Effect,
-    Event,
-    Joined,
-    Phase,
-    Received,
-    Report,
-    Send,
-    Tick,
-)
+from apps.starship.game.conductor import Conductor, Phase
 from apps.starship.game.differences import differences
+from apps.starship.game.events import Committed, Effect, Event, Joined, Received, Report, Send, Tick
 from apps.starship.game.messages import Snapshot, StepBegin, StepCommit, StepUpdate
 from apps.starship.game.own import OwnServer
 from apps.starship.objects.captains import Activity, CaptainsDesk
@@ -54,7 +44,10 @@ SERVICE = "StarshipPrimary"
 """The service by which secondaries find the game."""
 SEED_BITS = 32
 WAITING_MAX = 10_000
-"""Messages of servers that wait while a step is saved; what comes then counts as lost."""
+"""Messages of servers that wait while a step is saved, 4 MB: no results are in them.
+
+What comes then counts as lost.
+"""
 KEPT_SHOWN_MAX = 500
 """Ships left over from earlier games that a login page offers."""
 

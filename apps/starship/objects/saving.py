@@ -15,7 +15,8 @@ from typing import Any
 import vista
 from apps.starship.display.galaxy import fallen
 from apps.starship.errors import ScenarioError
-from apps.starship.game.conductor import Committed, Conductor, Report
+from apps.starship.game.conductor import Conductor
+from apps.starship.game.events import Committed, Report
 from apps.starship.game.promised import Promised, late_orders, read_promised, write_promised
 from apps.starship.objects.archive import archive_of, found
 from apps.starship.objects.configuration import Configuration

@@ -20,7 +20,11 @@ from apps.starship.rules.objects import Thing
 PIECE_THINGS = 100
 """Objects in one piece of a state: to write them takes 10 ms, and as long to read them."""
 
-Message = Snapshot | StepBegin | StepUpdate | StepCommit
+WAITING_BYTES_MAX = 64 * 1024 * 1024
+"""Bytes that wait while a state is sent, half of what a link takes: a minute of a huge galaxy.
+
+Who takes longer for a state cannot follow the game.
+"""
 
 
 class Letters:
@@ -51,6 +55,14 @@ class Made(NamedTuple):
     news: str
 
 
+class Letter(NamedTuple):
+    """A message as it is posted: the method, its words, and how many bytes they have."""
+
+    method: str
+    words: tuple[Any, ...]
+    size: int
+
+
 class Outbox:
     """What waits to be sent to one server, and whether a state is being sent to it.
 
@@ -66,40 +78,61 @@ class Outbox:
         self._letters = letters or Letters()
         self.is_busy = False
         self._has_begun = False
-        self._waiting: deque[Message | Made] = deque()
+        self._waiting: deque[Letter | Snapshot] = deque()
+        self._waiting_bytes = 0
         self._snapshot: Snapshot | None = None
 
-    def put(self, message: Message | Made) -> bool:
+    def put(self, message: Snapshot | StepBegin | StepUpdate | Made) -> bool:
         """Send a message; return True when a state waits for `send_state`.
 
         What comes before the first state is dropped: while a step is saved, a server may have come
         back in the place of the one for which that was decided, with a state of long ago.
-        Raises `Overloaded` when the link takes no more.
+        Raises `Overloaded` when the link takes no more, or too much waits for a state to be sent.
         """
         self._has_begun = self._has_begun or isinstance(message, Snapshot)
         if not self._has_begun:
             return False
+        found = message if isinstance(message, Snapshot) else self._letter(message)
         if self.is_busy:
-            self._waiting.append(message)
+            self._keep(found)
             return False
-        return self._send(message)
+        return self._send(found)
 
-    def _send(self, message: Message | Made) -> bool:
-        if isinstance(message, Snapshot):
-            self.is_busy, self._snapshot = True, message
-            return True
-        server = self.server
-        if isinstance(message, StepBegin):
-            vista.post(server, "begin_step", message.epoch, message.t, *write_begin(message))
-        elif isinstance(message, StepUpdate):
-            text = self._letters.text_of(message)
-            vista.post(server, "stage_results", message.epoch, message.t, text)
-        elif isinstance(message, Made):
-            done = message.message
-            line = write_commit(done)
-            vista.post(
-                server, "commit_step", done.epoch, done.t, line, message.objects, message.news
+    def _keep(self, found: Letter | Snapshot) -> None:
+        """Keep a message until the state that is being sent is there."""
+        if isinstance(found, Snapshot):
+            # All that waits is in it.
+            self._waiting.clear()
+            self._waiting_bytes = 0
+        else:
+            self._waiting_bytes += found.size
+        if self._waiting_bytes > WAITING_BYTES_MAX:
+            raise vista.Overloaded(
+                f"{WAITING_BYTES_MAX} bytes of steps wait for it to take a state: its link, or the"
+                " machine, is too slow for this game"
             )
+        self._waiting.append(found)
+
+    def _letter(self, message: StepBegin | StepUpdate | Made) -> Letter:
+        """Return a message as it is posted; texts are shared with the letters to others."""
+        if isinstance(message, StepBegin):
+            line, units = write_begin(message)
+            words: tuple[Any, ...] = (message.epoch, message.t, line, units)
+            return Letter("begin_step", words, len(line) + len(units))
+        if isinstance(message, StepUpdate):
+            text = self._letters.text_of(message)
+            return Letter("stage_results", (message.epoch, message.t, text), len(text))
+        done = message.message
+        line = write_commit(done)
+        size = len(line) + len(message.news) + sum(map(len, message.objects))
+        words = (done.epoch, done.t, line, message.objects, message.news)
+        return Letter("commit_step", words, size)
+
+    def _send(self, found: Letter | Snapshot) -> bool:
+        if isinstance(found, Snapshot):
+            self.is_busy, self._snapshot = True, found
+            return True
+        vista.post(self.server, found.method, *found.words)
         return False
 
     def send_state(
@@ -115,7 +148,9 @@ class Outbox:
             yield from self._pieces(message, head(message), things)
             self.is_busy = False
             while self._waiting and not self.is_busy:
-                self._send(self._waiting.popleft())
+                found = self._waiting.popleft()
+                self._waiting_bytes -= 0 if isinstance(found, Snapshot) else found.size
+                self._send(found)
 
     def _pieces(
         self, message: Snapshot, more: str, objects: Mapping[int, vista.Ref]

@@ -14,9 +14,10 @@ from typing import Any
 
 import vista
 from apps.starship.errors import ScenarioError
-from apps.starship.game.conductor import Conductor, Event, Joined, Lost, Received
-from apps.starship.game.following import Answer, Message
-from apps.starship.game.messages import Ready, Refresh, StepDone, StepUpdate
+from apps.starship.game.conductor import Conductor
+from apps.starship.game.events import Event, Joined, Lost, Received
+from apps.starship.game.following import Message
+from apps.starship.game.messages import FromServer, Late, Ready, Refresh, StepDone, StepUpdate
 from apps.starship.game.own import OwnServer
 from apps.starship.game.texts import read_deltas
 from apps.starship.objects.sending import Letters, Outbox
@@ -31,6 +32,8 @@ SERVERS_MAX = 256
 """Servers of one game: the primary sends each of them every result."""
 BUSY_US_MAX = 10**12
 """Microseconds a server says it was busy, 12 days: a larger number is none."""
+NUMBER_MAX = 2**63 - 1
+"""Larger numbers are none: the runtime carries them of any length."""
 WORDS_MAX = 200
 """Characters of what a server says of itself."""
 
@@ -135,6 +138,10 @@ class ServersDesk:
             # It may have in it whatever was sent.
             self._take_in(id, Refresh(epoch, _in_short(f"it sent what is no result: {error}")))
             return
+        if not self._conductor.is_computing(t):
+            # Not as they are: all that comes while a step is saved waits.
+            self._take_in(id, Late(epoch, t, len(found)))
+            return
         update = StepUpdate(epoch, t, found)
         self._letters.keep(update, deltas)
         self._take_in(id, update)
@@ -149,7 +156,7 @@ class ServersDesk:
         """Take the hash of a server's state; it posts it."""
         id = self._speaker(ticket, epoch=(epoch, int), step=(t, int), hash=(hash, str))
         if id is not None:
-            self._take_in(id, Ready(epoch, t, hash))
+            self._take_in(id, Ready(epoch, t, _in_short(hash)))
 
     def server_refresh(self, ticket: int, epoch: int, why: str) -> None:
         """A server cannot go on; it posts it."""
@@ -167,14 +174,18 @@ class ServersDesk:
         if id is None:
             return None
         for name, (word, kind) in words.items():
+            found = type(word).__name__
             if type(word) is not kind:
-                found = type(word).__name__
                 why = f"it sent a {found} as the {name}, which is a {kind.__name__}"
-                self._take_in(id, Refresh(self._conductor.epoch, why))
-                return None
+            elif type(word) is int and abs(word) > NUMBER_MAX:
+                why = f"it sent a number of {word.bit_length()} bits as the {name}"
+            else:
+                continue
+            self._take_in(id, Refresh(self._conductor.epoch, why))
+            return None
         return id
 
-    def _take_in(self, id: str, message: Answer) -> None:
+    def _take_in(self, id: str, message: FromServer) -> None:
         self._tell(Received(id, message))
         if isinstance(message, StepUpdate):
             self._note_results(id, len(message.deltas))

@@ -66,9 +66,14 @@ class ScreenSource:
     # --- what the server notes -------------------------------------------------------------
 
     def _note_game(self, state: State, terms: Terms, lost_rows: Sequence[dict[str, Any]]) -> None:
-        """Begin with a state that is not the step after the last one."""
+        """Begin with a state that is not the step after the last one.
+
+        Its number may be the next one all the same, in another game: nothing goes on from before.
+        """
         self._terms = terms
+        self._showing, self._unframed = None, None
         self._past.clear()
+        self._frames.clear()
         self._lost_rows = keep_lost(lost_rows)
         self._note_state(state)
 

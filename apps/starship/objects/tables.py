@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.starship.game.conductor import Conductor, Report
+from apps.starship.game.conductor import Conductor
+from apps.starship.game.events import Report
 from apps.starship.game.messages import Unit
 from apps.starship.game.pool import Hand
 from apps.starship.rules.objects import UNITS

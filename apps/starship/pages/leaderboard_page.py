@@ -108,16 +108,23 @@ def _table(rows: Sequence[Mapping[str, Any]], sort: str, order: str, who: str, b
         tag("th", "Fate", scope="col"),
     )
     shown = [_row(place, row, base) for place, row in enumerate(rows[:ROWS_MAX], 1)]
-    ships = "ship" if len(rows) == 1 else "ships"
     table = tag(
         "table",
-        tag("caption", f"{len(rows):,} {ships}, {min(len(rows), ROWS_MAX)} of them here"),
+        tag("caption", _caption(rows, who)),
         tag("thead", titles),
         tag("tbody", shown),
         class_="rows wide",
     )
     none = None if rows else tag("p", "There is none yet.", class_="none")
     return scrolling("table", "Leaderboard", table, none)
+
+
+def _caption(rows: Sequence[Mapping[str, Any]], who: str) -> str:
+    lost = sum(bool(row["lost"]) for row in rows)
+    words = f"{len(rows):,} {'ship' if len(rows) == 1 else 'ships'}"
+    if lost and who != "lost":
+        words += f", {lost:,} of them lost"
+    return words if len(rows) <= ROWS_MAX else f"{words}; the first {ROWS_MAX} are listed"
 
 
 def _row(place: int, row: Mapping[str, Any], base: str) -> Html:

@@ -56,7 +56,7 @@ ICONS: dict[str, str] = {
 """The kind of a key, where it is not ``command``: windows filter by it."""
 
 TASKS: dict[str, str] = {
-    "deliver": "bring 50 supplies from a starbase to {target}",
+    "deliver": "deliver 50 supplies to {target}",
     "rendezvous": "meet {target}",
     "patrol": "visit three quadrants of ours",
     "explore": "survey three places in neutral space",

@@ -26,13 +26,19 @@ def read_address(url: str) -> Address:
     >>> str(read_address("localhost:4321/starshipLogin.html"))
     'http://localhost:4321'
     """
+    if url.startswith(("ipc:", "tcp:")):
+        raise BadAddress(
+            f"{url} is where servers come; players go to the web site, http://HOST:PORT, which the"
+            " log of the game tells"
+        )
+    none = BadAddress(f"{url} is no URL of a web site; expected http://HOST:PORT")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise BadAddress(f"{url} is no URL: {error}") from None
+    except ValueError:
+        raise none from None
     if parts.scheme not in ("http", "https") or not host:
-        raise BadAddress(f"{url} is no URL of a web site; expected http://HOST:PORT")
+        raise none
     if any(character <= " " or character == "\x7f" for character in host):
         raise BadAddress(f"{url!r} has a host with blanks")
     if parts.username is not None or parts.password is not None:

@@ -313,11 +313,20 @@ def _mission(screen: dict[str, Any], width: int) -> Line:
     where = f"{mission['distance']:.0f} u"
     if mission["target"] != mission.get("final", mission["target"]):
         where = f"first {mission['target']}, {where}"
-    steps, reward = mission["steps_left"], mission["reward"]
-    numbers = f"  ({where}, {counted(steps, 'step')}, {counted(reward, 'point')})"
+    facts = [
+        where, counted(mission["steps_left"], "step"), counted(mission["reward"], "point"),
+    ]  # fmt: skip
     words = f" mission: {mission['task']}"
-    room = width - len(numbers)
-    return line(words if len(words) <= room else f"{words[: max(0, room - 1)]}~", numbers)
+    # Where to is what matters; what it pays and how long it may take the command `mission` tells.
+    while len(facts) > 1 and len(words) + len(_bracketed(facts)) > width:
+        facts.pop()
+    room = width - len(_bracketed(facts))
+    short = words if len(words) <= room else f"{words[: max(0, room - 1)]}~"
+    return line(short, _bracketed(facts))
+
+
+def _bracketed(facts: Sequence[str]) -> str:
+    return f"  ({', '.join(facts)})"
 
 
 def _news(screen: dict[str, Any], sight: Sight, width: int) -> list[Line]:

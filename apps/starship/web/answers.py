@@ -107,7 +107,12 @@ def address_of(path: str, look: Look) -> str:
     return f"{path}?{query}" if query else path
 
 
-def too_many(seconds: float, words: str) -> Response:
-    """Return the answer for those who ask too often: as little work as can be."""
-    fields = (("Retry-After", str(math.ceil(seconds))), ("Content-Type", "text/plain"), *SECURITY)
-    return Response(words, 429, fields)
+def too_many(seconds: float, words: str, as_json: bool = False) -> Response:
+    """Return the answer for those who ask too often: as little work as can be.
+
+    ``as_json`` is for orders, of which a script shows what came of them.
+    """
+    retry = ("Retry-After", str(math.ceil(seconds)))
+    if as_json:
+        return json_answer(Outcome(False, "E_BUSY", words)._asdict(), 429, (retry,))
+    return Response(words, 429, (retry, ("Content-Type", "text/plain"), *SECURITY))

@@ -157,9 +157,12 @@ def _numbered(fields: dict[str, str], limits: SiteLimits) -> tuple[str, ...]:
 def _bounded(fields: dict[str, str], limits: SiteLimits) -> dict[str, str]:
     if len(fields) > limits.fields_max:
         raise RequestRejected(413, f"at most {limits.fields_max} fields are taken here")
+    most = limits.field_characters_max
+    if "name" in fields:
+        # What is too long for a name stays so, and is refused as one, where it was typed.
+        fields["name"] = fields["name"][:most]
     for name, value in fields.items():
-        if max(len(name), len(value)) > limits.field_characters_max:
-            most = limits.field_characters_max
+        if max(len(name), len(value)) > most:
             raise RequestRejected(400, f"{name[:20]!r} has more than {most} characters")
         if not _is_text(value):
             raise RequestRejected(400, f"{name[:20]!r} has characters that are none")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import vista
 from apps.http.content.resources import Request, Response, error_response
+from apps.http.errors import RequestRejected
 from apps.starship.web import spectating
 from apps.starship.web.activity import Activity, tell_primary
 from apps.starship.web.answers import (
@@ -37,6 +38,7 @@ from apps.starship.web.notices import (
     not_yours_page,
     starting_page,
     too_early_page,
+    trouble_page,
 )
 from apps.starship.web.reading import Look, look_of, settings_of, wants_json
 from apps.starship.web.streams import StarshipStreams
@@ -119,7 +121,7 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
         """Take a form."""
         wait = self._requests.take(request.client, self._now())
         if wait:
-            return too_many(wait, "Your address asks too often.")
+            return too_many(wait, "Your address asks too often.", wants_json(request))
         return self._answer(request, _POSTS.get(request.path))
 
     def _answer(
@@ -138,6 +140,8 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
         except GONE:
             self._lose_server()
             return self._starting(request)
+        except RequestRejected as error:
+            return _unread(request, error)
 
     def _has_state(self) -> bool:
         """Tell whether there is anything to show: a server that joins gets its state later."""
@@ -371,6 +375,14 @@ class StarshipSite(Boarding, vista.Object, namespace="StarShip"):
         if name == "map" and server.get_scan_wait():
             return told(TOO_EARLY)
         return json_answer(spectating.data(server, name, request.parameters()))
+
+
+def _unread(request: Request, error: RequestRejected) -> Response:
+    """Answer what was posted and cannot be read: in JSON for a program, else by a page."""
+    text = f"{error.explain[:1].upper()}{error.explain[1:].rstrip('.')}."
+    if wants_json(request):
+        return json_answer(Outcome(False, "E_ARG", text)._asdict(), error.status)
+    return page(trouble_page("This form cannot be read", text), error.status)
 
 
 def _no_such(path: str) -> Response:

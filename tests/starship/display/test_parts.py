@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from apps.starship.display import figures
 from apps.starship.display.figures import direction, gauge, level
+from apps.starship.display.galaxy import map_of
 from apps.starship.display.screen import Look, screen_of
 from apps.starship.rules.arithmetic import bearing
 from apps.starship.rules.commands import Command, Refusal, admit
@@ -354,15 +355,24 @@ def test_three_ships_within_150_units_of_each_other_are_a_fleet() -> None:
     ]
     lrs = shown(LEXINGTON, *ships, thing("Gath", "K", at=(10_000, 2_000_000)))["lrs"]
     assert lrs["fleets"] == [
-        {"race": "F", "x": 75.0, "y": 2000.0, "radius": 75.0, "ships": ["Aa", "Bb", "Cc"]}
+        {
+            "name": "Aa",
+            "race": "F",
+            "x": 75.0,
+            "y": 2000.0,
+            "radius": 75.0,
+            "ships": ["Aa", "Bb", "Cc"],
+        }
     ]
 
 
-def test_a_row_of_ships_is_no_fleet_when_its_ends_are_too_far_apart() -> None:
-    ships = [
-        thing(name, at=(x, 2_000_000)) for name, x in (("Aa", 0), ("Bb", 75_000), ("Cc", 151_000))
-    ]
-    assert shown(LEXINGTON, *ships)["lrs"]["fleets"] == []
+def test_the_map_and_the_long_range_scan_show_the_same_fleets() -> None:
+    row = (("Aa", 0), ("Bb", 75_000), ("Cc", 151_000), ("Dd", 302_000))
+    ships = [thing(name, at=(x, 2_000_000)) for name, x in row]
+    fleets = shown(LEXINGTON, *ships)["lrs"]["fleets"]
+    # Each near another one of them, and not all near all.
+    assert [fleet["ships"] for fleet in fleets] == [["Aa", "Bb", "Cc"]]
+    assert fleets == map_of(galaxy(LEXINGTON, *ships))["fleets"]
 
 
 # --- missions ------------------------------------------------------------------------------
@@ -381,7 +391,7 @@ def test_supplies_lead_to_the_starbase_first_and_then_to_the_planet() -> None:
     mission = Mission("deliver", 5, 155, 24, "Vulcan")
     row = on_mission(mission, base, planet)
     assert (row["target"], row["distance"], row["bearing"]) == ("Aegis", 500.0, 36.9)
-    assert row["task"] == "bring 50 supplies from a starbase to Vulcan"
+    assert row["task"] == "deliver 50 supplies to Vulcan"
     assert (row["steps_left"], row["reward"], row["stage"], row["stages"]) == (146, 24, 0, 2)
     assert row["final"] == "Vulcan"
     row = on_mission(mission._replace(stage=1), base, planet)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from apps.starship.game.conductor import Conductor, Joined, Phase, Received, Tick
+from apps.starship.game.conductor import Conductor, Phase
+from apps.starship.game.events import Joined, Received, Tick
 from apps.starship.game.messages import Ready, StepDone, StepUpdate
 from apps.starship.game.pool import BARRED, FAULTS_MAX, FOLLOWING, JOINING, READY, Pool
 from apps.starship.rules.creating import new_game

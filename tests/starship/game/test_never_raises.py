@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.starship.game.admission import Admission
-from apps.starship.game.conductor import Committed, Conductor, Phase, Report, Tick
+from apps.starship.game.conductor import Conductor, Phase
+from apps.starship.game.events import Committed, Report, Tick
 from apps.starship.rules.commands import COMMANDS, Refusal
 from apps.starship.rules.creating import new_game
 from apps.starship.rules.objects import Thing

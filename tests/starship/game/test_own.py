@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from apps.starship.errors import ScenarioError
-from apps.starship.game.conductor import Committed, Conductor, Joined, Received, Send, Tick
+from apps.starship.game.conductor import Conductor
+from apps.starship.game.events import Committed, Joined, Received, Send, Tick
 from apps.starship.game.following import Follower
 from apps.starship.game.messages import StepBegin, StepUpdate
 from apps.starship.game.own import OwnServer

@@ -10,7 +10,8 @@ import random
 
 import pytest
 
-from apps.starship.game.conductor import EVERYTHING, SAMPLE, Joined, Lost
+from apps.starship.game.conductor import EVERYTHING, SAMPLE
+from apps.starship.game.events import Joined, Lost
 from apps.starship.game.pool import BARRED, READY
 from apps.starship.rules.creating import new_game
 from apps.starship.rules.encoding import digest

@@ -13,10 +13,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from apps.starship.game.conductor import (
-    SAMPLE,
+from apps.starship.game.conductor import SAMPLE, Conductor
+from apps.starship.game.events import (
     Committed,
-    Conductor,
     Effect,
     Event,
     Joined,

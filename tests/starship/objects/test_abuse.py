@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import vista
-from apps.starship.game.conductor import Committed, Conductor
+from apps.starship.game.conductor import Conductor
+from apps.starship.game.events import Committed
 from apps.starship.objects.captains import Activity
 from apps.starship.objects.primary import StarshipPrimary
 from apps.starship.objects.saving import GameKeeping
@@ -186,6 +187,57 @@ def test_results_that_are_too_late_are_no_fault(world: World) -> None:
     rows = home.call(primary.get_servers)
     assert [(row["state"], row["faults"]) for row in rows] == [("ready", 0)] * 2
     assert sum(row["late"] for row in rows) > 0
+
+
+class HungArchive(vista.Object):
+    """A store that has hung."""
+
+    def write_step(self, step: int, line: str, primary: vista.Ref, promised: str) -> None:
+        """Never answer."""
+
+
+class WeighedPrimary(StarshipPrimary, namespace="StarShip"):
+    """A primary that says how much waits while a step is saved."""
+
+    def hang(self) -> None:
+        """Have a store that hangs."""
+        self._archive = vista.create(HungArchive)
+
+    def weigh(self) -> int:
+        """Return the characters of what waits."""
+        return sum(len(repr(event)) for event in self._events)
+
+
+class TalkativeSecondary(StarshipSecondary, namespace="StarShip"):
+    """A server that sends a great deal when nobody asked for it."""
+
+    def talk(self) -> None:
+        """Send results without end, and a hash that never ends."""
+        assert self._primary is not None, "it is in the game"
+        rows = ",".join('["com","Aegis",{"stock":5}]' for _ in range(1_000))
+        for step in (0, 1, 2, 1_000):
+            self._primary.server_sent.post(self._ticket, 0, step, f"[{rows}]")
+        self._primary.server_ready.post(self._ticket, 0, 1, "x" * 1_000_000)
+
+
+def test_what_servers_send_while_a_step_is_saved_takes_no_room(world: World) -> None:
+    home, far = add_node(world, "home"), add_node(world, "far")
+    for node in (home, far):
+        node.call(vista.create, "PeerRegistry")
+        node.call(vista.create, "AnnounceServices")
+    join(far, home)
+    primary = home.call(vista.create, WeighedPrimary, INTERVAL, SEED)
+    server = far.call(vista.create, TalkativeSecondary)
+    world.pass_time(1.0)
+    home.call(primary.hang)
+    world.pass_time(INTERVAL)
+    for _ in range(3):
+        far.call(server.talk)
+    world.pass_time(1.0)
+    # A step of two servers has other messages that wait as well.
+    assert 0 < home.call(primary.weigh) < 10_000
+    world.pass_time(2 * INTERVAL)
+    assert sum(row["late"] for row in home.call(primary.get_servers)) >= 12_000
 
 
 def test_a_server_without_a_primary_has_one_timer_however_many_peers_come(world: World) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import vista
-from apps.starship.game.conductor import Committed, Effect, Send
+from apps.starship.game.events import Committed, Effect, Send
 from apps.starship.game.following import AT_ONCE_MIN
 from apps.starship.objects import primary as showing_primary
 from apps.starship.objects import secondary as showing_secondary
@@ -412,6 +412,29 @@ def test_a_server_that_sends_another_type_is_named_and_gets_another_state(
     assert "TypeError" not in caplog.text
     world.pass_time(2 * INTERVAL)
     assert [row["state"] for row in servers(home, primary)] == ["ready"] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "words"),
+    [
+        ("step", "server_sent", (0, 2**70_000, "[]")),
+        ("epoch", "server_done", (-(2**64), 2, 5)),
+    ],
+)
+def test_a_number_that_is_too_large_is_told_and_not_kept(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str, method: str, words: tuple[Any, ...]
+) -> None:
+    home, far = add(world, "home"), add(world, "far")
+    join(far, home)
+    primary = start(home)
+    secondary = far.call(vista.create, WordySecondary)
+    world.pass_time(INTERVAL + 4.0)
+    monkeypatch.setitem(WRONG, "large", (method, words))
+    far.call(secondary.send_wrong, "large")
+    world.pass_time(0.5)
+    text = home.call(primary.get_servers_table)["reports"][0]["text"]
+    bits = words[kind == "step"].bit_length()
+    assert f"it sent a number of {bits} bits as the {kind}" in text
 
 
 @pytest.mark.parametrize(

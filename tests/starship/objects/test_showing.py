@@ -179,6 +179,45 @@ def test_frames_of_the_steps_since_a_server_joined(shown: Shown) -> None:
     assert steps == list(range(steps[0], shown.step() + 1)) and len(steps) >= 3
 
 
+def begin_another_game(shown: Shown) -> int:
+    """Go on with a galaxy of one ship, as the next step; return the step before it."""
+    before = shown.step()
+    ship = {"name": "Gath", "race": "K", "kind": "starship", "x": 1_000, "y": 1_000}
+    galaxy = {"seed": SEED, "step": before + 1, "objects": [ship]}
+    shown.home.call(shown.primary.load_scenario, json.dumps(galaxy))
+    shown.world.pass_time(2.0)
+    return before
+
+
+def both(shown: Shown) -> list[tuple[SimulatedNode, vista.Ref]]:
+    """The server that joined and the primary's own one, with their nodes."""
+    own = shown.home.call(shown.primary.get_own_server)
+    return [(shown.far, shown.server), (shown.home, own)]
+
+
+def test_frames_of_two_games_are_never_joined(world: World) -> None:
+    shown = Shown(world, interval=0, test_hooks=1)
+    for _ in range(3):
+        shown.home.call(shown.primary.step)
+        world.pass_time(1.0)
+    before = begin_another_game(shown)
+    for node, server in both(shown):
+        told = json.loads(node.call(server.get_frames, 0, -1))
+        assert told["kept"] == [before + 1, before + 1]
+        assert [row[0] for row in told["who"].values()] == ["Gath"]
+
+
+def test_spectators_who_are_late_see_nothing_of_the_game_before(world: World) -> None:
+    shown = Shown(world, interval=0, test_hooks=1, scan_delay=1)
+    shown.home.call(shown.primary.step)
+    world.pass_time(1.0)
+    assert shown.screen("Lexington", mode="scan") is not None
+    begin_another_game(shown)
+    for node, server in both(shown):
+        assert node.call(server.get_scan_wait) == 1
+        assert node.call(server.get_screens, [("Lexington", {"mode": "scan"})]) == [""]
+
+
 def test_the_table_of_servers_says_who_computed_what(shown: Shown) -> None:
     shown.world.pass_time(2 * INTERVAL)
     table = json.loads(shown.ask("get_servers_table"))

@@ -11,6 +11,7 @@ import pytest
 
 import vista
 from apps.starship.game.messages import Snapshot, StepUpdate
+from apps.starship.game.texts import write_deltas
 from apps.starship.objects import sending, servers
 from apps.starship.objects.primary import StarshipPrimary
 from apps.starship.objects.recorder import ASIDE_MAX, put_aside
@@ -157,6 +158,31 @@ def test_a_state_that_is_asked_for_while_one_is_sent_comes_after_it(world: World
 
     home.call(send)
     assert home.call(taker.get_taken) == ["begin", "piece"] * 2
+
+
+def test_what_waits_for_a_state_to_be_sent_has_a_bound(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = add(world, "home")
+    taker = home.call(vista.create, MessageTaker)
+    outbox = sending.Outbox(taker)
+    update = StepUpdate(0, 1, (Delta("Aegis", "com", {"stock": 5}),))
+    monkeypatch.setattr(sending, "WAITING_BYTES_MAX", 10 * len(write_deltas(update.deltas)))
+
+    def fill() -> int:
+        for count in range(100):
+            try:
+                outbox.put(update)
+            except vista.Overloaded:
+                return count
+        return 100
+
+    state = Snapshot(0, new_game(42, THEME), "hash")
+    assert outbox.put(state)
+    assert home.call(fill) == 10
+    # A later state has in it all that waits.
+    assert not outbox.put(state)
+    assert home.call(fill) == 10
 
 
 # --- versions ------------------------------------------------------------------------------

@@ -173,6 +173,26 @@ def test_every_page_fits_the_narrowest_window_and_text_twice_as_large(chromium: 
     assert {place: excess for place, excess in found.items() if excess > 0} == {}
 
 
+LABELS = """[...document.querySelectorAll("#s-face .bearings text")].map((text) => {
+  const box = text.getBBox();
+  const moved = new DOMMatrix(getComputedStyle(text).transform.replace("none", "")).e;
+  return [box.x + moved, box.x + box.width + moved];
+}).flat()"""
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW, NARROWEST])
+def test_no_bearing_around_the_scan_is_cut_off(
+    chromium: Browser, stand: Stand, size: tuple[int, int]
+) -> None:
+    with visit(chromium, stand, size=size) as page:
+        left, _top, width, _height = map(
+            float, (page.locator("#scope").get_attribute("viewBox") or "").split()
+        )
+        ends = page.evaluate(LABELS)
+        assert len(ends) == 24
+        assert left <= min(ends) and max(ends) <= left + width
+
+
 def test_who_wants_no_motion_gets_none(chromium: Browser, stand: Stand) -> None:
     running = "document.getAnimations().filter(a => a.playState === 'running').length"
     with visit(chromium, stand) as page:
@@ -543,7 +563,9 @@ def test_without_script_the_interval_and_the_keys_are_changed(
 
 # --- the pictures of the documentation -----------------------------------------------------
 
-SHOWN = ("bridge", "bridge-red", "bridge-phone", "scan", "login", "login-phone")
+SHOWN = (
+    "bridge", "bridge-red", "bridge-phone", "scan", "scan-phone", "login", "login-phone",
+)  # fmt: skip
 
 
 def test_the_pictures_of_the_documentation_are_there_and_small(
@@ -551,9 +573,11 @@ def test_the_pictures_of_the_documentation_are_there_and_small(
 ) -> None:
     if rewrite:
         take_pictures(chromium)
+    text = (PICTURES.parent / "starship.rst").read_text("utf-8")
     for name in SHOWN:
         size = (PICTURES / f"starship-{name}.png").stat().st_size
         assert 10_000 < size < PICTURE_BYTES_MAX, name
+        assert f"pictures/starship-{name}.png" in text, name
 
 
 def in_a_fight(look: Look) -> Screen:
@@ -586,6 +610,7 @@ def take_pictures(chromium: Browser) -> None:
         ("bridge-red", in_a_fight, f"{bridge}&target=Gath", (1280, 1000)),
         ("bridge-phone", in_a_fight, f"{bridge}&target=Gath", NARROW),
         ("scan", in_a_fight, "/starship/scan?ship=Bounty&target=Vorn", (1180, 860)),
+        ("scan-phone", in_a_fight, "/starship/scan?ship=Bounty&target=Vorn", NARROW),
         ("login", fighting, "/starshipLogin.html", (1280, 860)),
         ("login-phone", fighting, "/starshipLogin.html", NARROW),
     ]

@@ -443,7 +443,7 @@ def test_nothing_is_locked_without_a_target() -> None:
 
 def test_the_mission_tells_task_way_time_and_pay() -> None:
     mission = panel("mission", seen(delivery()))
-    assert mission.find(data_testid="task").text == "Bring 50 supplies from a starbase to Vulcan."
+    assert mission.find(data_testid="task").text == "Deliver 50 supplies to Vulcan."
     assert "Aegis" in mission.text and "150" in mission.text and "31 points" in mission.text
     assert mission.form_of("mission-dest")["arg1"] == "Aegis"
     assert mission.form_of("mission-abandon")["arg1"] == "abandon"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.starship.rules import arithmetic
 from apps.starship.rules.arithmetic import angdiff, bearing, dist, rng
+from vista import InternalError
 
 _FAR = st.integers(-4_000_000, 4_000_000)
 
@@ -48,3 +51,9 @@ def test_a_random_number_depends_on_all_its_keys(seed: int, step: int, key: str)
     assert found != rng(seed, step + 1, key)
     assert found != rng(seed + 1, step, key)
     assert found != rng(seed, step, key + "x")
+
+
+def test_a_machine_that_makes_other_sines_does_not_play(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arithmetic, "SINE_TABLE_SHA256", "0" * 64)
+    with pytest.raises(InternalError, match=r"the sine table of this machine is [0-9a-f]{64}"):
+        arithmetic._make_sines()

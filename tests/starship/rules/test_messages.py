@@ -26,7 +26,7 @@ HIT = {"name": "Gath", "weapon": "D1", "damage": 20, "facing": 0, "hull": 250}
                       "attackers": 2},
          "DISTRESS Merlin, quadrant B3, bearing 180.5, distance 412, attackers 2"),
         ("mission_new", {"kind": "deliver", "target": "Lyria"},
-         "New mission: bring 50 supplies from a starbase to Lyria"),
+         "New mission: deliver 50 supplies to Lyria"),
         ("mission_done", {"kind": "deliver", "points": 44}, "Mission complete: 44 points"),
     ],
 )  # fmt: skip

@@ -10,11 +10,12 @@ import pytest
 
 from apps.starship.errors import MergeError
 from apps.starship.game.texts import read_deltas, write_deltas
+from apps.starship.rules import step as rules_step
 from apps.starship.rules.commands import Command
 from apps.starship.rules.creating import new_game
 from apps.starship.rules.encoding import Encoder, canonical, digest
 from apps.starship.rules.objects import Thing
-from apps.starship.rules.state import Settings, State
+from apps.starship.rules.state import State
 from apps.starship.rules.step import (
     Delta,
     Enlistment,
@@ -26,6 +27,7 @@ from apps.starship.rules.step import (
     units_of,
 )
 from tests.hash_seeds import printed_under
+from tests.starship.rules.alone import STUCK_STEPS, Galaxy
 from tests.starship.rules.galaxy import THEME, changed, galaxy, thing
 
 
@@ -316,19 +318,18 @@ def test_emergencies_begin_and_end() -> None:
 
 
 def test_a_galaxy_left_alone_stays_alive() -> None:
-    state = new_game(1, THEME)
-    lost = done = 0
-    for _ in range(600):
-        before, state = state, advance(state)
-        wrecks = (t for t in state.objects.values() if t.tac.dead_at == state.step)
-        lost += sum(made.kind == "starship" for made in wrecks)
-        done += sum(
-            made.com.missions_done - before.objects[made.name].com.missions_done
-            for made in state.objects.values()
-            if made.name in before.objects
-        )
-    counts = {race: len(ships(state, race)) for race in "FKRO"}
-    assert min(counts.values()) >= 5
-    assert sum(counts.values()) <= Settings().starships_max - Settings().human_reserve
-    assert 20 <= lost <= 120
-    assert done >= 30
+    # ``python -m tests.starship.rules.alone`` plays 5,000 steps.
+    left = Galaxy(1)
+    left.advance(600)
+    assert left.wrong() == []
+
+
+def test_a_galaxy_in_which_nobody_gives_orders_is_not_taken_for_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rules_step, "decide", lambda view, thing: ())
+    left = Galaxy(1)
+    left.advance(STUCK_STEPS + 1)
+    told = " ".join(left.wrong())
+    for words in (f"stood for {STUCK_STEPS} steps", "0 ships left a fleet", "missions were done"):
+        assert words in told

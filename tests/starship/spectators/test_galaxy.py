@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from apps.starship.display.fleets import fleets_of
 from apps.starship.display.galaxy import (
     Frames,
     captain_kind,
     fallen,
-    fleets_of,
     keep_lost,
     map_of,
     owners_of,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.chromium import faultless_page, needs_chromium
-from tests.starship.spectators.show import Show, Site, site
+from tests.starship.spectators.show import Show, Site, played, site
 
 WIDE, NARROW = (1280, 800), (320, 640)
+TELEPHONE = (390, 844)
+PAGES = ("map", "leaderboard", "replay", "servers")
+PICTURES = Path(__file__).parents[3] / "docs" / "pictures"
+PICTURE_BYTES_MAX = 240 * 1024
 STEPS = 60
 
 pytestmark = needs_chromium
@@ -234,3 +239,28 @@ def test_without_script_links_do_everything(chromium: Browser, shown: Site) -> N
         page.locator("thead .kills a").click()
         expect(page.locator("thead .kills")).to_have_attribute("aria-sort", "descending")
         expect(page.locator("#hold")).to_be_hidden()
+
+
+# --- the pictures of the documentation -----------------------------------------------------
+
+
+def test_there_is_a_picture_of_every_page_wide_and_on_a_telephone(
+    chromium: Browser, rewrite: bool
+) -> None:
+    if rewrite:
+        take_pictures(chromium)
+    shown = (PICTURES.parent / "starship.rst").read_text("utf-8")
+    for name in PAGES:
+        for picture in (f"starship-{name}.png", f"starship-{name}-phone.png"):
+            assert 10_000 < (PICTURES / picture).stat().st_size < PICTURE_BYTES_MAX, picture
+            assert f"pictures/{picture}" in shown
+
+
+def take_pictures(chromium: Browser) -> None:
+    """Write the pictures of the documentation: the game after 150 steps."""
+    with site(played()) as made:
+        for name in PAGES:
+            for size, words in ((WIDE, ""), (TELEPHONE, "-phone")):
+                with visit(chromium, f"{made.root}/{name}", size) as page:
+                    page.wait_for_timeout(400)
+                    page.screenshot(path=PICTURES / f"starship-{name}{words}.png")

@@ -211,7 +211,16 @@ def test_a_long_leaderboard_is_cut_off() -> None:
     rows = [{**row, "name": f"Ship-{n}"} for n in range(1_000)]
     text = leaderboard_page(rows, STEPS, {})
     assert len(names_of(text)) == 200
-    assert "1,000 ships, 200 of them here" in text
+    assert "1,000 ships; the first 200 are listed" in text
+
+
+def test_the_leaderboard_counts_its_ships_and_the_lost_ones_among_them() -> None:
+    row = {**played().table()[0], "lost": False}
+    rows = [{**row, "name": f"Ship-{n}", "lost": n < 2} for n in range(5)]
+    assert "<caption>5 ships, 2 of them lost</caption>" in leaderboard_page(rows, STEPS, {})
+    lost = leaderboard_page(rows, STEPS, {"who": "lost"})
+    assert "<caption>2 ships</caption>" in lost
+    assert "<caption>1 ship</caption>" in leaderboard_page(rows[2:3], STEPS, {})
 
 
 # --- the replay ----------------------------------------------------------------------------

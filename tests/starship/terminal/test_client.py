@@ -195,9 +195,26 @@ def test_without_a_server_the_exit_code_is_2(
     assert "no game at http://localhost:1" in capsys.readouterr().err
 
 
-def test_a_mistake_in_the_address_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ftp://game"]) == 2
-    assert "expected http://HOST:PORT" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("ftp://game", "ftp://game is no URL of a web site; expected http://HOST:PORT"),
+        (
+            "ipc:starship",
+            "ipc:starship is where servers come; players go to the web site, http://HOST:PORT,"
+            " which the log of the game tells",
+        ),
+        ("tcp://key@host:4500", "tcp://key@host:4500 is where servers come; players go to"),
+        ("localhost:port", "localhost:port is no URL of a web site; expected http://HOST:PORT"),
+        ("localhost:70000", "localhost:70000 is no URL of a web site; expected http://HOST:PORT"),
+        ("http://[::1", "http://[::1 is no URL of a web site; expected http://HOST:PORT"),
+    ],
+)
+def test_a_mistake_in_the_address_is_told(
+    address: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([address]) == 2
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [[], ["localhost", "--what"], ["localhost", "--create", "a"]])

@@ -150,13 +150,23 @@ def test_hints_and_given_orders_are_shown() -> None:
     assert " ordered: speed 6.0" in rows
 
 
-def test_a_mission_that_leads_elsewhere_first_says_so_and_keeps_its_numbers() -> None:
-    base = thing("Aegis", "F", "starbase", at=(1_300_000, 1_400_000))
-    vulcan = thing("Vulcan", "F", "planet")
-    screen = bridge(base, vulcan, mission=Mission("deliver", 5, 155, 24, "Vulcan"))
-    row = next(row for row in texts(screen) if row.startswith(" mission:"))
-    assert row.endswith("~  (first Aegis, 500 u, 146 steps, 24 points)")
-    assert len(row) == 80
+def mission_row(base: str, planet: str, columns: int = 80) -> str:
+    """The line of a mission that leads to a starbase first, and then to a planet."""
+    places = thing(base, "F", "starbase", at=(1_300_000, 1_400_000)), thing(planet, "F", "planet")
+    screen = bridge(*places, mission=Mission("deliver", 5, 155, 24, planet))
+    return next(row for row in texts(screen, columns) if row.startswith(" mission:"))
+
+
+def test_a_mission_that_leads_elsewhere_first_says_so_and_where_to_then() -> None:
+    task = " mission: deliver 50 supplies to Vulcan"
+    assert mission_row("Aegis", "Vulcan", 90) == (
+        f"{task}  (first Aegis, 500 u, 146 steps, 24 points)"
+    )
+    # What it pays is what a captain on the way can do without.
+    assert mission_row("Aegis", "Vulcan") == f"{task}  (first Aegis, 500 u, 146 steps)"
+    assert mission_row("Sixteen-letters2", "Sixteen-letters1") == (
+        " mission: deliver 50 supplies to Sixteen-lette~  (first Sixteen-letters2, 500 u)"
+    )
 
 
 def test_a_call_that_can_be_answered_says_how() -> None:

@@ -99,10 +99,49 @@ def test_a_bad_name_is_refused_where_it_was_typed(
     assert ships(game) == before
 
 
-def test_a_name_of_absurd_length_is_refused(game: Game) -> None:
-    player = game.player()
-    assert player.post("/starship/create", name="x" * 201, race="F").status == 400
-    assert player.post("/starship/create", name="x" * 100_000, race="F").status == 413
+@pytest.mark.parametrize("length", [65, 200, 201, 8_000])
+def test_a_name_of_absurd_length_is_refused_where_it_was_typed(game: Game, length: int) -> None:
+    player, name = game.player(), "x" * length
+    answer = player.post("/starship/create", name=name, race="F")
+    assert answer.status == 400 and b"2 to 16 letters" in answer.body
+    shown = re.search(rb'name="name" value="(x*)"', answer.body)
+    assert shown is not None and len(shown[1]) <= 200
+    found = json.loads(player.tell("/starship/create", {"name": name, "race": "F"}).body)
+    assert found["code"] == "E_NAME"
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "words"),
+    [
+        ({"race": "F" * 201}, 400, "has more than 200 characters."),
+        ({"name": "x" * 100_000}, 413, "At most 8192 bytes are taken here."),
+    ],
+)
+def test_a_form_that_cannot_be_read_is_answered_by_a_page_of_the_game(
+    game: Game, fields: dict[str, str], status: int, words: str
+) -> None:
+    answer = game.player().post("/starship/create", **fields)
+    assert answer.status == status
+    assert words in answer.body.decode() and b'href="/starshipLogin.html"' in answer.body
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "words"),
+    [
+        (b"{", 400, "This is no JSON."),
+        (b"[]", 400, "This is no JSON object."),
+        (b'{"args":"x"}', 400, "Args is a list of at most 4 words."),
+        (b" " * 8_193, 413, "At most 8192 bytes are taken here."),
+    ],
+)
+def test_a_program_is_told_in_json_what_is_wrong_with_its_own(
+    game: Game, body: bytes, status: int, words: str
+) -> None:
+    answer = game.player().tell("/starship/order", body)
+    found = json.loads(answer.body)
+    assert (answer.status, found["ok"], found["code"], found["text"]) == (
+        status, False, "E_ARG", words,
+    )  # fmt: skip
 
 
 def test_each_form_that_is_shown_is_another_one(game: Game) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 from tests.http.objects.served import read_all
@@ -34,6 +35,11 @@ def test_who_asks_too_often_is_told_when_to_come_again() -> None:
         refused = hasty.post("/starship/order", ship="Gath", command="speed")
         assert (refused.status, refused.fields["retry-after"]) == (429, "2")
         assert refused.body == b"Your address asks too often."
+        # The script of a bridge shows what it is told; a text that is no JSON it would send again.
+        told = hasty.order("Gath", "speed", "1.0")
+        found = json.loads(told.body)
+        assert (told.status, told.fields["retry-after"]) == (429, "2")
+        assert (found["code"], found["text"]) == ("E_BUSY", "Your address asks too often.")
 
 
 def test_ten_thousand_requests_of_one_address_disturb_nobody() -> None:

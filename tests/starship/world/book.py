@@ -12,15 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.starship.game.admission import Answer
-from apps.starship.game.conductor import (
-    Committed,
-    Conductor,
-    Effect,
-    Event,
-    Received,
-    Report,
-    Send,
-)
+from apps.starship.game.conductor import Conductor
+from apps.starship.game.events import Committed, Effect, Event, Received, Report, Send
 from apps.starship.game.messages import Ready, StepBegin
 from apps.starship.rules.commands import COMMANDS, Command
 from apps.starship.rules.encoding import Encoder

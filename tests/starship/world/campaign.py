@@ -13,7 +13,7 @@ from itertools import permutations
 from typing import Any
 
 import vista
-from apps.starship.game.conductor import Committed
+from apps.starship.game.events import Committed
 from apps.starship.game.pool import READY
 from apps.starship.objects.primary import StarshipPrimary
 from apps.starship.objects.secondary import StarshipSecondary
