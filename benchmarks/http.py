@@ -29,6 +29,7 @@ from benchmarks.http_load import (
     has_wrk,
     load,
     processor_seconds,
+    spent_since,
 )  # fmt: skip
 from benchmarks.measure import (
     BYTES,
@@ -238,7 +239,7 @@ def first_reads(servers: Servers, server: str, count: int) -> float:
     paths = servers.new_files(count)
     before = processor_seconds(process)
     get_each(port, paths, SIZES["small.txt"])
-    return (processor_seconds(process) - before) / count
+    return spent_since(process, before) / count
 
 
 def idle_connections(servers: Servers, count: int) -> float:

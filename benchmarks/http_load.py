@@ -42,7 +42,7 @@ def load(process: int, url: str, milliseconds: int, host: str = "") -> Served:
     for attempt in range(ATTEMPTS_MAX):
         before = processor_seconds(process)
         printed = _wrk(url, milliseconds * 2**attempt, host)
-        spent = processor_seconds(process) - before
+        spent = spent_since(process, before)
         requests, seconds = _figures(printed) if printed else (0, 0.0)
         if requests:
             return Served(seconds / requests, spent / requests)
@@ -88,6 +88,11 @@ def processor_seconds(process: int) -> float:
     text = Path(f"/proc/{process}/stat").read_text("ascii", "replace")
     fields = text.rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def spent_since(process: int, before: float) -> float:
+    """Return the processor time since it was ``before``: a tick at least, to be divided by."""
+    return max(processor_seconds(process) - before, 1 / os.sysconf("SC_CLK_TCK"))
 
 
 class Client:

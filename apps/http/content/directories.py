@@ -11,9 +11,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from apps.http.content.disk import OpenFile
 from apps.http.content.names import is_hidden, is_name
 from apps.http.content.paths import (
-    OpenFile,
     Refusal,
     Refused,
     Roots,

@@ -11,7 +11,7 @@ import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from apps.http.content.paths import OpenFile
+from apps.http.content.disk import OpenFile
 from apps.http.content.resources import Response, error_response
 from apps.http.syntax.conditions import FAILED, NOT_MODIFIED, evaluate
 from apps.http.syntax.dates import format_date
@@ -111,10 +111,11 @@ def file_fields(
     return tuple(fields)
 
 
-def whole_file(data: bytes, kind: str, etag: EntityTag, modified: int, varies: bool) -> Response:
+def whole_file(data: bytes, kind: str, etag: str, modified: int, varies: bool) -> Response:
     """Return the answer of a whole file with its head written, as `prepare` writes it.
 
-    In a quarter of the time: nothing in this head is anybody's but the server's.
+    In a quarter of the time: nothing in this head is anybody's but the server's. ``etag`` is the
+    text of its entity tag.
     """
     head = (
         f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nETag: {etag}\r\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 NAME_BYTES_MAX = 255
 """Bytes of one name; no file system here has longer ones (NAME_MAX)."""
@@ -29,6 +29,21 @@ _IGNORABLE = re.compile(
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"
 )
+
+
+# Nearly all names that are asked for: neither hidden nor dropped a character by any file system.
+_USUAL = re.compile(r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?")
+
+
+def are_usual(segments: Iterable[str]) -> bool:
+    """Tell whether `is_name` holds for all segments and `is_hidden` for none, at a glance.
+
+    False says nothing. One call in C for each segment takes a fifth of the time of the two.
+
+    >>> are_usual(["docs", "index.html"]), are_usual([".git"]), are_usual(["a b"])
+    (True, False, False)
+    """
+    return all(map(_USUAL.fullmatch, segments))
 
 
 def is_name(segment: str) -> bool:

@@ -14,14 +14,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from types import TracebackType
 
-from apps.http.content.names import is_hidden, is_name, is_settled, other_spellings
-from apps.http.errors import FileChanged
+from apps.http.content.disk import Disk, OpenFile
+from apps.http.content.names import (
+    are_usual,
+    is_hidden,
+    is_name,
+    is_settled,
+    other_spellings,
+)
 
 CODINGS = (("br", ".br"), ("zstd", ".zst"), ("gzip", ".gz"))
 """The content codings that are looked for beside a file, best first, and their endings."""
@@ -38,8 +42,6 @@ _DIRECTORY = _ROOT | os.O_NOFOLLOW
 # O_NONBLOCK: should the file have become a FIFO since it was looked at, nobody waits for a writer.
 # O_NOCTTY: should it have become a terminal, it does not become this process's.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_NO_WAIT = getattr(os, "RWF_NOWAIT", 0)
-_CANNOT_TELL = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _DOTS = frozenset({"", ".", ".."})
 
 
@@ -93,130 +95,6 @@ _REFUSALS = {
 def refusal_of(error: OSError) -> Refusal:
     """Return why a file cannot be had, from what the system said."""
     return _REFUSALS.get(error.errno or 0, Refusal.DISK_FAILED)
-
-
-class Disk:
-    """What a walk asks of the disk. Tests put another in its place, which changes files between."""
-
-    def status(self, name: str, directory: int) -> os.stat_result:
-        """Look at a name below an open directory, without following a link."""
-        return os.stat(name, dir_fd=directory, follow_symlinks=False)
-
-    def open(self, name: str, flags: int, directory: int | None = None) -> int:
-        """Open a name below an open directory and return the descriptor."""
-        return os.open(name, flags, dir_fd=directory)
-
-    def state(self, directory: int) -> tuple[int, int, int]:
-        """Return which one an open directory is, and when it or anything in it was changed."""
-        found = os.fstat(directory)
-        return found.st_dev, found.st_ino, found.st_ctime_ns
-
-    def now_ns(self) -> int:
-        """Return the time by which the disk notes changes, in nanoseconds since 1970."""
-        return time.time_ns()
-
-    def read_link(self, name: str, directory: int) -> str:
-        """Return where a symbolic link leads."""
-        return os.readlink(name, dir_fd=directory)
-
-    def names(self, directory: int) -> list[str]:
-        """Return the names in an open directory."""
-        descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
-        try:
-            return os.listdir(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-class OpenFile:
-    """A regular file that is open for reading, and what it was when it was opened.
-
-    A file that is replaced meanwhile is read on as it was: the descriptor stays with it. A file
-    that is changed in place may give bytes of both states, which `unchanged` tells; one that is
-    truncated raises `FileChanged` where its bytes end, since a length that was announced can no
-    longer be kept. Use it in a ``with`` statement or call `close`.
-    """
-
-    __slots__ = ("_descriptor", "index", "inode", "modified_ns", "root", "size")
-
-    def __init__(
-        self, descriptor: int, found: os.stat_result, root: str, index: str | None
-    ) -> None:
-        self._descriptor = descriptor
-        self.size = found.st_size
-        """Bytes it had."""
-        self.modified_ns = found.st_mtime_ns
-        """When it was changed, in nanoseconds since 1970."""
-        self.inode = found.st_ino
-        """Its number on the file system, for its entity tag."""
-        self.root = root
-        """The root it was found in, as given."""
-        self.index = index
-        """The index name that stood for its directory; None when it was named itself."""
-
-    def read(self, start: int, count: int) -> bytes:
-        """Return ``count`` bytes from position ``start``, fewer only where the announced size ends.
-
-        Waits for the disk. Raises `FileChanged` when the file has become shorter than it was, and
-        `OSError` when the disk fails.
-        """
-        count = min(count, self.size - start)
-        pieces: list[bytes] = []
-        while count > 0:
-            piece = os.pread(self._descriptor, count, start)
-            if not piece:
-                raise FileChanged(f"the file ends at {start} where it had {self.size} bytes")
-            pieces.append(piece)
-            start += len(piece)
-            count -= len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def read_ready(self, start: int, count: int) -> bytes | None:
-        """Return what `read` does if the system has it in memory; None if the disk must be waited
-        for.
-
-        Raises as `read` does. Where the system cannot tell, it is read and waited for.
-        """
-        count = min(count, self.size - start)
-        buffer = bytearray(max(count, 0))
-        try:
-            got = os.preadv(self._descriptor, [buffer], start, _NO_WAIT) if buffer else 0
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno not in _CANNOT_TELL:
-                raise
-            return self.read(start, count)
-        if got == len(buffer):
-            return bytes(buffer)
-        # The rest is on the disk, or nowhere: the one as the other is found out by reading on.
-        return None
-
-    def unchanged(self) -> bool:
-        """Tell whether the open file still has the size and time it was opened with."""
-        found = os.fstat(self._descriptor)
-        return (found.st_size, found.st_mtime_ns) == (self.size, self.modified_ns)
-
-    def fileno(self) -> int:
-        """Return the descriptor, for ``sendfile``; it stays this object's to close."""
-        return self._descriptor
-
-    def close(self) -> None:
-        """Close the file; a second time does nothing."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def __enter__(self) -> OpenFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +167,11 @@ def resolve(roots: Roots, segments: Sequence[str]) -> OpenFile | Refusal:
 def _resolve_below(roots: Roots, root: str, segments: Sequence[str]) -> OpenFile | Refusal:
     as_directory = not segments or segments[-1] == ""
     names = segments[:-1] if as_directory else segments
-    if not all(map(is_name, names)):
-        return Refusal.NOT_FOUND
-    if not roots.hidden and any(map(is_hidden, names)):
-        return Refusal.HIDDEN
+    if not are_usual(names):
+        if not all(map(is_name, names)):
+            return Refusal.NOT_FOUND
+        if not roots.hidden and any(map(is_hidden, names)):
+            return Refusal.HIDDEN
     try:
         walk = Walk(roots.disk, root, roots.closed, roots.spellings)
     except OSError as error:
@@ -328,6 +207,8 @@ class Walk:
     """One walk below a root. Where it stands is a tuple of descriptors: the root's first, then one
     for each directory on the way, so that ``..`` is the one before and never asked of the disk."""
 
+    __slots__ = ("_closed", "_disk", "_held", "_path", "_places", "_spellings", "_steps", "start")
+
     def __init__(
         self,
         disk: Disk,
@@ -342,10 +223,11 @@ class Walk:
         self._steps = 0
         # The root's own path may hold links: the operator wrote it, and may turn a site over by
         # pointing a link to the next one.
-        self._held = [disk.open(root, _ROOT)]
-        self.start = tuple(self._held)
+        begin = disk.open(root, _ROOT)
+        self._held = [begin]
+        self.start: tuple[int, ...] = (begin,)
         # Where each directory really is, links being resolved.
-        self._places: dict[int, tuple[str, ...]] = {self._held[0]: ()}
+        self._places: dict[int, tuple[str, ...]] = {begin: ()}
 
     def close(self) -> None:
         """Let go of every directory; an opened file stays open."""
@@ -457,33 +339,39 @@ class Walk:
         Only a name in ASCII shows it, and only such names go by it: all that fold names fold those
         in the same way, while each has its own opinion of the others.
         """
+        state = None
+        if name.isascii():
+            if name == name.swapcase():
+                return  # as `other_spellings` would say, which is not asked for nearly all names
+            state = self._disk.state(directory)
+            if state in self._spellings:
+                return
         others = other_spellings(name)
-        if not others:
-            return
-        state = self._disk.state(directory) if name.isascii() else None
-        if state in self._spellings:
+        if state is None or not is_settled(state[2], self._disk.now_ns()):
+            # States that cannot be told apart teach nothing, so it need not be known why not.
+            for other in others:
+                if self._disk.has(other, directory):
+                    self._check_listed(name, directory)
             return
         for other in others:
             try:
                 self._disk.status(other, directory)
             except OSError as error:
-                if error.errno != errno.ENOENT:
-                    state = None
-                continue
-            if name not in self._disk.names(directory):
-                raise Refused(Refusal.NOT_FOUND)
-            return
-        if state is not None:
-            self._learn_spelling(name, directory, state)
+                if error.errno == errno.ENOENT:
+                    self._learn_spelling(name, directory, state)
+            else:
+                self._check_listed(name, directory)
+
+    def _check_listed(self, name: str, directory: int) -> None:
+        if name not in self._disk.names(directory):
+            raise Refused(Refusal.NOT_FOUND)
 
     def _learn_spelling(self, name: str, directory: int, state: tuple[int, int, int]) -> None:
         """Remember that a directory has a name, and not the same with its case turned.
 
-        Unless the two were looked at in different states, or in states that cannot be told apart:
-        a file that is put away and back meanwhile would be missed with the one look only.
+        Unless the two were looked at in different states: a file that is put away and back
+        meanwhile would be missed with the one look only.
         """
-        if not is_settled(state[2], self._disk.now_ns()):
-            return
         try:
             self._disk.status(name, directory)
         except OSError:

@@ -17,13 +17,16 @@ import vista
 from apps.http.content.forms import Form, UploadedFile, form_of, parse_form
 from apps.http.errors import AnswerError, RequestRejected
 from apps.http.syntax.answers import REASONS, AnswerWriter, DateCache
+from apps.http.syntax.cookies import parse_cookies
 from apps.http.syntax.fields import Fields
+from apps.http.syntax.limits import HttpLimits
 
 HTML = "text/html; charset=utf-8"
 """The Content-Type of a text that says nothing else."""
 BYTES = "application/octet-stream"
 """The Content-Type of bytes that say nothing else."""
 
+_COOKIES_MAX = HttpLimits().cookies_max
 _DATES = DateCache()
 _DATE_LINE = _DATES.line(0).encode("ascii")
 
@@ -91,6 +94,18 @@ class Request(NamedTuple):
         """Return the header fields as the rules of `apps.http.syntax` read them."""
         header = self.header()
         return Fields.from_parser(tuple(header), tuple(header.values()))
+
+    def cookies(self) -> dict[str, str]:
+        """Return the cookies by name (RFC 6265); what is malformed or too many is left out.
+
+        They are what somebody sent: a visitor, or another site of the domain. The field
+        ``Set-Cookie`` of an answer sets one; `apps.http.syntax.cookies.set_cookie` writes it.
+        """
+        return parse_cookies([self.field("cookie")], _COOKIES_MAX)
+
+    def cookie(self, name: str, default: str = "") -> str:
+        """Return one cookie; see `cookies`."""
+        return self.cookies().get(name, default)
 
     def form(self) -> Form:
         """Return the values and files of the form that is the body, of either type.

@@ -197,7 +197,7 @@ class Answering:
         lines = self._log_lines
         if lines is not None:
             target = head.target
-            place = target.raw_path.decode("latin-1")
+            place = target.place
             if target.query:
                 place = f"{place}?{target.query}"
             request = f"{head.method} {place} HTTP/{VERSIONS[head.version]}"
@@ -276,7 +276,8 @@ class Answering:
                 extra, message, acts_for = found.fields, found.message, found.acts_for
                 asynchronous, target, far = found.asynchronous, found.target, found.is_far
             if type(target) is Response:
-                return self._with_page(target, head), extra
+                answer = target if target.status < 400 else self._with_page(target, head)
+                return answer, extra
             if request is None:
                 request = self._request(head, path, body)
             if message == WEBSOCKET_REQUEST:
@@ -339,7 +340,7 @@ class Answering:
             return compressed(response, head.fields.combined.get("accept-encoding", ""))
         except (vista.VistaError, TypeError, ValueError) as error:
             # It goes out as it is, unless what is wrong with it keeps it from being sent at all.
-            _log.warning("%s: not compressed: %r", head.target.raw_path, error)
+            _log.warning("%s: not compressed: %r", head.target.place, error)
             return response
 
     def _is_forgotten(self, path: str, target: Any) -> bool:

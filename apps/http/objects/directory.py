@@ -11,9 +11,11 @@ import vista
 from apps.http.content.cache import AskedLately, LeastRecentlyUsed
 from apps.http.content.paths import covers
 from apps.http.content.resources import Request, Response, error_response
+from apps.http.objects.afar import is_far
 from apps.http.objects.asking import ask
 from apps.http.objects.compression import FILES
-from apps.http.objects.entries import Entry, entry_of
+from apps.http.objects.entries import Entry, entry_of, refused_method
+from apps.http.objects.first_reads import FirstReader, FirstReads
 from apps.http.objects.found import (
     WEBSOCKET,
     WEBSOCKET_REQUEST,
@@ -86,7 +88,7 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         self._permanent: dict[str, Entry] = {}
         self._handlers: dict[str, vista.Ref] = {}
         self._own_answers: dict[vista.Ref, Entry] = {}
-        self._readers: set[vista.Ref] = set()
+        self._readers: dict[str, FirstReader] = {}
         self._asked = AskedLately()
         self._guards: dict[str, vista.Ref] = {}
         self._cached: LeastRecentlyUsed[Entry] = LeastRecentlyUsed(cache_bytes)
@@ -121,19 +123,21 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         self._cached.remove(path)
         return True
 
-    def register_directory_handler(self, path: str, handler: Any, reads: bool = False) -> None:
+    def register_directory_handler(
+        self, path: str, handler: Any, reads: FirstReads | None = None
+    ) -> None:
         """Have ``handler`` asked for the addresses that begin with ``path`` and no object has.
 
-        It is sent ``load_object(path)`` and returns a `Response`, a Ref, a `Loaded` or None, and,
-        if it ``reads``, ``read_file(path, accepts)`` before, as `URLfileLoader` has it. The handler
-        it takes the place of is posted ``handler_replaced(path)``; what that had made goes.
+        It is sent ``load_object(path)`` and returns a `Response`, a Ref, a `Loaded` or None. With
+        ``reads`` files that nobody asked for lately are read as that says, and it is not asked. The
+        one it takes the place of is posted ``handler_replaced(path)``; what that had made goes.
         """
         path = _checked(path).rstrip("/") + "/"
         before, made = self._handlers.get(path), vista.ref_of(handler)
         self.unregister_directory_handler(path)
         self._handlers[path] = made
-        if reads:
-            self._readers.add(made)
+        if reads is not None and not is_far(made):  # else its files are not those of this node
+            self._readers[path] = FirstReader(path, reads)
         # The longest first: the first that fits is the one.
         self._handlers = dict(sorted(self._handlers.items(), key=lambda item: -len(item[0])))
         self._drop_cached(path)
@@ -151,13 +155,14 @@ class URLdirectory(vista.Object, namespace="HTTP"):
             return False
         self._own_answers.clear()
         del self._handlers[path]
-        self._readers.discard(found)
+        self._readers.pop(path, None)
         self._drop_cached(path)
         return True
 
     def get_directory_handler(self, path: str) -> tuple[str, vista.Ref] | None:
         """Return beginning and Ref of the handler that is asked for an address, None if none is."""
-        return next((each for each in self._handlers.items() if path.startswith(each[0])), None)
+        root = next(filter(path.startswith, self._handlers), None)
+        return None if root is None else (root, self._handlers[root])
 
     def unregister_below(self, path: str) -> int:
         """Have nobody answer for an address and those below it; return how many there were."""
@@ -308,11 +313,12 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         Most files of a large tree are read once and not again for long: to make objects for them
         takes three times as long as to read them, and drives out what is asked for.
         """
-        asked = self.get_directory_handler(path)
-        if asked is None or asked[1] not in self._readers or self._asked.has(path):
+        root = next(filter(path.startswith, self._handlers), "")
+        reader = self._readers.get(root)
+        if reader is None or self._asked.has(path):
             return None
         guards = self._guards
-        answer = asked[1].read_file(path, accepts)
+        answer = reader.read(path, accepts)
         # Else it was read when something was open that may be closed by this time.
         return answer if self._guards is guards else self.find("GET", path)
 
@@ -351,7 +357,8 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         if message is not None:
             asynchronous = message in entry.asynchronous
             return Found(entry.target, message, asynchronous, self.announced, is_far=entry.is_far)
-        return Found(self._refused(method, entry), fields=self.announced)
+        is_known = method in COMMANDS or method in self.features
+        return Found(refused_method(method, entry, is_known), fields=self.announced)
 
     def answer_request(self, request: Request) -> Any:
         """Have a request answered as a connection to this site would; `HTTPproxy` sends it.
@@ -475,18 +482,6 @@ class URLdirectory(vista.Object, namespace="HTTP"):
         if entry is None:
             entry = self._own_answers[handler] = self._entry(handler)
         return entry
-
-    def _refused(self, method: str, entry: Entry) -> Response:
-        if method == "GET" and WEBSOCKET in entry.messages:
-            explain = "This address speaks WebSocket only."
-            return error_response(426, explain, (("Upgrade", "websocket"),))
-        known = {*entry.messages, "OPTIONS"} - {WEBSOCKET}
-        allow = (("Allow", ", ".join(sorted(known))),)
-        if method == "OPTIONS":
-            return Response(b"", 204, allow)
-        if method not in COMMANDS and method not in self.features:
-            return error_response(501, "No such method is known here.")
-        return error_response(405, "This address does not take that method.", allow)
 
 
 def _names(path: str) -> tuple[str, ...]:

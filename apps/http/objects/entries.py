@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import vista
-from apps.http.content.resources import Response
+from apps.http.content.resources import Response, error_response
 from apps.http.objects.afar import is_far
+from apps.http.objects.found import WEBSOCKET
 
 ANY_REQUEST = "any_request"
 """The message for methods that an object has none of its own for, known ones or not."""
@@ -89,3 +90,19 @@ def entry_of(target: vista.Ref, commands: dict[str, str]) -> Entry:
         name for name in messages.values() if "reply_method" in rows[name].signature
     )
     return Entry(target, messages, asynchronous, otherwise, is_far(target))
+
+
+def refused_method(method: str, entry: Entry, is_known: bool) -> Response:
+    """Return the answer to a method that an object has no message for; OPTIONS is told the others.
+
+    ``is_known`` says that the site knows the method. Source: RFC 9110, sections 9.3.7 and 15.5.6.
+    """
+    if method == "GET" and WEBSOCKET in entry.messages:
+        explain = "This address speaks WebSocket only."
+        return error_response(426, explain, (("Upgrade", "websocket"),))
+    allow = (("Allow", ", ".join(sorted({*entry.messages, "OPTIONS"} - {WEBSOCKET}))),)
+    if method == "OPTIONS":
+        return Response(b"", 204, allow)
+    if not is_known:
+        return error_response(501, "No such method is known here.")
+    return error_response(405, "This address does not take that method.", allow)

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 import vista
+from apps.http.content.disk import OpenFile
 from apps.http.content.files import FileFacts
-from apps.http.content.paths import CODINGS, OpenFile, Refusal, Roots, resolve
+from apps.http.content.paths import CODINGS, Refusal, Roots, resolve
 from apps.http.content.resources import Response, error_response
 from apps.http.errors import FileChanged
 

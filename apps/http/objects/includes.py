@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import vista
+from apps.http.content.disk import OpenFile
 from apps.http.content.files import FileFacts
-from apps.http.content.paths import OpenFile, Refusal, resolve
+from apps.http.content.paths import Refusal, resolve
 from apps.http.content.resources import Request, as_response, body_of
 from apps.http.content.ssi.errors import LoadFailed
 from apps.http.content.ssi.loading import Document, Facts, show

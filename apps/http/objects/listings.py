@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 import vista
 from apps.http.content.directories import list_directory
+from apps.http.content.disk import OpenFile
 from apps.http.content.listings import FIELDS, NAMES_MAX, listing_page, parse_order
-from apps.http.content.paths import OpenFile, Refusal, Roots, resolve
+from apps.http.content.paths import Refusal, Roots, resolve
 from apps.http.content.resources import Request, Response, error_response
 from apps.http.objects.cached import HTTPcachedObject
 

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
 import vista
-from apps.http.content.compressing import COMPRESS_BYTES_MIN, is_compressible
-from apps.http.content.files import content_type, whole_file
-from apps.http.content.paths import OpenFile, Refusal, Roots, refusal_of, resolve
+from apps.http.content.paths import Refusal, Roots, refusal_of, resolve
 from apps.http.content.resources import Response
 from apps.http.errors import FileChanged
 from apps.http.objects.cached import HTTPcachedFile, HTTPrawCachedFile
 from apps.http.objects.compression import NOTHING
-from apps.http.objects.files import (
-    CACHED_FILE_BYTES_MAX,
-    file_data,
-    has_forms,
-    read_whole,
-    refused,
-)
+from apps.http.objects.files import file_data, refused
+from apps.http.objects.first_reads import FirstReads
 from apps.http.objects.found import Loaded, service_name
 from apps.http.objects.listings import HTTPdirectoryListing
-from apps.http.syntax.etags import file_etag
 
 _log = logging.getLogger("vista.http")
 
@@ -84,9 +75,16 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         self._roots = Roots(self.directory_roots, self.default_files, hidden)
         if checker is not None:
             self.url_directory.protect(self.logical_root, checker)
-        self._compresses = self.url_directory.get_compression() != NOTHING
-        # Classes of others may answer otherwise than with what is in the file.
-        reads = self._class in (HTTPcachedFile, HTTPrawCachedFile)
+        reads = None
+        # Classes of others may answer otherwise than with what is in the file, loaders of others
+        # have their own way to it.
+        is_own = type(self).load_object is URLfileLoader.load_object
+        if is_own and self._class in (HTTPcachedFile, HTTPrawCachedFile):
+            includes = self._class is HTTPcachedFile
+            compresses = self.url_directory.get_compression() != NOTHING
+            reads = FirstReads(
+                self.directory_roots, tuple(self.default_files), hidden, includes, compresses
+            )
         me = vista.self_ref(self)
         self.url_directory.register_directory_handler(self.logical_root, me, reads)
 
@@ -143,44 +141,6 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         except BaseException:
             vista.post(made, "delete_yourself")
             raise
-
-    def read_file(self, path: str, accepts: str) -> Response | None:
-        """Return the answer to a plain GET for a file that nobody asked for lately.
-
-        ``accepts`` is the field Accept-Encoding. None stands for what an object is to be made for
-        at once: a text for who takes it compressed, a page with includes, a large file, a listing.
-        The directory of the site sends it, if it has nothing closed.
-        """
-        segments = tuple(path[len(self.logical_root) :].split("/"))
-        if accepts and (not segments[-1] or is_compressible(content_type(segments[-1]))):
-            return None
-        found = resolve(self._roots, segments)
-        if isinstance(found, Refusal):
-            return None if found is Refusal.NO_INDEX else refused(found, path)
-        with found:
-            return self._answer(found, segments, path)
-
-    def _answer(self, file: OpenFile, segments: tuple[str, ...], path: str) -> Response | None:
-        name = file.index or segments[-1]
-        kind = content_type(name)
-        varies = is_compressible(kind)
-        if varies and not (self._compresses and file.size >= COMPRESS_BYTES_MIN):
-            # It has the forms that lie beside it and no others.
-            if has_forms(file.root, (*segments[:-1], *name.split("/"))):
-                return None
-            varies = False
-        included = self._class is HTTPcachedFile and name.endswith(".shtml")
-        if included or file.size > CACHED_FILE_BYTES_MAX:
-            return None
-        try:
-            data = read_whole(file)
-        except FileChanged:
-            return refused(Refusal.BEING_CHANGED, path)
-        except OSError as error:
-            return self._failed(error, path)
-        changed = file.modified_ns
-        tag = file_etag(file.inode, file.size, changed, time.time_ns())
-        return whole_file(data, kind, tag, changed // 1_000_000_000, varies)
 
     def _failed(self, error: OSError, path: str) -> Response:
         _log.error("%s: %s", path, error)

@@ -89,6 +89,8 @@ class Streams:
         if reader.unread and not connection.write_paused:
             for event in self._core.receive(reader.take()):
                 self._take(event)
+            for event in self._core.judge():
+                self._take(event)
             self._sender.flush()
             self._note_change()
             if reader.unread:

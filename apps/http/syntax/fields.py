@@ -108,7 +108,9 @@ class Fields:
         self._lines = None
         combined = dict(zip(names, values))  # noqa: B905 - to say strict=False takes 0.2 us
         if len(combined) != len(names):
-            combined = {name: ", ".join(self._all(name)) for name in combined}
+            # A comma is part of a cookie's value: RFC 9113, 8.2.3, has what joins them.
+            signs = {"cookie": "; "}
+            combined = {name: signs.get(name, ", ").join(self._all(name)) for name in combined}
         self.combined = combined
         return self
 
@@ -126,6 +128,8 @@ class Fields:
 
     def get(self, name: str) -> str | None:
         """Return the value of ``name``, or None; several lines are joined with ``", "``.
+
+        Those of Cookie are joined with ``"; "``.
 
         RFC 9110, section 5.2, says that this is the value of a field of several lines. A field
         that may stand only once is then malformed, as it should be; see `get_all`.

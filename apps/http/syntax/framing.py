@@ -2,7 +2,8 @@
 
 Three rules. The length is known from exactly one field line, or there is no body. Whatever another
 server on the way might read in another way is refused: this is what request smuggling is made of.
-A coding nobody knows gets 501, every other fault 400.
+A coding nobody knows gets 501, a body of HTTP/1.0 whose length nobody tells 411, every other fault
+400.
 """
 
 from __future__ import annotations
@@ -30,19 +31,25 @@ NO_BODY: Final = Framing.NO_BODY
 CHUNKED: Final = Framing.CHUNKED
 """The body comes in chunks, its length is not known before its end."""
 
+BRINGING: Final = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests mean something by their bodies (RFC 9110, section 8.6)."""
+
 
 def body_framing(
     fields: Fields, method: str, version: tuple[int, int], limits: HttpLimits
 ) -> int | Framing:
     """Return the length of the body in bytes, `CHUNKED`, or `NO_BODY`.
 
-    Raises `RequestRejected`: 400 for framing that is malformed, doubled or ambiguous, 413 for a
-    body longer than ``body_bytes_max``, 501 for a transfer coding that is not known. Source: RFC
-    9112, sections 6.1 to 6.3.
+    Raises `RequestRejected`: 400 for framing that is malformed, doubled or ambiguous, 411 for a
+    body that would end with the connection, 413 for one longer than ``body_bytes_max``, 501 for a
+    transfer coding that is not known. Source: RFC 9112, sections 6.1 to 6.3; RFC 1945, 8.3.
     """
     chunked = "transfer-encoding" in fields.combined
     lengths = fields.get_all("content-length")
     if not chunked and not lengths:
+        if version < (1, 1) and method in BRINGING:
+            # What follows would be taken for the next request, or be lost without a word.
+            raise RequestRejected(411, "a body of HTTP/1.0 needs a Content-Length (RFC 1945, 8.3)")
         return NO_BODY
     if method == "CONNECT":
         raise RequestRejected(400, "a CONNECT request has no body (RFC 9110, 9.3.6)")

@@ -27,7 +27,7 @@ except ImportError as error:
 
 from apps.http.errors import FieldSyntaxError, RequestRejected
 from apps.http.syntax.fields import Fields
-from apps.http.syntax.framing import NO_BODY, Framing, body_framing
+from apps.http.syntax.framing import BRINGING, NO_BODY, Framing, body_framing
 from apps.http.syntax.limits import HttpLimits
 from apps.http.syntax.lines import FIELD_LINE, REQUEST_LINE, LineScanner
 from apps.http.syntax.targets import ORIGIN, Target, parse_host, place_target
@@ -185,7 +185,7 @@ class HeadParser:
     def parse(self, head: bytes) -> RequestHead:
         """Return what the head asks for. ``head`` ends with its empty line and holds no other.
 
-        Raises `RequestRejected` with 400, 413, 414, 417, 431, 501 or 505.
+        Raises `RequestRejected` with 400, 411, 413, 414, 417, 431, 501 or 505.
         """
         match = REQUEST_LINE.match(head)
         if match is None or len(head) > self._short_bytes:
@@ -257,7 +257,8 @@ class HeadParser:
         host, port = self._host
         target = place_target(raw_target, method, host, port)
         body: int | Framing = NO_BODY
-        if "content-length" in combined or "transfer-encoding" in combined:
+        lengths = "content-length" in combined or "transfer-encoding" in combined
+        if lengths or (version < (1, 1) and method in BRINGING):
             body = body_framing(fields, method, version, self._limits)
         options = _NO_OPTIONS
         if "connection" in combined:

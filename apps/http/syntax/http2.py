@@ -263,8 +263,6 @@ class StreamsCore:
 
     def _understand(self, event: Event, found: list[StreamEvent]) -> None:
         if isinstance(event, RequestReceived):
-            if self._resets > self._limits.http2_resets_max:
-                raise _Fault(CALM, "too many requests were refused")
             self._add_credit(_REQUEST_CREDIT)
             found.append(self._take_request(event))
         elif isinstance(event, DataReceived):
@@ -424,6 +422,15 @@ class StreamsCore:
             self._h2.reset_stream(number, code)
         except H2Error:
             return  # it has ended meanwhile
+
+    def judge(self) -> list[StreamEvent]:
+        """Return the end of the connection, if more requests were refused by now than may be.
+
+        To be called when what came was seen to: all of it may have come together.
+        """
+        if self._broken or self._resets <= self._limits.http2_resets_max:
+            return []
+        return [self._break("too many requests were refused", CALM)]
 
     def is_asked(self, number: int) -> bool:
         """Tell whether a stream awaits the rest of its answer."""

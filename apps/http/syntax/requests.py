@@ -25,6 +25,7 @@ from apps.http.syntax.lines import LineScanner
 __all__ = [
     "CHUNKED",
     "CLOSED",
+    "KEPT_OF",
     "NEED_DATA",
     "NO_BODY",
     "BodyData",
@@ -83,6 +84,12 @@ CLOSED: Final = Signal.CLOSED
 RequestEvent = RequestHead | BodyData | BodyEnd | Rejected | Signal
 """What `RequestReader.next_event` returns."""
 
+KEPT_OF: Final = 8
+"""Of so many heads that a connection has had to read the first is known from there on. Who asks for
+all files of a tree would otherwise have each of them kept for nothing, which costs the processor
+its caches; of who asks again and again for a few each is known soon, and a connection that asks
+once counts at once."""
+
 _END_OF_PLAIN_BODY: Final = BodyEnd(Fields())
 
 
@@ -129,6 +136,7 @@ class RequestReader:
         self._heads = HeadParser(limits, known)
         self._scanner: LineScanner | None = None
         self._searched = 0
+        self._parsed = 0
         self._empty_lines = 0
         self._body_left = 0
         self._chunks: ChunkReader | None = None
@@ -202,8 +210,10 @@ class RequestReader:
 
     def _next_head(self) -> RequestEvent:
         unread = self._unread
+        came = b""
         if self._known is not None and len(unread) <= KNOWN_BYTES_MAX and not self._empty_lines:
-            known = self._known.get(bytes(unread))
+            came = bytes(unread)
+            known = self._known.get(came)
             if known is not None:
                 unread.clear()
                 return self._begin_body(known)
@@ -212,10 +222,12 @@ class RequestReader:
         end = unread.find(b"\r\n\r\n", self._searched)
         if end < 0:
             return self._await_head()
-        data = bytes(unread[: end + 4])
+        data = came if end + 4 == len(came) == len(unread) else bytes(unread[: end + 4])
         head = self._heads.parse(data)
         if self._known is not None:
-            self._known.keep(data, head)
+            if not self._parsed % KEPT_OF:
+                self._known.keep(data, head)
+            self._parsed += 1
         del unread[: end + 4]
         return self._begin_body(head)
 

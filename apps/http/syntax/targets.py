@@ -70,6 +70,11 @@ class Target(NamedTuple):
     host: str | None
     port: int | None
 
+    @property
+    def place(self) -> str:
+        """The path as it was sent, as text: for logs, since all of it is visible ASCII."""
+        return self.raw_path.decode("latin-1")
+
 
 def parse_target(raw: bytes, method: str, fields: Fields, version: tuple[int, int]) -> Target:
     """Return the target of a request, its host taken from the target or from the field Host.

@@ -14,12 +14,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from apps.http.content.disk import Disk, OpenFile
 from apps.http.content.names import NAME_BYTES_MAX, SETTLED_FINE_NS, SETTLED_NS
 from apps.http.content.paths import (
     SPELLINGS_MAX,
     STEPS_MAX,
-    Disk,
-    OpenFile,
     Refusal,
     Roots,
     covers,
@@ -534,6 +533,10 @@ class FoldingDisk(Disk):
         """As on the disk, whatever the case."""
         return super().status(self._spelled(name, directory), directory)
 
+    def has(self, name: str, directory: int) -> bool:
+        """As on the disk, whatever the case."""
+        return super().has(self._spelled(name, directory), directory)
+
     def open(self, name: str, flags: int, directory: int | None = None) -> int:
         """As on the disk, whatever the case."""
         spelled = name if directory is None else self._spelled(name, directory)
@@ -584,6 +587,30 @@ class CountingDisk(SettledDisk):
         """As on the disk."""
         self.looked.append(name)
         return super().status(name, directory)
+
+
+def test_where_nothing_can_be_learnt_no_error_is_made_of_a_name_that_is_not_there(
+    site: Path,
+) -> None:
+    class Fresh(CountingDisk):
+        """A disk on which something is changed all the time."""
+
+        def now_ns(self) -> int:
+            return self.changed
+
+    disk = Fresh()
+    assert answer(Roots((str(site),), disk=disk), "docs/index.html") == b"docs"
+    assert disk.looked == ["index.html"]
+
+
+def test_a_name_that_is_a_link_to_nowhere_is_there(site: Path) -> None:
+    (site / "lost").symlink_to("nowhere")
+    opened = os.open(site, os.O_RDONLY)
+    try:
+        names = ("lost", "page.html", "no")
+        assert [Disk().has(name, opened) for name in names] == [True, True, False]
+    finally:
+        os.close(opened)
 
 
 def test_that_a_directory_tells_case_is_found_out_once(site: Path) -> None:
@@ -733,6 +760,10 @@ class ComposingDisk(SettledDisk):
     def status(self, name: str, directory: int) -> os.stat_result:
         """As on the disk, however it is composed."""
         return super().status(self._spelled(name, directory), directory)
+
+    def has(self, name: str, directory: int) -> bool:
+        """As on the disk, however it is composed."""
+        return super().has(self._spelled(name, directory), directory)
 
     def open(self, name: str, flags: int, directory: int | None = None) -> int:
         """As on the disk, however it is composed."""

@@ -14,6 +14,7 @@ import vista
 from apps.http.content.resources import Feed, Request, Response
 from apps.http.objects import afar, reply
 from apps.http.objects.events import HTTPeventStream
+from apps.http.objects.loader import URLfileLoader
 from apps.http.objects.proxy import HTTPproxy
 from tests.http.objects.h2client import h2_client
 from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
@@ -310,6 +311,16 @@ def test_a_client_that_goes_leaves_nothing_on_the_other_node(tmp_path: Path, ver
                 pass
         names = ("AfarSource", "AfarFeeder", "HTTPreaderWatch", "RepeatingTimerEvent")
         two.await_none(*names)
+
+
+def test_a_loader_of_another_node_is_asked_for_its_files_at_once(
+    tmp_path: Path, tree: Path
+) -> None:
+    with two_nodes(tmp_path) as two:
+        directory, far = two.site.directory, two.creator
+        vista.create(URLfileLoader, directory, "HTTPcachedFile", "/", None, str(tree), at=far)
+        assert two.site.get("/a.txt").body == b"abcdefghij"
+        assert two.site.directory.get_paths() == ["/a.txt"]  # by its object, which is over there
 
 
 # --- an answer that comes too late -----------------------------------------------------------

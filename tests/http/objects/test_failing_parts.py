@@ -17,7 +17,7 @@ import pytest
 from h2.errors import ErrorCodes
 
 import vista
-from apps.http.content.paths import OpenFile
+from apps.http.content.disk import OpenFile
 from apps.http.content.resources import Feed, Request, Response
 from apps.http.objects import files, metrics
 from apps.http.objects.cached import HTTPpurgeCache
@@ -28,9 +28,11 @@ from apps.http.objects.loader import URLfileLoader
 from apps.http.objects.logs import HTTPcommonLogFormat
 from apps.http.objects.metrics import HTTPmetrics
 from apps.http.objects.sessions import HTTPcreateApplicationSession
+from tests.http.objects.counts import Counts
 from tests.http.objects.h2client import h2_client
 from tests.http.objects.pages import HttpEchoPage, HttpEndlessSource
-from tests.http.objects.served import Answer, Site, get, served, wait_until
+from tests.http.objects.served import Answer, Site, get, read_all, served, wait_until
+from tests.http.objects.test_http2 import profiled
 from tests.http.objects.test_websocket_http2 import ask as ask_for_socket
 
 AHEAD = int(time.time()) + 3600
@@ -278,6 +280,50 @@ def test_a_disk_that_fails_when_a_kept_file_is_read_anew(
     vista.sleep(CHECK_SECONDS)
     assert site.get("/a.txt").status == status
     assert site.get("/a.txt").body == b"anew"
+
+
+@pytest.fixture
+def failing_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the disk fail at whatever does not begin a file."""
+    read_ready = OpenFile.read_ready
+
+    def fail(file: OpenFile, start: int, count: int) -> bytes | None:
+        if start:
+            raise OSError(errno.EIO, "the disk")
+        return read_ready(file, start, count)
+
+    monkeypatch.setattr(OpenFile, "read_ready", fail)
+
+
+@pytest.mark.usefixtures("failing_later")
+def test_a_disk_that_fails_in_the_middle_of_a_file_breaks_its_answer_off(
+    site: Site, tree: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tree / "large").write_bytes(bytes(2_000_000))
+    for path in ("/a.txt", "/a.txt", "/nothing"):  # what is loaded once is loaded
+        site.get(path)
+    counts = Counts(site.node)
+    with site.connect() as client:
+        client.sendall(get("/large"))
+        data = read_all(client)
+    answer = Answer(data)
+    assert (answer.status, answer.fields["content-length"]) == (200, "2000000")
+    assert 0 < len(answer.body) < 2_000_000
+    assert "/large: the body broke off: " in caplog.text
+    assert site.get("/a.txt").status == 200
+    site.directory.delete_obsolete(0, 1_000_000)  # the objects of both files go
+    counts.await_same()
+
+
+@pytest.mark.usefixtures("failing_later")
+def test_over_http_2_a_disk_that_fails_in_the_middle_of_a_file_ends_its_stream_only(
+    tmp_path: Path, tree: Path
+) -> None:
+    (tree / "large").write_bytes(bytes(2_000_000))
+    with served(tree, profiled(tmp_path)) as site, h2_client(site) as client:
+        got = client.get("/large")
+        assert (got.status, got.reset) == (200, ErrorCodes.INTERNAL_ERROR)
+        assert client.get("/a.txt").status == 200
 
 
 def test_a_large_file_that_cannot_be_included_is_closed(site: Site, tree: Path) -> None:

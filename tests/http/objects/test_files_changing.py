@@ -16,7 +16,7 @@ from string import ascii_lowercase
 import pytest
 
 import vista
-from apps.http.content.paths import OpenFile
+from apps.http.content.disk import OpenFile
 from apps.http.objects.entries import CHECK_SECONDS
 from tests.http.objects.counts import Counts
 from tests.http.objects.served import Answer, Site, get, read_until, served

@@ -11,7 +11,7 @@ import vista
 from apps.http.content.cache import ASKED_MAX, AskedLately
 from apps.http.content.files import file_fields, whole_file
 from apps.http.content.resources import Response, prepare
-from apps.http.objects import loader
+from apps.http.objects import first_reads
 from apps.http.objects.cached import HTTPrawCachedFile
 from apps.http.objects.loader import URLfileLoader
 from apps.http.syntax.etags import EntityTag
@@ -25,6 +25,13 @@ class HttpShoutedFile(HTTPrawCachedFile):
 
     def get_request(self, request: object) -> Response:
         return Response("I AM A FILE")
+
+
+class HttpMovedFiles(URLfileLoader):
+    """A loader with a way of its own from addresses to files."""
+
+    def load_object(self, path: str) -> object:
+        return super().load_object(f"{self.logical_root}a.txt")
 
 
 def put(path: Path, data: bytes) -> None:
@@ -43,7 +50,8 @@ def plain(answer: Answer) -> tuple[int, dict[str, str], bytes]:
 def test_the_head_is_the_one_that_the_writer_of_answers_makes(varies: bool) -> None:
     tag, kind = EntityTag("7-4-0", weak=True), "text/plain; charset=utf-8"
     fields = file_fields(kind, tag, OLD, None, varies)
-    assert whole_file(b"abcd", kind, tag, OLD, varies) == prepare(Response(b"abcd", 200, fields))
+    made = whole_file(b"abcd", kind, str(tag), OLD, varies)
+    assert made == prepare(Response(b"abcd", 200, fields))
 
 
 @pytest.mark.parametrize(
@@ -88,8 +96,8 @@ def test_a_form_beside_a_small_file_is_not_overlooked(ending: str, site: Site, t
 
 def test_a_large_file_is_not_read_into_memory(site: Site, tree: Path) -> None:
     with (tree / "large.bin").open("wb") as file:
-        file.truncate(loader.CACHED_FILE_BYTES_MAX + 1)
-    assert len(site.get("/large.bin").body) == loader.CACHED_FILE_BYTES_MAX + 1
+        file.truncate(first_reads.CACHED_FILE_BYTES_MAX + 1)
+    assert len(site.get("/large.bin").body) == first_reads.CACHED_FILE_BYTES_MAX + 1
     assert site.directory.get_paths() == ["/large.bin"]
 
 
@@ -101,6 +109,11 @@ def test_the_includes_of_a_page_are_carried_out_at_once(site: Site, tree: Path) 
 def test_a_class_of_ones_own_answers_for_its_files_at_once(site: Site, tree: Path) -> None:
     vista.create(URLfileLoader, "localhost", "HttpShoutedFile", "/loud", None, str(tree))
     assert site.get("/loud/a.txt").body == b"I AM A FILE"
+
+
+def test_a_loader_of_ones_own_is_asked_for_its_files_at_once(site: Site, tree: Path) -> None:
+    vista.create("HttpMovedFiles", "localhost", "HTTPcachedFile", "/moved", None, str(tree))
+    assert site.get("/moved/nowhere.txt").body == b"abcdefghij"
 
 
 def test_what_was_put_under_a_guard_is_not_read(site: Site) -> None:

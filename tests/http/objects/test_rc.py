@@ -25,6 +25,13 @@ def copied(directory: Path) -> Path:
     return directory / "http.rc"
 
 
+def site_of(node: vista.Node, name: str) -> Site:
+    """The site that an rc file has made."""
+    rows = node.call(vista.objects)
+    daemon = next(row.id for row in rows if "HTTPdaemon" in row.class_name)
+    return Site(node, node.call(lambda: vista.ref_of(daemon)), name)
+
+
 def test_the_rc_file_serves_a_tree_and_a_page(tree: Path, tmp_path: Path) -> None:
     with command(str(copied(tmp_path)), str(tree)) as process:
         process.expect("is served at http://localhost:")
@@ -54,7 +61,10 @@ def test_the_lines_of_the_original_boot_as_written(tree: Path, tmp_path: Path) -
     )
     with vista.run(str(tmp_path / "web.rc")) as node:
         found = node.call(lambda: [row.name for row in vista.services()])
-    assert "URLdirectory:www.domain.com" in found and "HTTPlogger:www.domain.com" in found
+        assert "URLdirectory:www.domain.com" in found and "HTTPlogger:www.domain.com" in found
+        site = site_of(node, "www.domain.com")
+        assert site.get("/").body == b"<h1>index</h1>"
+    assert '"GET / HTTP/1.1" 200 14' in (tmp_path / "http.log").read_text()
 
 
 def test_guards_and_sessions_are_lines_of_an_rc_file(tree: Path, tmp_path: Path) -> None:
@@ -79,9 +89,7 @@ def test_guards_and_sessions_are_lines_of_an_rc_file(tree: Path, tmp_path: Path)
         "AllocateSessionID\n"
     )
     with vista.run(str(tmp_path / "web.rc")) as node:
-        rows = node.call(vista.objects)
-        daemon = next(row.id for row in rows if "HTTPdaemon" in row.class_name)
-        site = Site(node, node.call(lambda: vista.ref_of(daemon)), "localhost")
+        site = site_of(node, "localhost")
         assert site.get("/docs/").fields["www-authenticate"].startswith('Basic realm="the harbour"')
         assert site.get("/docs/", basic()).status == 200
         assert site.get("/a.txt").fields["www-authenticate"].startswith('Digest realm="localhost"')

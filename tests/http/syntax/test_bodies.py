@@ -182,6 +182,20 @@ def test_6_1_http_1_0_has_no_transfer_encoding() -> None:
     assert status_of(data) == 400
 
 
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"PATCH"])
+def test_9110_15_5_12_http_1_0_must_tell_the_length_of_what_it_sends(method: bytes) -> None:
+    first = method + b" / HTTP/1.0"
+    assert status_of(request(first=first, body=b"a body that ends with the connection")) == 411
+    assert read_head(request(b"Content-Length: 0\r\n", first=first)).body == 0
+    # In HTTP/1.1 it is clear what follows: nothing (RFC 9112, 6.3).
+    assert read_head(request(first=method + b" / HTTP/1.1")).body is NO_BODY
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"DELETE", b"OPTIONS"])
+def test_9110_8_6_http_1_0_tells_no_length_where_nothing_is_expected(method: bytes) -> None:
+    assert read_head(request(first=method + b" / HTTP/1.0")).body is NO_BODY
+
+
 @pytest.mark.parametrize("lines", [CHUNKS, b"Content-Length: 5\r\n", b"Content-Length: 0\r\n"])
 def test_9110_9_3_6_a_connect_request_has_no_body(lines: bytes) -> None:
     assert status_of(request(lines, first=b"CONNECT a.example:80 HTTP/1.1")) == 400

@@ -11,6 +11,7 @@ from apps.http.syntax.etags import (
     STEADY_NS,
     EntityTag,
     file_etag,
+    file_etag_text,
     parse_etag,
     parse_etags,
     strong_match,
@@ -96,6 +97,12 @@ def test_a_copy_taken_while_a_file_was_young_does_not_match_it_when_it_rested() 
     young = file_etag(7, 100, NOW_NS, NOW_NS)
     rested = file_etag(7, 100, NOW_NS, NOW_NS + STEADY_NS)
     assert not weak_match(young, rested)
+
+
+@pytest.mark.parametrize("age", [-STEADY_NS, 0, STEADY_NS - 1, STEADY_NS])
+def test_the_text_of_a_tag_is_the_tag_as_text(age: int) -> None:
+    state = (7, 1024, NOW_NS - age, NOW_NS)
+    assert file_etag_text(*state) == str(file_etag(*state))
 
 
 @pytest.mark.parametrize("other", [(8, 100, 0), (7, 101, 0), (7, 100, 1)])

@@ -29,6 +29,12 @@ def test_5_2_several_lines_of_a_name_are_one_list() -> None:
     assert TWO_LINES.elements("Accept") == ("text/html", "text/plain")
 
 
+def test_9113_8_2_3_several_lines_of_cookies_are_one_with_semicolons() -> None:
+    fields = Fields([("Cookie", "a=1, 2"), ("Accept", "x"), ("Cookie", "b=3"), ("Accept", "y")])
+    assert (fields.get("cookie"), fields.get("accept")) == ("a=1, 2; b=3", "x, y")
+    assert fields.get_all("cookie") == ("a=1, 2", "b=3")
+
+
 def test_5_3_lines_keep_their_order() -> None:
     assert TWO_LINES.get_all("ACCEPT") == ("text/html", "text/plain")
     assert [name for name, _ in TWO_LINES.items()] == ["Accept", "Host", "Accept"]

@@ -18,6 +18,7 @@ from apps.http.syntax.heads import (
 from apps.http.syntax.limits import HttpLimits
 from apps.http.syntax.requests import (
     CLOSED,
+    KEPT_OF,
     NEED_DATA,
     BodyEnd,
     RequestEvent,
@@ -140,6 +141,26 @@ def test_a_head_that_is_asked_for_stays_while_others_go() -> None:
         data = request(first=b"GET /%d HTTP/1.1" % number)
         known.keep(data, parsed(data))
         assert known.get(PLAIN) is not None
+
+
+def asked_for(count: int, known: KnownHeads) -> list[bytes]:
+    """So many requests of one connection, each for another address."""
+    heads = [request(first=b"GET /%d HTTP/1.1" % number) for number in range(count)]
+    events(heads, known)
+    return heads
+
+
+def test_of_the_heads_that_a_connection_sends_once_few_are_kept() -> None:
+    known = KnownHeads()
+    kept = [known.get(data) is not None for data in asked_for(3 * KEPT_OF, known)]
+    assert kept == ([True] + [False] * (KEPT_OF - 1)) * 3
+
+
+def test_each_of_a_few_heads_that_come_again_and_again_is_known_soon() -> None:
+    known = KnownHeads()
+    heads = asked_for(KEPT_OF, known)
+    events(heads * KEPT_OF * 3, known)
+    assert all(known.get(data) is not None for data in heads)
 
 
 # --- the field lines alone --------------------------------------------------------------------

@@ -1,0 +1,73 @@
+"""Cookies that pages find in their requests, and that they set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import vista
+from apps.http.content.resources import Request, Response
+from apps.http.syntax.cookies import set_cookie
+from apps.http.syntax.limits import HttpLimits
+from tests.http.objects.h2client import h2_client
+from tests.http.objects.served import Site, served
+from tests.http.objects.test_http2 import profiled
+
+
+class HttpLanguagePage(vista.Object):
+    """A page that remembers by a cookie which language its visitor chose."""
+
+    def create(self, path: str) -> None:
+        vista.service("URLdirectory:localhost").register_object(path, vista.self_ref(self))
+
+    def get_request(self, request: Request) -> Response:
+        chosen = request.parameter("choose")
+        fields = (("Set-Cookie", set_cookie("language", chosen, path="/")),) if chosen else ()
+        return Response(request.cookie("language", "none"), fields=fields)
+
+
+def asking(*cookies: str) -> Request:
+    """A request with these fields Cookie."""
+    names = "\n".join(["cookie"] * len(cookies))
+    return Request("GET", "/", header_names=names, header_values="\n".join(cookies))
+
+
+def test_6265_a_cookie_is_found_by_its_name() -> None:
+    request = asking('language=fi; theme="dark"')
+    assert request.cookies() == {"language": "fi", "theme": "dark"}
+    assert (request.cookie("theme"), request.cookie("x"), request.cookie("x", "y")) == (
+        "dark", "", "y",
+    )  # fmt: skip
+
+
+def test_a_request_without_cookies_has_none() -> None:
+    assert Request("GET", "/").cookies() == {}
+
+
+def test_6265_5_4_of_two_cookies_of_one_name_the_first_counts() -> None:
+    assert asking("language=fi; language=sv").cookie("language") == "fi"
+
+
+def test_what_is_no_cookie_is_passed_over() -> None:
+    assert asking("a b=1; =2; nothing; c=3").cookies() == {"c": "3"}
+
+
+def test_how_many_cookies_are_read_is_bounded() -> None:
+    most = HttpLimits().cookies_max
+    request = asking("; ".join(f"c{number}=x" for number in range(2 * most)))
+    assert list(request.cookies()) == [f"c{number}" for number in range(most)]
+
+
+def test_a_page_sets_a_cookie_and_gets_it_back(site: Site) -> None:
+    vista.create(HttpLanguagePage, "/")
+    set_line = site.get("/?choose=fi").fields["set-cookie"]
+    assert set_line == "language=fi; Path=/; HttpOnly; SameSite=Lax"
+    cookie = "Cookie: " + set_line.partition(";")[0]
+    assert site.get("/", "Cookie: theme=dark", cookie).body == b"fi"
+    assert site.get("/").body == b"none"
+
+
+def test_9113_8_2_3_cookies_of_several_lines_are_found(tmp_path: Path) -> None:
+    with served(profile=profiled(tmp_path)) as site, h2_client(site) as client:
+        vista.create(HttpLanguagePage, "/")
+        got = client.get("/", ("cookie", "theme=dark"), ("cookie", "language=fi"))
+        assert got.body == b"fi"
