@@ -245,7 +245,10 @@ def wait(awaitable: Awaitable[Any], timeout: float | None = None) -> Any:
     ``timeout`` in seconds bounds it; then it is cancelled and `TimeoutError` raised. Killing the
     thread cancels the awaitable.
     """
-    return _on_kernel(_wait, awaitable, timeout)
+    context: Any = current()
+    if context.kernel is None:
+        return _on_kernel(_wait, awaitable, timeout)
+    return wait_for(context, awaitable, timeout)
 
 
 def _wait(awaitable: Awaitable[Any], seconds: float | None) -> Any:
@@ -490,7 +493,7 @@ def import_object(data: bytes) -> Ref:
     """Make an object from its encoding, with the same Id, and return its Ref.
 
     Raises `RemoteProtocolError` when ``data`` is no encoding, `NoSuchClass`, and `BadValueError`
-    when an object with this Id is here already. The original's ``importObject`` of ObjectCreator.
+    when the object is here, or in a store here. The original's ``importObject`` of ObjectCreator.
     """
     made: Ref = _on_kernel(lambda: kernel_here().import_object(data))
     return made

@@ -17,7 +17,7 @@ CLASSES: dict[str, str] = {
     "ReplicaServer": "apps.solidstate.objects.server",
     "ReplicatedFiles": "apps.solidstate.files.tree",
     "ReplicatedStore": "apps.solidstate.services.store",
-    "ReplicatedVariable": "apps.solidstate.objects.proxy",
+    "ReplicatedVariable": "apps.solidstate.objects.standing",
     "ShopCart": "apps.solidstate.shop.cart",
     "ShopMachines": "apps.solidstate.shop.machines",
     "ShopServer": "apps.solidstate.shop.server",

@@ -211,7 +211,7 @@ class Codec:
                 data = _CanonicalPacking().pack(value)
         except _UNPACKABLE:
             data = _CanonicalPacking().pack(self._copy(value))
-        return self._checked(value, data)
+        return data if len(data) <= self._small_bytes else self._checked(value, data)
 
     def decode(self, data: bytes) -> Any:
         """Read what `encode` or `encode_canonical` wrote.

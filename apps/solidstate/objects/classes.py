@@ -6,7 +6,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import vista
 from apps.solidstate.objects.replicated import ReplicatedObject, is_read_only
@@ -26,6 +26,14 @@ WORLDLY = frozenset(
 _CLOCKS = frozenset({"now", "today", "utcnow"})
 
 
+class ReplicatedMethod(NamedTuple):
+    """What is asked of a method at each call: itself, its name for people, whether it reads."""
+
+    function: Callable[..., Any]
+    words: str
+    reads: bool
+
+
 class ReplicatedClass:
     """What a replica knows of a class: ``methods`` by message name, and whose lines count."""
 
@@ -38,6 +46,10 @@ class ReplicatedClass:
         for base in reversed(_own_bases(cls)):
             functions = _functions(base)
             self.methods |= {name: one for name, one in functions.items() if name not in HOOKS}
+        self.known = {
+            name: ReplicatedMethod(one, f"{named.name}.{one.__name__}", is_read_only(one))
+            for name, one in self.methods.items()
+        }
         self.own = frozenset(
             function.__code__.co_filename
             for base in _own_bases(cls)
@@ -78,10 +90,10 @@ class ReplicatedClass:
                     )
 
 
-def method_of(kind: ReplicatedClass, name: str) -> Callable[..., Any] | None:
+def method_of(kind: ReplicatedClass, name: str) -> ReplicatedMethod | None:
     """Return the method of a message's name, None where there is none."""
     # As Python writes it first: most names are, and making one so takes 2 us.
-    return kind.methods.get(name) or kind.methods.get(snake_case(name))
+    return kind.known.get(name) or kind.known.get(snake_case(name))
 
 
 def find_class(name: list[Any]) -> ReplicatedClass | None:

@@ -60,6 +60,8 @@ class Correspondent(vista.Object, namespace="SolidState", abstract=True):
             raise BadValueError(f"no group {group!r} is pinned in {directory}")
         self._charter: Charter = charter
         self._clock = SteadyClock()
+        # Asked for some four times in each turn.
+        self._loop_time = asyncio.get_running_loop().time
         self._letters: dict[Principal, deque[bytes]] = {}
         self._waiting_bytes: dict[Principal, int] = {}
         self._mail: Mail | None = None
@@ -86,9 +88,6 @@ class Correspondent(vista.Object, namespace="SolidState", abstract=True):
     def _now(self) -> float:
         return self._clock.read(self._loop_time(), self._place.wall())
 
-    def _loop_time(self) -> float:
-        return asyncio.get_running_loop().time()
-
     # --- letters ---------------------------------------------------------------------------
 
     def take_mail(self, sender: int | str, sealed: bytes) -> None:
@@ -97,11 +96,15 @@ class Correspondent(vista.Object, namespace="SolidState", abstract=True):
         data = None if mail is None else mail.unseal(sender, sealed)
         if mail is None or data is None:
             return
-        letters = self._letters.setdefault(sender, deque())
-        waiting = self._waiting_bytes.get(sender, 0) + len(data)
-        if len(letters) >= LETTERS_MAX or (letters and waiting > mail.allowance(sender)):
-            self.dropped += 1
-            return
+        letters = self._letters.get(sender)
+        waiting = len(data)
+        if letters is None:
+            letters = self._letters[sender] = deque()
+        else:
+            waiting += self._waiting_bytes[sender]
+            if len(letters) >= LETTERS_MAX or waiting > mail.allowance(sender):
+                self.dropped += 1
+                return
         letters.append(data)
         self._waiting_bytes[sender] = waiting
         self._await_turn()

@@ -44,6 +44,9 @@ CLIENT_MESSAGES_MAX = 4
 """The same of a client, which asks for one thing at a time: each of its reads that are not ordered
 is answered at once, and may take some 50 ms."""
 
+PACKED_BYTES_MAX = 256 * 1024
+"""Bytes of a letter that is kept until another one is written: it is none that fills memory."""
+
 _log = logging.getLogger("vista.solidstate")
 
 
@@ -75,6 +78,9 @@ class Mail:
         self._heard: dict[Principal, bytes] = {}
         self._listed: dict[Principal, list[Ref]] = {}
         self._looked_at = -LOOK_SECONDS
+        # What was packed last: most of it goes to all others, and differs in the MAC alone.
+        self._packed_of: list[bytes] | None = None
+        self._packed = b""
         self.refused = 0
 
     def follow(self, membership: Membership) -> None:
@@ -111,8 +117,10 @@ class Mail:
         """Return the messages of a letter that is opened; none, and count it, for other bytes."""
         try:
             id, *messages = unpack(data)
-            most = _messages_max(sender)
-            if len(messages) > most:
+            # A few are within the bound of anybody.
+            if len(messages) > CLIENT_MESSAGES_MAX and len(messages) > (
+                most := _messages_max(sender)
+            ):
                 raise MalformedMessage(f"{len(messages)} messages; {most} are the most")
             found = [decode(one) for one in messages]
             if self._heard.get(sender) != id or sender not in self._addresses:
@@ -133,8 +141,13 @@ class Mail:
 
     def seal(self, to: Principal, messages: Sequence[bytes]) -> list[bytes]:
         """Return the letters in which messages go to a member."""
-        letters = _letters(messages, _messages_max(self._me))
-        return [self._sealer.seal(pack([self._id, *letter]), to) for letter in letters]
+        if messages != self._packed_of:
+            letters = _letters(messages, _messages_max(self._me))
+            packed = [pack([self._id, *letter]) for letter in letters]
+            if len(packed) != 1 or len(packed[0]) > PACKED_BYTES_MAX:
+                return [self._sealer.seal(one, to) for one in packed]
+            self._packed_of, self._packed = list(messages), packed[0]
+        return [self._sealer.seal(self._packed, to)]
 
     def send(self, to: Principal, messages: Sequence[bytes], now: float) -> None:
         """Post messages to a member, wherever it is; whom nobody knows gets nothing."""
@@ -172,8 +185,12 @@ def _messages_max(sender: Principal) -> int:
     return MESSAGES_MAX if isinstance(sender, int) else CLIENT_MESSAGES_MAX
 
 
-def _letters(messages: Sequence[bytes], messages_max: int = MESSAGES_MAX) -> list[list[bytes]]:
+def _letters(
+    messages: Sequence[bytes], messages_max: int = MESSAGES_MAX
+) -> Sequence[Sequence[bytes]]:
     """Put messages together, as many as one letter takes."""
+    if len(messages) == 1:
+        return (messages,)
     letters: list[list[bytes]] = []
     size = 0
     for message in messages:

@@ -23,7 +23,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from operator import is_
-from typing import Any
+from typing import Any, Protocol
 
 import vista
 from apps.solidstate.errors import EndlessMethodError, OutsideCallError, RefusedOperationError
@@ -35,10 +35,11 @@ from apps.solidstate.objects.operations import (
     read_raised,
     read_told,
 )
-from apps.solidstate.objects.replicated import Execution, executing, is_read_only
+from apps.solidstate.objects.replicated import Execution, executing
 from apps.solidstate.objects.variables import BYTES_PER_LOOK, Variable
-from apps.solidstate.pbft.bundles import BundledService
+from apps.solidstate.pbft.bundles import RESULTS_BYTES_MAX, BundledService
 from apps.solidstate.pbft.canonical import pack
+from apps.solidstate.pbft.service import Context, Service
 
 READ_LINES_MAX = 10_000
 """Lines of a read that is not ordered, some milliseconds of computing: a longer one is ordered,
@@ -54,6 +55,14 @@ FIRST_READS = 3
 """Reads of each method of a class after which the variable is compared with what it was."""
 
 _log = logging.getLogger("vista.solidstate")
+
+
+class PlacedService(Service, Protocol):
+    """What `ReadService` bundles: the one there is stands in `apps.solidstate.objects.service`."""
+
+    def execute(self, operation: bytes, context: Context, place: int | None = None) -> bytes:
+        """Carry out an operation; with a ``place``, the one of a bundle of this context."""
+
 
 Call = tuple[str, Callable[..., Any], Sequence[Any], Mapping[str, Any]]
 """What errors call a method, the method, and what it is given."""
@@ -82,13 +91,13 @@ class Reader:
         if kind != "call" or variable is None or rest[3] is not None:
             return None
         method = method_of(variable.kind, rest[0])
-        if method is None or not is_read_only(method):
+        if method is None or not method.reads:
             return None
-        known = (variable.kind.full_name, method.__name__)
+        known = (variable.kind.full_name, method.function.__name__)
         if known in self.false_readers:
             return None
         self._reads[known] += 1
-        call = f"{variable.kind.name[1]}.{method.__name__}", method, rest[1], rest[2]
+        call = method.words, method.function, rest[1], rest[2]
         try:
             return self._watched(variable, call, known)
         except (vista.NotAValueError, MemoryError):
@@ -153,11 +162,35 @@ def is_as_before(own: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
 
 
 class ReadService(BundledService):
-    """A `BundledService` whose bundles of reads have bounds of their own.
+    """A `BundledService` of replicated objects, whose bundles of reads have bounds of their own.
 
-    Reads behind the bounds have no result, and are asked for again. ``lines`` counts the lines of
+    Reads behind the bounds have no result, and are asked for again. ``work`` counts the lines of
     all calls.
     """
+
+    def __init__(
+        self,
+        service: PlacedService,
+        operations_max: int,
+        results_bytes_max: int = RESULTS_BYTES_MAX,
+        work: Callable[[], int] | None = None,
+        work_max: int = 0,
+    ) -> None:
+        super().__init__(service, operations_max, results_bytes_max, work, work_max)
+        self._objects = service
+
+    def execute(self, operation: bytes, context: Context) -> bytes:
+        """Do as `BundledService.execute`, with random bytes that are made when they are used."""
+        execute, lines = self._objects.execute, self._work or int
+        results, size, begin = list[bytes | None](), 0, lines()
+        for place, one in enumerate(self._operations(operation)):
+            if size >= self._results_bytes_max or lines() - begin > self._work_max:
+                results.append(None)
+                continue
+            result = execute(one, context, place)
+            size += len(result)
+            results.append(result)
+        return pack(results)
 
     def execute_read_only(self, operation: bytes) -> bytes | None:
         """Return the results of operations that all only read, None if one has to be ordered."""

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, ClassVar, TypeVar
 
 import vista
+from apps.solidstate.pbft.canonical import digest_of
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _READ_ONLY = "__solidstate_read_only__"
@@ -40,6 +41,11 @@ def is_read_only(method: Callable[..., Any]) -> bool:
     return getattr(method, _READ_ONLY, False) is True
 
 
+def random_at(random: bytes, place: int) -> bytes:
+    """Return the random bytes of one operation of a bundle, as `BundledService` makes them."""
+    return digest_of(random + place.to_bytes(4, "big"))
+
+
 class UnorderedError(Exception):
     """Ends a read that has to be ordered; nobody but its method sees it."""
 
@@ -50,7 +56,8 @@ class Execution:
 
     ``time`` in microseconds since 1970; ``random`` 32 bytes that clients cannot foresee; ``client``
     the name of the machine that asks; ``ordered`` whether there is any of that, which no read has
-    that is not ordered; ``asked`` whether the method wanted it.
+    that is not ordered; ``asked`` whether the method wanted it; ``place`` which one it is of a
+    bundle whose ``random`` they are, None where they are the call's own.
     """
 
     time: int
@@ -59,6 +66,7 @@ class Execution:
     posted: list[tuple[Any, str, tuple[Any, ...]]] = field(default_factory=list)
     ordered: bool = True
     asked: bool = False
+    place: int | None = None
 
     def ask(self) -> None:
         """Note that the method wants what is agreed. Raises `UnorderedError` if nothing is."""
@@ -69,7 +77,9 @@ class Execution:
     @cached_property
     def dice(self) -> Random:
         """The random values of the call."""
-        return Random(self.random)
+        # Made here, since few methods throw dice, and digesting for each call takes 0.6 us.
+        seed = self.random
+        return Random(seed if self.place is None else random_at(seed, self.place))
 
 
 executing: ContextVar[Execution | None] = ContextVar("solidstate", default=None)

@@ -360,9 +360,10 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         replica, mail = self._replica, self._mail
         assert replica is not None and mail is not None
         effects: list[Effect] = []
+        now = self._now()
         until = self._loop_time() + TURN_SECONDS
         while (letter := self._next_letter()) is not None:
-            now = self._now()
+            # Of one turn they come at one time, which is the less asked for.
             for message in mail.read(*letter):
                 effects += replica.handle(Received(letter[0], message), now)
             if self._loop_time() >= until:

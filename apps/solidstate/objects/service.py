@@ -20,6 +20,7 @@ import heapq
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import vista
@@ -30,7 +31,7 @@ from apps.solidstate.errors import (
     StateTooLargeError,
 )
 from apps.solidstate.objects.bounded import LINES_MAX, Meter, call_bounded
-from apps.solidstate.objects.classes import ReplicatedClass, method_of
+from apps.solidstate.objects.classes import ReplicatedClass, ReplicatedMethod, method_of
 from apps.solidstate.objects.differing import differences
 from apps.solidstate.objects.operations import (
     NAME_CHARACTERS_MAX,
@@ -40,7 +41,7 @@ from apps.solidstate.objects.operations import (
     told,
 )
 from apps.solidstate.objects.reading import READ_LINES_MAX, Reader
-from apps.solidstate.objects.replicated import Execution, executing, is_read_only
+from apps.solidstate.objects.replicated import Execution, executing, random_at
 from apps.solidstate.objects.variables import Variable
 from apps.solidstate.pbft.service import Context
 
@@ -127,13 +128,22 @@ class ObjectService:
 
     # --- executing -------------------------------------------------------------------------
 
-    def execute(self, operation: bytes, context: Context) -> bytes:
-        """Carry out an operation and return its result."""
+    def execute(self, operation: bytes, context: Context, place: int | None = None) -> bytes:
+        """Carry out an operation and return its result.
+
+        ``place`` says which one it is of the bundle whose context is given, None of no bundle.
+        """
         variable: Variable | None = None
         try:
             kind, name, *rest = read_operation(operation)
             variable = self.variables.get(name)
-            return self._carry_out(kind, name, variable, rest, context)
+            if kind != "call" or variable is None:
+                return self._carry_out(kind, name, variable, rest, _placed(context, place))
+            before = variable.weight
+            try:
+                return self._call(variable, rest, context, place)
+            finally:
+                self._total += variable.weight - before
         except (SolidStateError, vista.VistaError) as error:
             return raised(error, _waiting(variable))
 
@@ -164,8 +174,6 @@ class ObjectService:
 
     def _do(self, kind: str, variable: Variable, rest: list[Any], context: Context) -> bytes:
         """Carry out an operation on a variable that is there."""
-        if kind == "call":
-            return self._call(variable, rest[0], rest[1], rest[2], rest[3], context)
         if kind == "outbox":
             rows = variable.outbox.portion(rest[0], context.client)
             return told([variable.founded, rows], len(variable.outbox))
@@ -322,14 +330,9 @@ class ObjectService:
     # --- calls -----------------------------------------------------------------------------
 
     def _call(
-        self,
-        variable: Variable,
-        method_name: str,
-        args: list[Any],
-        kwargs: dict[str, Any],
-        key: str | None,
-        context: Context,
+        self, variable: Variable, rest: list[Any], context: Context, place: int | None
     ) -> bytes:
+        method_name, args, kwargs, key = rest
         if key is not None and (known := variable.answer(key)) is not None:
             return known
         if key is not None and self._total * ANSWERS_BEYOND > self._state_bytes_max * (
@@ -342,8 +345,8 @@ class ObjectService:
             raise vista.NoSuchMethod(
                 f"{variable.kind.name[1]} has no method {method_name!r}; it has {near}"
             )
-        execution = Execution(context.time, context.random, context.client)
-        if is_read_only(method):
+        execution = Execution(context.time, context.random, context.client, place=place)
+        if method.reads:
             result = self._answered(variable, method, args, kwargs, execution)
         else:
             result = self._change(variable, method, args, kwargs, execution)
@@ -354,7 +357,7 @@ class ObjectService:
     def _change(
         self,
         variable: Variable,
-        method: Callable[..., Any],
+        method: ReplicatedMethod,
         args: list[Any],
         kwargs: dict[str, Any],
         execution: Execution,
@@ -382,19 +385,19 @@ class ObjectService:
     def _answered(
         self,
         variable: Variable,
-        method: Callable[..., Any],
+        method: ReplicatedMethod,
         args: list[Any],
         kwargs: dict[str, Any],
         execution: Execution,
     ) -> bytes:
         variable.looked = True
-        name = f"{variable.kind.name[1]}.{method.__name__}"
+        function, name, reads = method
         before = self.meter.lines
         try:
-            value = self._bounded(variable, name, method, args, kwargs, execution)
+            value = self._bounded(variable, name, function, args, kwargs, execution)
             # Told where reads are asked for, so that who asks knows the next time.
-            short = self._reads and self.meter.lines - before <= READ_LINES_MAX
-            readable = short and is_read_only(method) and not execution.asked
+            short = reads and self._reads and self.meter.lines - before <= READ_LINES_MAX
+            readable = short and not execution.asked
             result = told(value, len(variable.outbox) + len(execution.posted), readable)
             if len(result) > RESULT_BYTES_MAX:
                 raise StateTooLargeError(f"{name} returned {len(result)} bytes: too many")
@@ -468,6 +471,13 @@ class ObjectService:
         self._heads = Counter()
         for one in made.values():
             self._heads[one.owner] += one.head_bytes
+
+
+def _placed(context: Context, place: int | None) -> Context:
+    """Return the context of one operation of a bundle."""
+    if place is None:
+        return context
+    return replace(context, random=random_at(context.random, place))
 
 
 def _portion(names: Iterable[str], after: str) -> list[str]:

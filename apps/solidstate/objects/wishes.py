@@ -11,6 +11,7 @@ being changed, is not tried for a while.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -146,6 +147,13 @@ class Wishes:
         if wish in self._waiting:
             self._waiting.remove(wish)
             self._reads -= wish.reads
+
+    def put_back(self, wishes: Sequence[Wish]) -> None:
+        """Have wishes wait again before all others, in their order: they were not come to."""
+        for wish in reversed(wishes):
+            wish.tried = False
+            self._waiting.appendleft(wish)
+            self._reads += wish.reads
 
     def take(self) -> list[Wish]:
         """Return the next portion, all of it to be ordered or none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections import deque
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ class CrowdedCorrespondent(Correspondent, namespace="SolidState"):
         if simulated:
             self._place = SimulatedPlace(vista.here().get_name())
         self._clock = SteadyClock()
+        self._loop_time = asyncio.get_running_loop().time
         self._letters: dict[Principal, deque[bytes]] = {}
         self._waiting_bytes: dict[Principal, int] = {}
         self._awaited = self._in_turn = self._closed = False

@@ -122,6 +122,35 @@ def test_a_proxy_takes_no_bytes_but_those_of_a_call(pool: Pool) -> None:
         pool.front.call(proxy.call_encoded, "call", "cart", "add")
 
 
+@pytest.mark.parametrize("way", ["variable", "issue_request"])
+def test_users_who_were_answered_together_ask_together_again(pool: Pool, way: str) -> None:
+    cart = pool.found()
+    proxy = pool.proxy("front")
+    before = pool.status("server-0")["executed"]
+
+    def use(times: int) -> None:
+        for _ in range(times):
+            if way == "variable":
+                cart.add("tea")
+            else:
+                proxy.issue_request("add", ["tea"], "cart")
+
+    class PoolUser(vista.Object):
+        """Asks again when it was answered."""
+
+        def work(self, times: int) -> None:
+            use(times)
+
+    def crowd() -> None:
+        users = [vista.create(PoolUser) for _ in range(20)]
+        vista.gather(*[vista.future(user, "work", 10) for user in users])
+
+    pool.front.call(crowd)
+    assert pool.call(cart, "list_items") == {"tea": 200}
+    # One that came first went alone; the read is one more.
+    assert pool.status("server-0")["executed"] - before <= 10 + 2 + 2
+
+
 def test_the_wait_limit_has_its_bounds(pool: Pool) -> None:
     cart = pool.found()
     proxy = pool.proxy("front")
