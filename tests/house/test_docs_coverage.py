@@ -10,6 +10,7 @@ import vista
 from tests.house.source import ROOT
 from vista import errors
 from vista.limits import Limits
+from vista.standard import CLASSES
 
 WORDS = frozenset(
     word
@@ -38,6 +39,14 @@ def test_errors_are_documented() -> None:
 
 def test_limits_are_documented() -> None:
     assert undocumented([field.name for field in dataclasses.fields(Limits)]) == []
+
+
+def test_each_class_of_standard_has_its_documentation_on_a_page() -> None:
+    # The bare name stands in many a text that does not say what the class takes and answers.
+    pages = [page.read_text("utf-8") for page in (ROOT / "docs").rglob("*.rst")]
+    shown = set(re.findall(r"^\.\. autoclass:: (\S+)$", "\n".join(pages), re.MULTILINE))
+    wanted = {f"{module}.{name}" for name, module in CLASSES.items()}
+    assert sorted(wanted - shown) == []
 
 
 def test_rc_files_are_documented() -> None:

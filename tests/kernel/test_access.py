@@ -305,6 +305,17 @@ def test_a_refusal_is_logged(node: vista.Node, caplog: pytest.LogCaptureFixture)
     assert "access denied: user 'bob' may not send get_content" in caplog.text
 
 
+def test_who_is_refused_again_and_again_is_logged_once_and_counted_each_time(
+    node: vista.Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    vault = guarded("deny bob *", "allow * *")
+    before = vista.statistics()["access_denied"]
+    for _ in range(50):
+        denied(node, "bob", vault, "get_content")
+    assert caplog.text.count("access denied") == 1
+    assert vista.statistics()["access_denied"] == before + 50
+
+
 @pytest.mark.parametrize("method", ["delete_yourself", "set_acl", "set_meta", "upgrade"])
 def test_a_refusal_to_administer_is_counted_and_logged(
     node: vista.Node, caplog: pytest.LogCaptureFixture, method: str

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from vista.kernel.lost import LOST_REASONS_MAX, LOST_SECONDS, LostPosts
+from vista.kernel.lost import LOST_REASONS_MAX, LOST_SECONDS, OTHERS, LostPosts
 from vista.kernel.statistics import Counters
 
 
@@ -60,6 +60,19 @@ def test_a_reason_that_comes_back_after_it_was_over_is_logged_as_at_first(
     for now in (0.0, 10.0, 1_000.0, 1_009.0, 1_010.0):
         lost.note("a reason", now)
     assert len(caplog.records) == 4
+
+
+def test_of_reasons_without_number_some_are_logged_and_that_there_are_others(
+    lost: LostPosts, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(100 * LOST_REASONS_MAX):
+        lost.note(f"no object {number}", number / 1_000)
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == LOST_REASONS_MAX
+    assert lines[-1] == f"a post was lost: {OTHERS}"
+    # Those that were over make room for others.
+    lost.note("no object at last", 3 * LOST_SECONDS)
+    assert caplog.records[-1].getMessage() == "a post was lost: no object at last"
 
 
 def test_reasons_without_number_are_not_remembered(lost: LostPosts) -> None:

@@ -104,6 +104,29 @@ def test_a_preemptable_call_waits_for_nobody_elses_messages(
     assert node.call(call_among_many) == (0, 100)
 
 
+def test_a_preemptable_call_waits_for_nothing_that_waits_for_its_turn_in_the_object(
+    node: vista.Node, ledger: vista.Ref
+) -> None:
+    gate = vista.create(Gate)
+    keeping = ledger.keep.future(gate)
+    until(lambda: gate.count() == 1)
+    written = ledger.write.future(2)
+
+    def call_among_many() -> tuple[int, int]:
+        others = [vista.create(PreemptableLedger) for _ in range(100)]
+        waiting = [one.write.future(0) for one in others]
+        ledger.jot(1)
+        done = sum(one.done() for one in waiting)
+        vista.gather(*waiting)
+        return done, len(waiting)
+
+    assert node.call(call_among_many) == (0, 100)
+    assert not written.done()
+    gate.open()
+    vista.gather(keeping, written)
+    assert ledger.read() == [1, 2]
+
+
 def test_a_preemptable_call_does_not_overtake_a_post_among_hundreds_that_are_ready(
     node: vista.Node, ledger: vista.Ref
 ) -> None:

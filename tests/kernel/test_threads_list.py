@@ -9,6 +9,7 @@ import pytest
 
 import vista
 from tests.kernel.cast import Counter, Gate, Journal, row_of, runs, until
+from vista.testing import World
 
 
 class ListWorker(vista.Object):
@@ -292,3 +293,38 @@ def test_the_list_works_on_while_threads_come_and_go(node: vista.Node, gate: vis
         return states
 
     assert node.call(come_and_go) <= {"running", "ready", "waiting", "sleeping"}
+
+
+class ListSleeper(vista.Object):
+    """Sleeps, and has another one sleep after a rest in which its node does nothing."""
+
+    def sleep(self, seconds: float) -> None:
+        vista.sleep(seconds)
+
+    def sleep_too(self, _word: str, seconds: float) -> None:
+        vista.sleep(seconds)
+
+    async def rest_and_send(self, other: vista.Ref) -> None:
+        await vista.aio.sleep(100.0)
+        other.sleep.post(50.0)
+        other.sleep_too.post("while it is not idle", 50.0)
+        await vista.aio.send(other, "sleep", 50.0)
+
+
+def test_the_age_of_a_thread_counts_from_its_message_also_after_a_rest_of_its_node() -> None:
+    with World(1) as world, world.node("a") as node:
+        resting, sleeping = vista.create(ListSleeper), vista.create(ListSleeper)
+        resting.rest_and_send.post(sleeping)
+        world.pass_time(102.0)
+        ages: dict[str, list[float]] = {row.method: [] for row in vista.threads()}
+        for row in vista.threads():
+            ages[row.method].append(row.age_seconds)
+        assert ages["rest_and_send"] == pytest.approx([102.0], abs=0.5)
+        assert ages["sleep"] == pytest.approx([2.0, 2.0], abs=0.5)
+        assert ages["sleep_too"] == pytest.approx([2.0], abs=0.5)
+        resting.sleep.post(900.0)
+        world.pass_time(300.0)
+        made = node.spawn(vista.threads)
+        world.pass_time(1.0)
+        rows = {row.method: row.age_seconds for row in made.result()}
+        assert rows == pytest.approx({"outside": 0.0, "sleep": 300.0}, abs=0.5)

@@ -19,6 +19,7 @@ from tests.peers.system import (
     links,
     peering,
     seen,
+    start,
 )
 from vista.testing import Conditions, World
 from vista.wire.frames import REPLY
@@ -40,6 +41,20 @@ def test_each_call_in_flight_ends_once_with_peer_lost_when_the_link_is_lost() ->
         world.pass_time(60.0)
         assert counts == [1] * 20
         assert_rest(a, b)
+
+
+def test_the_age_of_a_call_counts_from_when_it_came_also_at_a_node_that_rested() -> None:
+    with World(1, conditions=PROMPT) as world:
+        a, b = chain(world, "ab")
+        far = seen(a, bell(b))
+        world.pass_time(100.0)
+        alone = [start(a, lambda: far.ring(55.0))]
+        world.pass_time(50.0)
+        series = [start(a, lambda: far.ring(40.0)) for _ in range(2)]
+        world.pass_time(2.0)
+        rows = [row for row in b.call(vista.threads) if row.method == "ring"]
+        assert [row.age_seconds for row in rows] == pytest.approx([52.0, 2.0, 2.0], abs=0.5)
+        assert ended(world, alone + series) == ["rung"] * 3
 
 
 def test_calls_that_were_answered_before_the_loss_have_their_answers() -> None:

@@ -1,4 +1,4 @@
-"""Calls that were given up with their way and come late do not overtake what was sent since."""
+"""Messages that were given up with their way and come late do not come behind later ones."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 import vista
 from tests.peers.roamers import roamer_at
-from tests.peers.system import chain, ended, meet, peering, seen
+from tests.peers.system import PROMPT, chain, ended, meet, peering, seen
 from tests.peers.test_moves import at_rest, creator, move
-from vista.peering.waiting import Fence, GivenUp
+from vista.peering.waiting import SETTLERS_MIN, Fence, GivenUp, Posted, Settled
 from vista.testing import SimulatedNode, World
 
 
@@ -56,16 +56,117 @@ def parted(world: World, seconds: float = 100.0) -> tuple[list[SimulatedNode], v
 
     The object is at h, and s has lost r and x. The caller has waited for ``seconds`` at most.
     """
-    nodes = h, s, _, x = chain(world, "hsrx")
+    nodes = _, s, _, x, stray = gone_from_x(world)
+    first = write(s, stray, 1, seconds)
+    part(world, s, x)
+    assert isinstance(ended(world, [first])[0], vista.CallError)
+    return list(nodes[:-1]), stray
+
+
+def gone_from_x(world: World) -> tuple[Any, ...]:
+    """Nodes h, s, r, x and an object that went from x to h, which s has not heard."""
+    nodes = h, _, _, x = chain(world, "hsrx")
     stray = roamer_at(x)
     move(x, stray, h)
     world.network.wire("r", "x").slow(5000.0)
-    first = write(s, stray, 1, seconds)
+    return *nodes, stray
+
+
+def part(world: World, s: SimulatedNode, x: SimulatedNode) -> None:
+    """Have s lose r, and x with it, to which what s sent is on its way."""
     world.pass_time(0.2)
     world.network.refuse("r")
     lose(world, s, x, "s", "r")
-    assert isinstance(ended(world, [first])[0], vista.CallError)
-    return nodes, stray
+
+
+POSTS = {
+    "in a series": lambda ref: ref.write.post(1),
+    "by the codec": lambda ref: ref.write.post(number=1),
+}
+
+
+@pytest.mark.parametrize("how", POSTS)
+def test_a_post_that_comes_late_is_taken_before_what_is_sent_since(world: World, how: str) -> None:
+    *nodes, stray = gone_from_x(world)
+    _, s, _, x = nodes
+    s.call(lambda: POSTS[how](seen(s, stray)))
+    part(world, s, x)
+    assert_taken_first(world, nodes, stray)
+
+
+def test_of_posts_to_more_objects_than_are_remembered_those_that_come_late_go_first() -> None:
+    with World(3, conditions=PROMPT) as world:
+        *nodes, stray = gone_from_x(world)
+        _, s, _, x = nodes
+        posted = peering(s).moves.posted
+        for serial in range(s.kernel.limits.moves_remembered_max):
+            posted.note(vista.Id.make(creator(x).node, 1_000 + serial), creator(x).node, s.hub.now)
+        s.call(lambda: seen(s, stray).write.post(1))
+        part(world, s, x)
+        assert_taken_first(world, nodes, stray)
+
+
+def test_a_post_of_long_ago_is_waited_for_no_more(world: World) -> None:
+    h, s, x = chain(world, "hsx")
+    stray = roamer_at(x)
+    s.call(lambda: seen(s, stray).write.post(1))
+    world.pass_time(4 * s.kernel.limits.loss_seconds)
+    move(x, stray, h)
+    lose(world, s, x, "s", "x")
+    assert ended(world, [write(s, stray, 2)], 0.1) == [2]
+
+
+@pytest.mark.parametrize("made", ["copied", "imported"])
+@pytest.mark.parametrize("given_up", ["a post", "a call"])
+def test_a_copy_that_is_found_takes_at_once_what_is_sent(
+    world: World, given_up: str, made: str
+) -> None:
+    h, s, x = chain(world, "hsx")
+    stray = roamer_at(x)
+    if made == "copied":
+        x.call(lambda: vista.copy(stray, creator(h)))
+    else:
+        h.call(vista.import_object, stray.encode_object())
+    # Nobody passes on to it what was for the original, so there is no order to be kept.
+    world.network.slow("s", "x", 1000.0)
+    if given_up == "a post":
+        s.call(lambda: seen(s, stray).write.post(1))
+    else:
+        write(s, stray, 1)
+    world.network.refuse("x")
+    lose(world, s, x, "s", "x")
+    assert ended(world, [write(s, stray, 2)], 1.0) == [1]
+    assert h.call(lambda: seen(h, stray).read()) == [2]
+
+
+def test_what_moved_here_is_no_copy_and_what_went_is_forgotten_in_time() -> None:
+    records: dict[bytes, object] = {b"%d" % number: number for number in range(SETTLERS_MIN)}
+    settled = Settled(records)
+    for key in records:
+        settled.add(key)
+    assert all(key in settled for key in records)
+    records.clear()
+    for number in range(SETTLERS_MIN):
+        records[b"later %d" % number] = number
+        settled.add(b"later %d" % number)
+    settled.add(b"last")
+    assert b"0" not in settled
+    assert b"later 0" in settled
+    assert len(settled) == SETTLERS_MIN + 1
+
+
+def test_posts_are_remembered_for_a_time_and_of_so_many_objects() -> None:
+    posted = Posted(2, 10.0)
+    for number, node in enumerate((b"node", b"other", b"node", b"other", b"node")):
+        posted.note(b"%d" % number, node, 1.0)
+    posted.note(b"0", b"node", 1.0)
+    assert posted.to(b"node", 2.0) == [b"0", b"node"]
+    assert posted.to(b"other", 2.0) == [b"1", b"other"]
+    posted.note(b"6", b"node", 12.0)
+    assert posted.to(b"node", 20.0) == [b"0", b"node", b"6"]
+    assert posted.to(b"other", 20.0) == [b"1", b"other"]
+    assert posted.to(b"node", 22.5) == [b"6"]
+    assert posted.to(b"node", 60.0) == []
 
 
 def assert_taken_first(world: World, nodes: list[SimulatedNode], stray: vista.Ref) -> None:

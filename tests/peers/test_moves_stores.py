@@ -9,10 +9,21 @@ from typing import Any
 import pytest
 
 import vista
-from tests.peers.system import PROMPT, drive_until_linked, peering, running, seen
+from tests.peers.system import (
+    PROMPT,
+    bell,
+    drive_until_linked,
+    ended,
+    peering,
+    running,
+    seen,
+    start,
+)
 from tests.persistence.simulated import Shelf, SimulatedIdentity, make_store
 from vista.errors import ObjectBusy, StoreError
 from vista.kernel.kernel import creator_id
+from vista.limits import Limits
+from vista.peering.early import EarlyCopies
 from vista.standard.persistence import PersistentObject
 from vista.testing import SimulatedNode, World
 
@@ -30,8 +41,14 @@ class StoredWanderer(PersistentObject):
         self.numbers: list[int] = []
         self.keep()
 
-    def keep(self) -> None:
-        self.initialize(self.store, durable=True)
+    def keep(self, flags: int = 0) -> None:
+        self.initialize(self.store, flags, durable=True)
+
+    def list_numbers(self) -> list[int]:
+        return self.numbers
+
+    def rest(self) -> None:
+        vista.sleep(1_000.0)
 
     def take(self, number: int) -> int:
         self.numbers.append(number)
@@ -221,6 +238,93 @@ def test_an_object_of_an_earlier_run_does_not_come_before_the_store_that_may_hav
         world.pass_time(3 * LATE_SECONDS)
         assert a.call(lambda: seen(a, wanderer).take(1)) == 1
         assert voyage.rows(wanderer) == [("a", STORES[1])]
+
+
+def settled_at_a(voyage: Voyage, flags: int) -> vista.Ref:
+    """An object born at b that lives at a, which stores it, and of which b has a replica."""
+    a, b = voyage.node("a"), voyage.node("b")
+    made: vista.Ref = b.call(lambda: vista.create(StoredWanderer, STORES[1]))
+    b.call(lambda: vista.move(made, creator_id(voyage.identities["a"])))
+    voyage.world.pass_time(5.0)
+    settled = seen(a, made)
+    a.call(lambda: settled.keep(flags))
+    a.call(lambda: vista.copy(settled, creator_id(voyage.identities["b"])))
+    assert voyage.homes(made) == ["a", "b"]
+    assert a.call(lambda: settled.take(1)) == 1
+    return made
+
+
+@pytest.mark.parametrize("flags", [0, 1])
+def test_a_copy_that_came_before_its_store_was_open_gives_way_to_the_object_that_is_in_it(
+    flags: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "a")
+        settled = settled_at_a(voyage, flags)
+        voyage.fall("a")
+        drive_until_linked(world)
+        a, b = voyage.node("a"), voyage.node("b")
+        b.call(lambda: vista.copy(seen(b, settled), creator_id(voyage.identities["a"])))
+        # It is of before 1 was taken.
+        a.call(lambda: seen(a, settled).take(7))
+        assert a.call(lambda: seen(a, settled).list_numbers()) == [7]
+        resting = start(a, lambda: seen(a, settled).rest())
+        world.pass_time(1.0)
+        caplog.set_level(logging.WARNING, "vista.peering")
+        world.pass_time(3 * LATE_SECONDS)
+        assert isinstance(ended(world, [resting])[0], vista.ObjectDeleted)
+        assert a.call(lambda: seen(a, settled).list_numbers()) == [1]
+        assert "gives way to the object" in caplog.text
+        assert a.call(lambda: vista.send(STORES[1], "get_failures")) == {}
+        # And it goes on being stored.
+        a.call(lambda: seen(a, settled).take(2))
+        voyage.fall("a")
+        world.pass_time(3 * LATE_SECONDS)
+        a = voyage.node("a")
+        assert a.call(lambda: seen(a, settled).list_numbers()) == [1, 2]
+
+
+def test_a_replica_that_was_moved_here_before_its_store_was_open_stays_and_the_row_too() -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "a")
+        settled = settled_at_a(voyage, 0)
+        voyage.fall("a")
+        drive_until_linked(world)
+        a, b = voyage.node("a"), voyage.node("b")
+        b.call(lambda: vista.move(seen(b, settled), creator_id(voyage.identities["a"])))
+        world.pass_time(3 * LATE_SECONDS)
+        assert a.call(lambda: seen(a, settled).list_numbers()) == []
+        failures = a.call(lambda: vista.send(STORES[1], "get_failures"))
+        assert "is here already" in failures[settled._id]
+        assert voyage.rows(settled) == [("a", STORES[1])]
+        a.call(vista.delete, seen(a, settled))
+        assert a.call(lambda: seen(a, settled).list_numbers()) == [1]
+
+
+def test_what_came_here_in_an_earlier_run_is_no_copy_and_its_replica_is_one() -> None:
+    with World(SEED, conditions=PROMPT) as world:
+        voyage = Voyage(world, "")
+        settled = settled_at_a(voyage, 0)
+        voyage.fall("a")
+        drive_until_linked(world)
+        moves = [peering(voyage.node(name)).moves for name in "ab"]
+        assert [one.has_copy(settled._id) for one in moves] == [False, True]
+
+
+def test_no_more_early_copies_are_remembered_than_the_limit_says() -> None:
+    with World(SEED) as world:
+        identity = SimulatedIdentity("a")
+        identity.stores.add("/Cellar")
+        limits = Limits(moves_remembered_max=1)
+        node = world.node("a", settings={"identity": identity}, limits=limits)
+        kernel = node.kernel
+        first, second = (kernel.record_of(bell(node)) for _ in range(2))
+        early = EarlyCopies(kernel, {})
+        for record in (first, second):
+            early.note(record)
+        early.withdraw({first.key, second.key}, "/Cellar")
+        assert first.key in kernel.table.records
+        assert second.key not in kernel.table.records
 
 
 def test_an_object_of_this_run_comes_home_while_a_store_is_not_open() -> None:

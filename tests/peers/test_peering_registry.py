@@ -65,6 +65,17 @@ def test_nodes_that_come_and_go_are_told_also_those_behind_others() -> None:
         assert told(watcher) == [*came, gone]
 
 
+def test_a_registry_says_by_which_neighbour_a_node_is_reached() -> None:
+    with World(1, conditions=PROMPT) as world:
+        a, b, c = chain(world, "abc")
+        registry = a.call(vista.create, "PeerRegistry")
+        found = [str(vista.id_of(registry.get_via_peer(creator(node)))) for node in (b, c)]
+        assert found == [creator(b)] * 2
+        b.stop()
+        world.pass_time(1.0)
+        assert [registry.get_via_peer(creator(node)) for node in (a, b, c)] == [None] * 3
+
+
 def test_the_present_nodes_are_told_first_when_asked_for() -> None:
     with World(1, conditions=PROMPT) as world:
         a, b = chain(world, "ab")

@@ -25,6 +25,7 @@ from tests.peers.system import (
     stranger,
 )
 from vista.kernel.kernel import creator_id
+from vista.peering.refused import TOLD_AGAIN_SECONDS, TOLD_MAX, Refused
 from vista.peering.rights import refusal_of
 from vista.testing import SimulatedNode, World
 from vista.wire.frames import (
@@ -86,11 +87,31 @@ def test_a_peer_that_was_called_and_is_not_named_may_not_call(world: World, tmp_
     assert "whose key authorized_peers does not name, has no right to call" in str(refusal)
 
 
-def test_without_the_right_to_create_nothing_is_created(world: World, tmp_path: Path) -> None:
+def test_what_peerings_tell_each_other_needs_no_right_to_call(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = visit(world, tmp_path, "anna call")
+    # Who does not name the host lets it call nothing, but hears that all of it has come.
+    for near, far in ((found.guest, found.host), (found.host, found.guest)):
+        (link,) = links(near)
+        heard = peering(near).ways.ask_heard(far.kernel.table.node, link)
+        assert ended(world, [heard], 1.0) == [None]
+    assert "a post was lost" not in caplog.text
+    for node in (found.guest, found.host):
+        assert node.kernel.counters.access_denied == 0
+
+
+def test_without_the_right_to_create_nothing_is_created(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     found = visit(world, tmp_path, "anna call")
     creator = found.guest.kernel.ref(creator_id(found.host.kernel.table.node))
-    with pytest.raises(vista.AccessDenied, match=r"has no right to create"):
-        creator.create_object("LinkedBell")
+    for _ in range(3):
+        with pytest.raises(vista.AccessDenied, match=r"has no right to create"):
+            creator.create_object("LinkedBell")
+    logged = "access denied: the peer of user 'anna' has no right to create"
+    assert caplog.text.count(logged) == 1
+    assert found.host.kernel.counters.access_denied == 3
     assert seen(found.guest, bell(found.host)).echo(1) == 1
 
 
@@ -234,6 +255,41 @@ def authorize(directory: Path) -> None:
     from vista.peering.trust import ALL_RIGHTS, PEERS_FILE, authorize_peer
 
     authorize_peer(directory / "host" / PEERS_FILE, public_key_of(GUEST), "anna", ALL_RIGHTS)
+
+
+def test_a_key_that_is_refused_again_and_again_is_told_of_once_in_ten_minutes(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = stranger(world, tmp_path, "host", HOST, {})
+    guest = stranger(world, tmp_path, "guest", GUEST, {})
+    dial(guest, listen(host))
+
+    def told() -> int:
+        return caplog.text.count("refused a peer with the unknown key")
+
+    world.pass_time(TOLD_AGAIN_SECONDS - 1.0)
+    assert told() == 1
+    world.pass_time(2 * host.kernel.limits.reconnect_seconds_max)
+    assert told() == 2
+
+
+def test_of_very_many_keys_that_are_refused_some_are_told_and_that_there_are_more() -> None:
+    refused = Refused()
+    told = [refused.words(b"%d" % number, "who it is", 1.0) for number in range(2 * TOLD_MAX)]
+    assert told[: TOLD_MAX - 1] == ["who it is"] * (TOLD_MAX - 1)
+    assert told[TOLD_MAX - 1] == (
+        "who it is; more peers with unknown keys are refused and not told of for 600 s"
+    )
+    assert told[TOLD_MAX:] == [""] * TOLD_MAX
+    assert refused.words(b"0", "again", 600.0) == ""
+    assert refused.words(b"0", "again", 601.0) == "again"
+
+
+def test_a_key_that_was_let_in_meanwhile_is_told_of_again() -> None:
+    refused = Refused()
+    assert refused.words(b"key", "who it is", 1.0) == "who it is"
+    refused.let_in(b"key")
+    assert refused.words(b"key", "who it is", 2.0) == "who it is"
 
 
 def test_whom_peers_send_as_is_asked_in_a_vista_thread(world: World) -> None:

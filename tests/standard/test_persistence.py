@@ -600,12 +600,13 @@ def test_an_object_of_an_earlier_version_is_upgraded_when_it_is_restored(
 
 
 def test_an_object_whose_class_is_not_here_stays_in_the_store_and_says_so(
-    world: World, shelf: Shelf
+    world: World, shelf: Shelf, caplog: pytest.LogCaptureFixture
 ) -> None:
     kind = _define(1, 2)
     chest = world.nodes[0].call(lambda: vista.create(kind))
     before = dict(shelf.safe)
     node = _life(world, shelf, None)
+    assert "1 stored object was not restored" in caplog.text
     with pytest.raises(
         NoSuchClass, match=r"is of class Local\.Coffer version 1, which is not here"
     ):

@@ -140,6 +140,16 @@ def test_the_next_message_brings_it(world: World) -> None:
     assert sent.read() == [1, 2]
 
 
+def test_its_encoding_is_not_imported_beside_it(world: World) -> None:
+    sent = atlas(world)
+    earlier = sent.encode_object()
+    sent.draw(2)
+    page_out(world, sent)
+    with pytest.raises(BadValueError, match=r"is here already"):
+        world.nodes[0].call(vista.import_object, earlier)
+    assert sent.read() == [1, 2]
+
+
 def test_it_goes_out_and_comes_back_as_often_as_asked(world: World) -> None:
     sent = atlas(world)
     for page in range(2, 20):

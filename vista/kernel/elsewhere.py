@@ -6,6 +6,7 @@ The kernel itself knows only its own objects. `vista.peering` puts an `Elsewhere
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ class Elsewhere(Protocol):
 
     def end_departure(self, id: Id, departure: Departure) -> None:
         """Tell the other node of a departure that this one will never ask about it again."""
+
+    def withdraw_copies(self, ids: Collection[bytes], store: str) -> None:
+        """Delete the copies that came early, of objects which a store has that is being opened."""
 
     def creators(self) -> list[Ref]:
         """Return the ObjectCreators of the other nodes that can be reached."""

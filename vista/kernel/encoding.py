@@ -104,10 +104,11 @@ def import_record(kernel: Kernel, data: bytes) -> Record:
     """Make an object from its encoding, with the same Id.
 
     Raises `RemoteProtocolError` when ``data`` is no encoding, `NoSuchClass` when its class version
-    is not to be had, and `BadValueError` when an object with this Id is here already.
+    is not to be had, and `BadValueError` when an object with this Id is here already, or waits in a
+    store of this node.
     """
     entry, id, state = read_encoding(kernel, data)
-    if id in kernel.table.records:
+    if id in kernel.table.records or kernel.pagers.have_stored(id):
         raise BadValueError(f"object {id} is here already; delete it before importing it")
     record = revive(kernel, entry, id, state)
     if "object_imported" in entry.methods:

@@ -173,9 +173,10 @@ def _acts_itself(record: Record, method: str) -> bool:
 
 
 def refused(record: Record, text: str) -> AccessDenied:
-    """Return the error for a refusal, after counting and logging it."""
-    record.kernel.counters.access_denied += 1
-    record.kernel.log.warning("access denied: %s", text)
+    """Return the error for a refusal, after counting it, and logging it once in a while."""
+    kernel = record.kernel
+    kernel.counters.access_denied += 1
+    kernel.refusals.note(text, kernel.now)
     return AccessDenied(text)
 
 

@@ -130,7 +130,7 @@ class RefMethod:
                     kernel.invoker.post_beside(worker, record, self._method, args, kwargs)
                     return
                 # Something on the loop wakes an idle object: by the long way it takes 1 us more.
-                now, user = kernel.now, worker.user or kernel.user
+                now, user = kernel.hub.loop.time(), worker.user or kernel.user
                 message = (record, self._method, None, now, args, NO_NAMES, None, user, run)
                 kernel.threads.make_ready(message)
                 record.state = QUEUED
@@ -176,7 +176,7 @@ class RefMethod:
             # A coroutine may run long after the last turn of the loop.
             pending.created = kernel.hub.time()
         frame, user, run = worker.frame, worker.user, self._run
-        message = (record, method, frame, kernel.now, args, kwargs, pending, user, run)
+        message = (record, method, frame, pending.created, args, kwargs, pending, user, run)
         if run is not None and record.state is worker.kernel:
             kernel.threads.ready.append(message)
             record.state = QUEUED

@@ -253,12 +253,13 @@ class Invoker:
 
     def _may_nest(self, worker: Worker, record: Record, method: MethodEntry) -> bool:
         """Whether a call may run at once without overtaking a message sent earlier."""
-        if record.state is QUEUED or record.queue:
+        if record.state is QUEUED:
             return False
         if method.preemptable:
+            # What waits for its turn in the object would not come first in the ready queue either.
             is_passed = record in self.kernel.threads.passing
             return not is_passed and (record.state is record.idle or not _is_moving(record))
-        return record.state is record.idle or record.state is worker
+        return not record.queue and (record.state is record.idle or record.state is worker)
 
     def _nested(
         self,
@@ -361,8 +362,7 @@ class Invoker:
         future: Future | None,
     ) -> Message:
         """Return the message of a call, sent by code in ``context``."""
-        run = run_of(record, method)
-        now, user = self.kernel.now, context.user or self.kernel.user
+        now, user, run = self.kernel.now, context.user or self.kernel.user, run_of(record, method)
         return (record, method, context.frame, now, args, kwargs, future, user, run)
 
     def post_beside(
@@ -376,7 +376,8 @@ class Invoker:
         """Post a message from a coroutine: it stands beside the turns of the loop."""
         args, kwargs = copy_arguments(args, kwargs)
         message = self.message(context, record, method, args, kwargs, None)
-        self.deliver((*message[:PARENT], None, *message[PARENT + 1 :]))
+        now = self.kernel.hub.loop.time()  # The kernel's own is that of the last turn.
+        self.deliver((*message[:PARENT], None, now, *message[STARTED + 1 :]))
 
     # --- queues ----------------------------------------------------------------------------
 

@@ -109,6 +109,10 @@ class Pagers(list[Pager]):
         if self._identity is not None:
             self._identity.note_store(name)
 
+    def have_stored(self, id: bytes) -> bool:
+        """Whether an object that is not here waits in an open store: the next message brings it."""
+        return any(pager.store and id in pager for pager in self)
+
     def closed_stores(self) -> list[str]:
         """Return the stores this node had, in this run or an earlier one, that are not open.
 

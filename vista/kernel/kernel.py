@@ -44,7 +44,7 @@ from vista.kernel.identity import Identity
 from vista.kernel.inspection import ThreadIds
 from vista.kernel.invoke import Invoker, Message
 from vista.kernel.keeping import Pager, Pagers
-from vista.kernel.lost import LostPosts
+from vista.kernel.lost import LostPosts, Seldom
 from vista.kernel.methods import LIFECYCLE, MethodEntry, message_name
 from vista.kernel.objects import ClassName, Object
 from vista.kernel.refs import Ref, keep_call, make_ref
@@ -98,6 +98,7 @@ class Kernel:
         self.loop_thread = 0
         self.counters = Counters()
         self.lost_posts = LostPosts(self.log, self.counters)
+        self.refusals = Seldom(self.log, "access denied")
         self.timers = Timers(hub)
         self.threads = Threads(self)
         self.thread_ids = ThreadIds(self)
@@ -440,6 +441,7 @@ class Kernel:
             future.outcome = function()
 
         future = self.new_errand(function)
+        future.created = self.hub.loop.time()
         self.threads.make_ready(self._errand(None, run, future, user or self.user))
         return future
 
@@ -447,7 +449,8 @@ class Kernel:
         self, frame: Frame | None, run: Callable[[], None], future: Future, user: str
     ) -> Message:
         """Return the message that runs a function in the name of code outside."""
-        return (self.program, self.outside, frame, self.now, (run,), {}, future, user, None)
+        began = future.created
+        return (self.program, self.outside, frame, began, (run,), {}, future, user, None)
 
     def work(self, worker: Worker) -> None:
         """Run messages as the greenlet of ``worker``."""

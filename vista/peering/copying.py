@@ -1,8 +1,9 @@
 """Taking copies of other nodes' objects.
 
-A copy has the Id of its original, and this node's messages for that Id go to the copy. Two rules.
-An object that is about to move here is not taken as a copy as well. And this node remembers where
-the original is: when the copy is deleted, messages go there again.
+A copy has the Id of its original, and this node's messages for that Id go to the copy. Three rules.
+An object that is about to move here is not taken as a copy as well. This node remembers where the
+original is: when the copy is deleted, messages go there again. And a copy that came while a store
+was closed gives way to what that store has; see `vista.peering.early`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def take_copy(kernel: Kernel, data: bytes, acl: AccessControlList | None) -> Ref
     record = revive(kernel, entry, id, state)
     if acl is not None:
         kernel.guard_of(record).acl = acl
-    moves.note_copy(id)
+    moves.note_copy(record)
     if "object_imported" in entry.methods:
         kernel.post_quietly(kernel.ref_to(record), "object_imported")
     return kernel.ref_to(record)

@@ -94,7 +94,7 @@ class Link:
         self._kernel = peering.kernel
         self._messages_max = peering.kernel.limits.link_messages_max
         self.outgoing = Outgoing(
-            peering.kernel, peering.frames, self._flush_soon, lambda: self.words
+            peering.kernel, peering.frames, self._flush_soon, lambda: self.words, self._note_post
         )
         self._batch: list[Part] | None = None
         self._unsent: deque[list[Part]] = deque()
@@ -155,6 +155,9 @@ class Link:
         if self.ended is not None:
             raise PeerLost(f"the link to {self.words} is lost: {self.ended}")
         self.outgoing.append(row, buffers, force=force)
+
+    def _note_post(self, id: bytes) -> None:
+        self._peering.moves.posted.note(id, self.node, self._kernel.now)
 
     def _flush_soon(self) -> None:
         self._kernel.threads.gathering.at_end(self._flush)
@@ -229,7 +232,8 @@ class Link:
     # --- the session -----------------------------------------------------------------------
 
     def _receive(self, parts: list[Part]) -> None:
-        now = self._kernel.hub.time()
+        # Between two turns nobody keeps the kernel's time up to date, and threads begin by it.
+        now = self._kernel.now = self._kernel.hub.time()
         cost = self.session.accept(parts, now)
         if cost:
             self._deliver(parts[1:], cost)

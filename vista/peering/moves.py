@@ -27,10 +27,11 @@ from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.refs import Ref
 from vista.kernel.table import ARRIVED, Record
 from vista.mobility.likeness import are_alike, likeness_of
+from vista.peering.early import EarlyCopies
 from vista.peering.handovers import HandOvers, Package
 from vista.peering.remote import CALLER, RemoteFuture, chain_of
 from vista.peering.searches import Searches
-from vista.peering.waiting import Arrivals, Fence, GivenUp, is_preemptable
+from vista.peering.waiting import Arrivals, Fence, GivenUp, Posted, Settled, is_preemptable
 from vista.wire.frames import CHAIN_LINK_BYTES, FENCE, FENCED, MOVED, Part, Row
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Moves:
 
     def __init__(self, peering: Peering) -> None:
         self.places: dict[bytes, bytes] = {}
+        self.early_copies = EarlyCopies(peering.kernel, self.places)
         self.has_forgotten = False
         self.fences: dict[bytes, Fence] = {}
         self._peering = peering
@@ -69,7 +71,10 @@ class Moves:
         # Who hears nothing for ``loss_seconds`` takes a link for lost, and what was on its way. Two
         # such ways there are at least: to the old home, and from that to the next one.
         self._late_seconds = 2 * peering.kernel.limits.loss_seconds
-        self.given_up = GivenUp(peering.kernel.limits.moves_remembered_max, self._late_seconds)
+        remembered = peering.kernel.limits.moves_remembered_max
+        self.given_up = GivenUp(remembered, self._late_seconds)
+        self.posted = Posted(remembered, self._late_seconds)
+        self._settled = Settled(peering.kernel.table.records)
         self.searches = Searches(peering, self)
         # When each node may be told again where an object went, in that order.
         self._told: dict[tuple[bytes, bytes], float] = {}
@@ -177,10 +182,7 @@ class Moves:
 
     def is_kept(self, id: bytes) -> bool:
         """Whether an object is here or in a store of this node."""
-        kernel = self._kernel
-        return id in kernel.table.records or any(
-            id in pager for pager in kernel.pagers if pager is not self.searches
-        )
+        return id in self._kernel.table.records or self._kernel.pagers.have_stored(id)
 
     def took(self, id: Id, token: bytes, run: bytes) -> bool:
         """Return whether a move was committed that ``run`` of this node prepared.
@@ -223,6 +225,7 @@ class Moves:
         # Where this node's own messages for it went so far.
         before = self.node_of(id)
         self.places.pop(id, None)
+        self._settled.add(id)
         record.state = ARRIVED
         if record.queue is None:
             record.queue = monitor.new_queue()
@@ -284,11 +287,12 @@ class Moves:
             self.has_forgotten = True
         self.places[id] = node
 
-    def note_copy(self, id: Id) -> None:
+    def note_copy(self, record: Record) -> None:
         """Remember where the original is of which a copy is here, for when the copy goes."""
-        node = self.node_of(id)
+        node = self.node_of(record.id)
         if node != self._peering.node:
-            self.note_place(id, node)
+            self.note_place(record.id, node)
+        self.early_copies.note(record)
 
     def tell(self, id: Id, origin: bytes) -> None:
         """Tell a node that sends to an object through this one where the object went."""
@@ -325,6 +329,13 @@ class Moves:
         fence.held.append(lambda: self._peering.calls.resend(id, row, parts, user))
         return True
 
+    def has_copy(self, id: Id) -> bool:
+        """Whether an object is here as a copy of one elsewhere: it did not move here."""
+        record = self._kernel.table.records.get(id)
+        if record is None or (record.guard is not None and record.guard.keeper is not None):
+            return False  # What is stored may have moved here in an earlier run.
+        return id in self.places or (id.node != self._peering.node and id not in self._settled)
+
     def locate(self, id: Id) -> Ref | None:
         """Return the ObjectCreator of the node where an object is, if this node knows."""
         if id in self._kernel.table.records:
@@ -341,23 +352,23 @@ class Moves:
         fence.number = number = self._number
         self._numbers[number] = fence
         kernel = self._kernel
-        fence.timer = kernel.timers.call_later(self._late_seconds, lambda: self._end_fence(number))
+        fence.timer = kernel.timers.call_later(self._late_seconds, lambda: self.end_fence(number))
         row = (FENCE, number, fence.id)
         if fence.old == self._peering.node:
             # This run of the node has sent nothing away.
-            self._end_fence(number)
+            self.end_fence(number)
             return
         try:
             self._peering.send(fence.old, row, (), self._kernel.user)
         except CallError:
             node, due = self.given_up.of(fence.id, fence.old, kernel.hub.time())
             if node != fence.old:
-                # The old way is gone, and no call was on it.
-                self._end_fence(number)
+                # The old way is gone, and nothing was on it.
+                self.end_fence(number)
                 return
             # What is left of the way may deliver it; the fence goes when the node is back.
             fence.cancel_timer()
-            fence.timer = kernel.timers.call_at(due, lambda: self._end_fence(number))
+            fence.timer = kernel.timers.call_at(due, lambda: self.end_fence(number))
 
     def take_fence(self, origin: bytes, number: int, id: Id) -> None:
         """Answer a fence, behind everything its sender sent to the object by this way."""
@@ -412,9 +423,10 @@ class Moves:
         """
         fence = self._numbers.get(number)
         if is_kin or (fence is not None and fence.old == origin):
-            self._end_fence(number)
+            self.end_fence(number)
 
-    def _end_fence(self, number: int) -> None:
+    def end_fence(self, number: int) -> None:
+        """Send what waited for a fence, if it is out still."""
         fence = self._numbers.pop(number, None)
         if fence is None:
             return
@@ -426,9 +438,14 @@ class Moves:
             send()
         self._open(fence.id)
 
-    def give_up(self, calls: Iterable[RemoteFuture]) -> None:
-        """Take note of calls that are given up while they are under way, and may come late."""
+    def give_up(self, calls: Iterable[RemoteFuture], node: bytes = b"") -> None:
+        """Take note of calls that are given up while they are under way, and may come late.
+
+        And of the posts to ``node`` if there is one.
+        """
         now = self._kernel.hub.time()
+        for id in self.posted.to(node, now) if node else ():
+            self.given_up.note(id, node, now)
         for call in calls:
             # An ObjectCreator and a node's peering go nowhere.
             if call.target.serial:

@@ -69,7 +69,8 @@ class Outgoing:
     """The messages that wait to leave over one link.
 
     ``flush_soon`` is called when the first one waits; whoever flushes sets ``is_flush_due`` back.
-    ``words`` returns where they go, for people.
+    ``words`` returns where they go, for people. ``note_post`` is called with the object's Id for
+    posts in series.
     """
 
     # Of more than 30 attributes Python finds none fast unless they are slots.
@@ -89,6 +90,7 @@ class Outgoing:
         "_message_bytes_max",
         "_messages_max",
         "_much_bytes",
+        "_note_post",
         "_open_bytes",
         "_open_messages",
         "_posts",
@@ -105,11 +107,13 @@ class Outgoing:
         frames: Frames,
         flush_soon: Callable[[], None],
         words: Callable[[], str],
+        note_post: Callable[[bytes], None],
     ) -> None:
         limits = kernel.limits
         self.is_flush_due = False
         self._flush_soon = flush_soon
         self._words = words
+        self._note_post = note_post
         self._frames = frames
         self._counters = kernel.counters
         self._frame_bytes_max = limits.frame_bytes_max
@@ -224,6 +228,7 @@ class Outgoing:
                 senders.append(sender)
                 values += args
                 return True
+        self._note_post(method.id)
         self._posts = self._begin_series(POSTS, method, user, number, sender, args)
         return True
 

@@ -10,7 +10,7 @@ there with more rights than his own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 from vista.errors import (
@@ -37,6 +37,7 @@ from vista.peering.met import Met
 from vista.peering.moves import Moves
 from vista.peering.paths import routing_bounds
 from vista.peering.publishing import Publishing
+from vista.peering.refused import Refused
 from vista.peering.remote import RemoteMethod
 from vista.peering.represent import represent
 from vista.peering.rights import refusal_of
@@ -55,6 +56,7 @@ from vista.wire.frames import (
     FENCED,
     HEAD,
     MOVED,
+    NOBODY,
     POST,
     PROBE,
     REPLY,
@@ -125,7 +127,7 @@ class Peering:
         self._numbers = 0
         self._hops_max = limits.route_hops_max
         self.connections: dict[int, Ref] = {}
-        self._met = Met(limits.met_nodes_max)
+        self._met, self._refused = Met(limits.met_nodes_max), Refused()
         self._timers: dict[Any, Any] = {}
         kernel.elsewhere = self
         kernel.on_close.append(self.close)
@@ -156,8 +158,12 @@ class Peering:
 
     def _admits(self, key: bytes, where: str) -> bool:
         if self.trust.grant_of(key) is not None:
+            self._refused.let_in(key)
             return True
-        _log.warning("%s", self.trust.refusal(key, where))
+        refusal = self.trust.refusal(key, where)
+        words = self._refused.words(key, refusal, self.kernel.hub.time())
+        if words:
+            _log.warning("%s", words)
         return False
 
     def _accept(self, channel: Channel) -> None:
@@ -303,6 +309,17 @@ class Peering:
             if row[0] not in (REPLY, FAILURE):
                 raise
             self.ways.answer_overloaded(link, node, self.node, row[1], error)
+        self.note_post(node, row)
+
+    def withdraw_copies(self, ids: Collection[bytes], store: str) -> None:
+        """Delete the copies that came early, of objects which a store has that is being opened."""
+        self.moves.early_copies.withdraw(ids, store)
+
+    def note_post(self, node: bytes, row: Row) -> None:
+        """Take note of a message of this node that leaves for another one, if it is a post."""
+        if row[0] == POST:
+            target = HEAD.unpack(row[1])[2]
+            self.moves.posted.note(target, node, self.kernel.now)
 
     def _loop_back(self, row: Row, buffers: Sequence[Part], user: str) -> None:
         """Take a message to this node itself: its object came here while it was held back."""
@@ -351,7 +368,9 @@ class Peering:
         else:
             grant = link.grant
             assert grant is not None, "it was admitted before"
-            refusal = None if grant.kin else refusal_of(self.kernel, link, row)
+            # What peerings tell each other is about their own messages and runs nothing.
+            is_free = grant.kin or row[1][2] == NOBODY
+            refusal = None if is_free else refusal_of(self.kernel, link, row)
             if refusal is not None:
                 self.calls.refuse(origin, row, refusal)
                 return

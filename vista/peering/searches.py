@@ -17,6 +17,7 @@ from vista.errors import Overloaded
 from vista.ids import Id
 from vista.kernel.current import Context
 from vista.kernel.futures import Future
+from vista.kernel.kernel import creator_id
 from vista.kernel.refs import Ref
 from vista.peering.waiting import Fence
 
@@ -115,6 +116,18 @@ class Searches:
         # Where no link had room for a question, all have failed by here.
         return self._moves.fences.get(id) is search
 
+    def _ask_whether_copy(self, behind: Fence) -> None:
+        """Wait no longer if a copy was found: nobody passes on to it what was for the original."""
+        kernel, creator = self._kernel, creator_id(behind.new)
+        outside = Context(kernel, None, kernel.user)
+        asked = self._peering.calls.start(outside, creator, "has_copy", (behind.id,), {})
+
+        def note(answer: Future) -> None:
+            if answer._error is None and answer._value is True:
+                self._moves.end_fence(behind.number)
+
+        asked.on_done(note)
+
     def _end(self, search: Fence, node: bytes, asked: Sequence[RemoteFuture]) -> None:
         """Send what was held to where the object is, or else to where it fails."""
         moves = self._moves
@@ -133,6 +146,7 @@ class Searches:
             behind = Fence(search.id, before, node)
             behind.held = search.held
             moves.send_fence(behind)
+            self._ask_whether_copy(behind)
             return
         if node:
             moves.note_place(search.id, node)

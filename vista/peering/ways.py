@@ -156,7 +156,7 @@ class Ways:
 
     def _lose(self, node: bytes, reason: str, *, answer: bool = False) -> None:
         calls, moves = self._peering.calls, self._peering.moves
-        moves.give_up(call for call in calls.pending.values() if call.node == node)
+        moves.give_up((call for call in calls.pending.values() if call.node == node), node)
         calls.lose(node, reason, answer=answer)
 
     def _ask_after(self, node: bytes, numbers: list[int]) -> None:
@@ -244,6 +244,7 @@ class Ways:
                 # It was on no way that broke; what the other node was told to be void is older.
                 number = HEAD.unpack(row[1])[0]
                 row = peering.calls.renumbered(row, peering.calls.pending.get(number))
+            peering.note_post(node, row)
             link.append(self._wrapped(link, node, origin, hops, row), buffers, force=True)
         elif row[0] == POST:
             self._kernel.note_lost_post("the node was lost that it was for")

@@ -219,6 +219,10 @@ class ObjectCreator(Object, namespace="Standard"):
         """Return the ObjectCreator of the node where an object is, None if this one knows none."""
         return moves_of(kernel()).locate(id)
 
+    def has_copy(self, id: Id) -> bool:
+        """Return whether a copy of an object is here whose original is on another node."""
+        return moves_of(kernel()).has_copy(id)
+
     def list_objects(
         self, pattern: str = "*", first: int = 0, most: int | None = None
     ) -> list[ObjectRow]:

@@ -133,6 +133,10 @@ class PeerRegistry(Object, namespace="Standard"):
     ``create()`` registers service ``PeerRegistry``. Nodes are named by their ObjectCreators. A
     client that was deleted is forgotten: here at once, elsewhere when it is to be notified next and
     its node, which can be reached, has it no more.
+
+    The original's PeerConnections told it of nodes by ``newPeer(creator, viaPeer)`` and
+    ``lostPeer(creator)``. Here it is told by the routes of its node, which no message can change;
+    what ``viaPeer`` was is asked by `get_via_peer`.
     """
 
     def create(self) -> None:
@@ -146,6 +150,17 @@ class PeerRegistry(Object, namespace="Standard"):
     def list_peers(self) -> list[Ref]:
         """Return the ObjectCreators of the nodes that can be reached."""
         return peering_of(kernel()).creators()
+
+    def get_via_peer(self, peer: Target) -> Ref | None:
+        """Return the ObjectCreator of the neighbour by which the node of ``peer`` is reached.
+
+        ``peer`` is any object that was made on that node, such as its ObjectCreator, which is
+        returned itself where a link leads straight there. None when the node cannot be reached, and
+        for this one.
+        """
+        home = kernel()
+        link = peering_of(home).link_to(home.resolve(peer)._id.node)
+        return None if link is None else home.ref(creator_id(link.node))
 
     def lookup_local_service(self, name: str) -> Ref | None:
         """Return who provides a service on this node, or None."""

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from vista.api import current_user, register_service, send, wait
+from vista.counted import counted
 from vista.errors import AccessDenied, BadValueError, NoSuchObject, NoSuchService
 from vista.ids import Id
 from vista.kernel.current import METHOD, PARENT, RECORD, current, kernel
@@ -148,6 +149,8 @@ class PersistenceService(Object, namespace="Standard"):
         wait(keeper.in_kernel_thread(lambda: home.pagers.note_store(self.service_name)))
         self._pager.known.update((row.key, row) for row in known)
         self._remove_transient()
+        if home.elsewhere is not None:
+            home.elsewhere.withdraw_copies(self._pager.known, self.service_name)
         home.pagers.append(self._pager)
         self._promise_services()
         self._restore_all()
@@ -329,7 +332,8 @@ class PersistenceService(Object, namespace="Standard"):
                 # Not waited for: the node that is asked may be away for long.
                 self._pager.bring(Id(row.key), lambda _: None)
         if self._pager.failures:
-            _log.error("%d stored objects were not restored", len(self._pager.failures))
+            words = counted(len(self._pager.failures), "stored object was", "stored objects were")
+            _log.error("%s not restored", words)
 
 
 _ASKING = ("initialize", "enable_persistence", "make_persistent", "disable_persistence")
