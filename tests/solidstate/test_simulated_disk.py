@@ -43,3 +43,15 @@ def test_a_record_that_rots_is_not_read(seed: int) -> None:
     disk.rot()
     found = disk.recover()
     assert found is not None and (found.records, found.damaged) in (((b"one",), False), ((), True))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_left_of_a_torn_record_is_cut_off_though_it_is_all_there_is(seed: int) -> None:
+    # Writing goes on in its place, as on a real disk: what stands behind it is no damage.
+    disk = torn(Random(seed), b"torn")
+    first = disk.recover()
+    before = () if first is None else first.records
+    disk.write(Append(b"whole"))
+    disk.flush(disk.written)
+    found = disk.recover()
+    assert found is not None and (found.records, found.damaged) == ((*before, b"whole"), False)

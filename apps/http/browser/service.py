@@ -22,12 +22,9 @@ from apps.http.browser.session import (
 )
 from apps.http.content.resources import Request, Response
 from apps.http.objects.found import service_name
-from apps.http.syntax.cookies import parse_cookies, set_cookie
+from apps.http.syntax.cookies import set_cookie
 
 _log = logging.getLogger("vista.http")
-
-COOKIES_MAX: Final = 50
-"""Cookies of a request that are looked through; browsers send no more to one site."""
 
 STATIC: Final = {
     "browser.css": "text/css; charset=utf-8",
@@ -182,8 +179,7 @@ class HTTPcreateObjectBrowserSession(vista.Object, namespace="HTTP"):
     def _session(self, request: Request) -> Session | None:
         if self.authentication == "site":
             return self._session_of_user(request.user) if request.user else None
-        cookies = parse_cookies([request.field("Cookie")], COOKIES_MAX)
-        key = cookies.get(self._cookie, "")
+        key = request.cookie(self._cookie)
         return self._entrance.find(key, time.monotonic()) if key else None
 
     def _session_of_user(self, name: str) -> Session:

@@ -19,14 +19,12 @@ from apps.http.errors import AnswerError, RequestRejected
 from apps.http.syntax.answers import REASONS, AnswerWriter, DateCache
 from apps.http.syntax.cookies import parse_cookies
 from apps.http.syntax.fields import Fields
-from apps.http.syntax.limits import HttpLimits
 
 HTML = "text/html; charset=utf-8"
 """The Content-Type of a text that says nothing else."""
 BYTES = "application/octet-stream"
 """The Content-Type of bytes that say nothing else."""
 
-_COOKIES_MAX = HttpLimits().cookies_max
 _DATES = DateCache()
 _DATE_LINE = _DATES.line(0).encode("ascii")
 
@@ -101,7 +99,7 @@ class Request(NamedTuple):
         They are what somebody sent: a visitor, or another site of the domain. The field
         ``Set-Cookie`` of an answer sets one; `apps.http.syntax.cookies.set_cookie` writes it.
         """
-        return parse_cookies([self.field("cookie")], _COOKIES_MAX)
+        return parse_cookies([self.field("cookie")])
 
     def cookie(self, name: str, default: str = "") -> str:
         """Return one cookie; see `cookies`."""

@@ -21,8 +21,7 @@ from apps.http.content.sessions import (
     SessionTable,
 )
 from apps.http.objects.found import Found, service_name
-from apps.http.syntax.cookies import parse_cookies, set_cookie
-from apps.http.syntax.limits import HttpLimits
+from apps.http.syntax.cookies import set_cookie
 
 SERVICE = "AllocateSessionID"
 """The service that knows the sessions of a node's pages."""
@@ -33,7 +32,6 @@ EXPIRY_SECONDS = 15.0
 MARK = "sessions"
 """The name below an application's page under which its sessions have their addresses."""
 
-_COOKIES_MAX = HttpLimits().cookies_max
 _KEY_BYTES = 32
 
 
@@ -219,8 +217,7 @@ class AllocateSessionID(vista.Object, namespace="HTTP"):
         It ends where a guard has let somebody else in than before: two people share a browser, and
         the cookie is that of the first.
         """
-        cookies = parse_cookies([request.field("cookie")], _COOKIES_MAX)
-        session = self._table.use(cookies.get(self.cookie_name, ""), time.monotonic())
+        session = self._table.use(request.cookie(self.cookie_name), time.monotonic())
         if session is None or not request.user:
             return session
         if session.guarded_as not in ("", request.user):

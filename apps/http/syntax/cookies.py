@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 
 from apps.http.errors import AnswerError
 from apps.http.syntax.dates import format_date
@@ -17,6 +17,10 @@ SameSite = Literal["Strict", "Lax", "None"]
 
 NAME_VALUE_BYTES_MAX = 4096
 """What browsers keep of a cookie, its name and value together."""
+
+COOKIES_MAX: Final = 64
+"""Cookies of a request that are read; the rest are left out. Browsers keep 50 to 180 for a site,
+of which a page sees a few."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # cookie-octet leaves out controls, space, quote, comma, semicolon and backslash.
@@ -29,14 +33,14 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ARRIVING = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-def parse_cookies(lines: Iterable[str], cookies_max: int) -> dict[str, str]:
+def parse_cookies(lines: Iterable[str], cookies_max: int = COOKIES_MAX) -> dict[str, str]:
     """Return the cookies of a request, given as the values of its Cookie lines.
 
     Quotes around a value are taken off. Of two cookies with one name the first counts: browsers
     send the one with the longer path first (section 5.4). At most ``cookies_max`` are read, the
     rest are left out.
 
-    >>> parse_cookies(['session=31d4; lang="en"'], cookies_max=50)
+    >>> parse_cookies(['session=31d4; lang="en"'])
     {'session': '31d4', 'lang': 'en'}
     """
     cookies: dict[str, str] = {}

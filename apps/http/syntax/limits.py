@@ -87,10 +87,6 @@ class HttpLimits:
     """Bytes of one field line in the head of a part; more get 400. It holds the longest file name
     there is, 255 characters of which each may take 12 bytes when escaped."""
 
-    cookies_max: int = 64
-    """Cookies of a request that are read; the rest are left out. Browsers keep 50 to 180 for a
-    site, of which a page sees a few."""
-
     ranges_max: int = 32
     """Parts that one request may ask for; one that asks for more gets the whole. Viewers of PDF
     files ask for about 20, attackers for 1,300 (CVE-2011-3192)."""

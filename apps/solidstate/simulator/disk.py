@@ -86,11 +86,10 @@ class SimulatedDisk:
 
     def recover(self) -> Recovered | None:
         """Return what a replica that starts finds; None where there never was one."""
-        if not self.used:
-            return None
         records, damaged = read_frames(b"".join(self._frames))
-        if not records and not damaged:
-            return None
+        # What was torn is cut off, also where it is all there is.
         self._frames = [frame(number, record) for number, record in enumerate(records)]
+        if not self.used or not (records or damaged):
+            return None
         blobs = {d: blob for d, blob in self._blobs.items() if digest_of(blob) == d}
         return Recovered(tuple(records), blobs, damaged)

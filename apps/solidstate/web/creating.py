@@ -26,7 +26,7 @@ from apps.solidstate.web.bounds import (
 )
 from apps.solidstate.web.classes import FIRST_PAGE, name_of_site, types_of
 from apps.solidstate.web.pages import fresh, later_page, over_page, plain_page, see_page
-from apps.solidstate.web.reading import cookies_of, loop_time, parameters_of
+from apps.solidstate.web.reading import loop_time, parameters_of
 from apps.solidstate.web.session import GROUP_IS_AWAY, find_group
 from apps.solidstate.web.tickets import (
     COOKIE_PREFIX,
@@ -113,7 +113,7 @@ class CreateReplicaHTTPsession(HTTPcreateApplicationSession, namespace="SolidSta
         kind = parameters.get("type") or (next(iter(types)) if len(types) == 1 else "")
         if kind not in types:
             return plain_page(404, "There are no transactions of that type.")
-        secret = secret_of(cookies_of(request), kind)
+        secret = secret_of(request.cookies(), kind)
         if secret:
             id = session_id(kind, secret)
             refused = self._find(id, kind, request)
@@ -150,7 +150,7 @@ class CreateReplicaHTTPsession(HTTPcreateApplicationSession, namespace="SolidSta
         id = request.path[len(self.root) :].strip("/").partition("/")[0]
         if not is_session_id(id):
             return plain_page(404, "There is nothing at this address.")
-        ticket = find_ticket(cookies_of(request), id)
+        ticket = find_ticket(request.cookies(), id)
         if ticket is None:
             words = (
                 "The session at this address is another browser's, or this one keeps no cookies, "

@@ -9,8 +9,6 @@ from urllib.parse import parse_qsl, urlencode
 import vista
 from apps.http.content.resources import Request
 from apps.http.errors import RequestRejected
-from apps.http.syntax.cookies import parse_cookies
-from apps.http.syntax.limits import HttpLimits
 from apps.solidstate.errors import EndlessMethodError, StateTooLargeError
 from apps.solidstate.web.bounds import (
     FIELDS_MAX,
@@ -20,17 +18,10 @@ from apps.solidstate.web.bounds import (
 from apps.solidstate.web.state import HTTPreplicaStateVariable
 from apps.solidstate.web.templates import is_page_name
 
-_COOKIES_MAX = HttpLimits().cookies_max
-
 
 def loop_time() -> float:
     """Return the time of the node's loop, in seconds; it runs evenly."""
     return asyncio.get_running_loop().time()
-
-
-def cookies_of(request: Request) -> dict[str, str]:
-    """Return the cookies of a request."""
-    return parse_cookies([request.field("cookie")], _COOKIES_MAX)
 
 
 def parameters_of(request: Request) -> dict[str, str]:

@@ -30,7 +30,6 @@ from apps.solidstate.web.pages import (
 )
 from apps.solidstate.web.reading import (
     blame,
-    cookies_of,
     fields_of_form,
     loop_time,
     mistake_in,
@@ -318,7 +317,7 @@ class HTTPreplicaClientProxy(vista.Object, namespace="SolidState"):
         return link(f"{quote(self.address)}?page={FIRST_PAGE}", "To the first page")
 
     def _secret(self, request: Request) -> str:
-        return secret_of(cookies_of(request), self.type)
+        return secret_of(request.cookies(), self.type)
 
     def _draw(self) -> bytes:
         """Return random bytes for a key."""

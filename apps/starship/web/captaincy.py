@@ -13,15 +13,13 @@ import secrets
 from dataclasses import dataclass
 
 from apps.http.content.resources import Request
-from apps.http.syntax.cookies import parse_cookies, set_cookie
+from apps.http.syntax.cookies import set_cookie
 
 COOKIE = "starship-captain"
 SECRET_BYTES = 32
 """Bytes of a secret: nobody guesses one of 256 bits."""
 COOKIE_SECONDS = 400 * 86_400
 """How long a browser keeps the cookie: as long as browsers do. Ships outlive games."""
-COOKIES_MAX = 50
-"""Cookies of a request that are looked through; browsers send no more to one site."""
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _NUMBER_BITS = 62
@@ -68,7 +66,7 @@ def captain_of(request: Request) -> Captain | None:
     """Return who sends a request, None without a cookie or with one that is malformed."""
     if "cookie" not in request.header_names:
         return None
-    secret = parse_cookies([request.field("Cookie")], COOKIES_MAX).get(COOKIE, "")
+    secret = request.cookie(COOKIE)
     return _captain(secret) if _SECRET.fullmatch(secret) else None
 
 

@@ -15,8 +15,8 @@ import vista
 from apps.http.content.forms import media_type
 from apps.http.content.resources import Request
 from apps.http.errors import RequestRejected
-from apps.http.syntax.cookies import parse_cookies, set_cookie
-from apps.starship.web.captaincy import COOKIE_SECONDS, COOKIES_MAX
+from apps.http.syntax.cookies import set_cookie
+from apps.starship.web.captaincy import COOKIE_SECONDS
 from apps.starship.web.limits import SiteLimits
 
 RADII: Final = (100, 200, 300, 500)
@@ -108,7 +108,7 @@ def settings_of(request: Request) -> Settings:
     """Return the settings that the browser keeps."""
     if "cookie" not in request.header_names:
         return USUAL
-    value = parse_cookies([request.field("Cookie")], COOKIES_MAX).get(SETTINGS_COOKIE, "")
+    value = request.cookie(SETTINGS_COOKIE)
     found = _SETTINGS.fullmatch(value)
     if found is None or int(found[1] or 0) > INTERVAL_MAX:
         return USUAL

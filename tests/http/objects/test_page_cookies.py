@@ -6,8 +6,7 @@ from pathlib import Path
 
 import vista
 from apps.http.content.resources import Request, Response
-from apps.http.syntax.cookies import set_cookie
-from apps.http.syntax.limits import HttpLimits
+from apps.http.syntax.cookies import COOKIES_MAX, set_cookie
 from tests.http.objects.h2client import h2_client
 from tests.http.objects.served import Site, served
 from tests.http.objects.test_http2 import profiled
@@ -52,9 +51,8 @@ def test_what_is_no_cookie_is_passed_over() -> None:
 
 
 def test_how_many_cookies_are_read_is_bounded() -> None:
-    most = HttpLimits().cookies_max
-    request = asking("; ".join(f"c{number}=x" for number in range(2 * most)))
-    assert list(request.cookies()) == [f"c{number}" for number in range(most)]
+    request = asking("; ".join(f"c{number}=x" for number in range(2 * COOKIES_MAX)))
+    assert list(request.cookies()) == [f"c{number}" for number in range(COOKIES_MAX)]
 
 
 def test_a_page_sets_a_cookie_and_gets_it_back(site: Site) -> None:

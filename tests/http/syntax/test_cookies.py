@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.http.errors import AnswerError
-from apps.http.syntax.cookies import NAME_VALUE_BYTES_MAX, parse_cookies, set_cookie
+from apps.http.syntax.cookies import (
+    COOKIES_MAX,
+    NAME_VALUE_BYTES_MAX,
+    parse_cookies,
+    set_cookie,
+)
 from apps.http.syntax.fields import Fields
 
 
@@ -52,6 +57,8 @@ def test_cookies_are_bounded() -> None:
     line = "; ".join(f"c{number}={number}" for number in range(5))
     assert list(parse_cookies([line], 3)) == ["c0", "c1", "c2"]
     assert list(parse_cookies(["a=1", line], 3)) == ["a", "c0", "c1"]
+    many = "; ".join(f"c{number}=1" for number in range(COOKIES_MAX + 9))
+    assert len(parse_cookies([many])) == COOKIES_MAX
 
 
 @given(st.lists(st.text(), max_size=3))
