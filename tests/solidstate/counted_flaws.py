@@ -61,16 +61,7 @@ COUNTED_FLAWS: tuple[Flaw, ...] = (
         "or self.counter(counted) != counter:",
         "or self.counter(counted) is None:",
         "forging",
-        hint=33,
-    ),
-    _flaw(
-        "view-never-began",
-        "counted_proofs",
-        "            and all(self._fits(order, account.opened) for order in orders)\n",
-        "",
-        "forging",
-        hint=827,
-        seeds=1_000,
+        hint=543,
     ),
     _flaw(
         "vouched-for-too-much",
@@ -123,13 +114,6 @@ COUNTED_FLAWS: tuple[Flaw, ...] = (
         "        return all(held)\n",
         "        return True\n",
         hint=206,
-    ),
-    _flaw(
-        "votes-of-left-views-forgotten",
-        "counting",
-        "        if replica.log.holds(counted.sequence):\n",
-        "        if counted.view == replica.views.view and replica.log.holds(counted.sequence):\n",
-        hint=194,
     ),
     _flaw(
         "others-not-passed-on",

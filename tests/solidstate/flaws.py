@@ -54,7 +54,7 @@ FLAWS: tuple[Flaw, ...] = (
         "            and self._follows(record)\n",
         "",
         ("forging",),
-        hint=45,
+        hint=410,
     ),
     Flaw(
         "new-view-proof-unchecked",
@@ -316,16 +316,6 @@ FLAWS: tuple[Flaw, ...] = (
         hint=20,
     ),
     Flaw(
-        "view-changes-of-strangers-count",
-        "proofs",
-        "record.replica in self.epoch\n            and self.epoch.has_view(record.view)\n",
-        "self.epoch.has_view(record.view)\n",
-        ("forging",),
-        ("byzantine", "crashes", "partitions", "epochs"),
-        seeds=3000,
-        hint=2507,
-    ),
-    Flaw(
         "executed-beyond-the-epoch",
         "executing",
         "while not replica.transfer.repairing and not replica.epochs.over:",
@@ -502,7 +492,7 @@ FLAWS: tuple[Flaw, ...] = (
         "known is None or order.view < known.view",
         seeds=3000,
         mode="crash",
-        hint=791,
+        hint=869,
     ),
     Flaw(
         "crash-checkpoint-not-on-disk",
