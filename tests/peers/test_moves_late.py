@@ -263,3 +263,22 @@ def test_of_more_objects_their_nodes_are_remembered_for_that_time() -> None:
     for number in range(10):
         given_up.note(b"more %d" % number, b"node %d" % number, 13.0)
     assert len(given_up._nodes) == 2
+
+
+def test_posts_in_series_are_noted_in_each_turn(world: World) -> None:
+    s, r, _x = chain(world, "srx")
+    strays = [roamer_at(r), roamer_at(r)]
+    mine = [seen(s, one) for one in strays]
+
+    def tell() -> None:
+        for number in range(4):
+            mine[number % 2].write.post(number)
+
+    for _ in range(2):
+        began = s.hub.now
+        peering(s).moves.posted._turn(began + 100.0)
+        peering(s).moves.posted._turn(began)
+        s.call(tell)
+        assert peering(s).moves.posted.to(creator(r).node, s.hub.now) == [one._id for one in strays]
+        world.pass_time(1.0)
+    assert s.call(lambda: seen(s, strays[0]).read()) == [0, 2, 0, 2]

@@ -70,7 +70,7 @@ class Outgoing:
 
     ``flush_soon`` is called when the first one waits; whoever flushes sets ``is_flush_due`` back.
     ``words`` returns where they go, for people. ``note_post`` is called with the object's Id for
-    posts in series.
+    posts in series, once in a turn for each method.
     """
 
     # Of more than 30 attributes Python finds none fast unless they are slots.
@@ -86,11 +86,14 @@ class Outgoing:
         "_full",
         "_full_bytes",
         "_full_messages",
+        "_kernel",
         "_many_messages",
         "_message_bytes_max",
         "_messages_max",
         "_much_bytes",
         "_note_post",
+        "_noted_at",
+        "_noting",
         "_open_bytes",
         "_open_messages",
         "_posts",
@@ -114,6 +117,9 @@ class Outgoing:
         self._flush_soon = flush_soon
         self._words = words
         self._note_post = note_post
+        self._kernel = kernel
+        self._noted_at = 0.0
+        self._noting = object()
         self._frames = frames
         self._counters = kernel.counters
         self._frame_bytes_max = limits.frame_bytes_max
@@ -228,7 +234,12 @@ class Outgoing:
                 senders.append(sender)
                 values += args
                 return True
-        self._note_post(method.id)
+        now = self._kernel.now
+        if now != self._noted_at:
+            self._noted_at, self._noting = now, object()
+        if method.noted is not self._noting:
+            method.noted = self._noting
+            self._note_post(method.id)
         self._posts = self._begin_series(POSTS, method, user, number, sender, args)
         return True
 

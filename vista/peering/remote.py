@@ -255,13 +255,15 @@ class RemoteMethod:
     a `Future` of the result. The Ref keeps it for its next use.
     """
 
-    __slots__ = ("_calls", "id", "name", "node")
+    __slots__ = ("_calls", "id", "name", "node", "noted")
 
     def __init__(self, calls: Calls, id: Id, name: str) -> None:
         self._calls = calls
         self.id = id
         self.name = name
         self.node = bytes(id[:NODE_BYTES])
+        self.noted: object = None
+        """Which turn of which link knows already that it was posted (`Outgoing.append_post`)."""
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         calls = self._calls
