@@ -104,6 +104,7 @@ CORES = (
     "apps.starship.display",
     "apps.starship.replicated.judge",
     "apps.starship.replicated.realm",
+    "apps.starship.replicated.requests",
     "apps.starship.terminal.drawing",
     "apps.starship.terminal.editor",
     "apps.starship.terminal.lines",

@@ -19,7 +19,6 @@ from apps.http.content.passwords import SCRYPT_BLOCK, SCRYPT_COST
 from apps.solidstate.errors import SolidStateError
 from apps.starship.display.screen import order_text
 from apps.starship.objects.configuration import UPDATE_INTERVAL_MAX
-from apps.starship.replicated.judge import HEARD_MAX, badge_of
 from apps.starship.replicated.realm import (
     CAPTAIN_MAX,
     Collecting,
@@ -31,6 +30,7 @@ from apps.starship.replicated.realm import (
     order_entry,
     take_entry,
 )
+from apps.starship.replicated.requests import HEARD_MAX, badge_of
 from apps.starship.rules.commands import Refusal, admit
 
 PHRASE_LENGTH_MAX = 200

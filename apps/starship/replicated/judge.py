@@ -11,20 +11,24 @@ hash. Whatever one server may make grow has a bound of its own for it, so none c
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from apps.solidstate.objects.replicated import ReplicatedObject
 from apps.starship.objects.configuration import Configuration, read_configuration
+from apps.starship.replicated.requests import (
+    SERVERS_MAX,
+    check_badge,
+    check_entry,
+    check_report,
+    lock_of,
+)
 from vista import AccessDenied, BadValueError, Overloaded
 
 SILENT_SECONDS = 90.0
 """After how long without a word a captain has left, unless his pages come more seldom."""
 SILENT_INTERVALS = 3
-INTERVAL_SECONDS_MAX = 600.0
-"""How seldom a captain's pages may come by themselves, as far as it is believed."""
 PATIENCE = 0.5
 """After how many intervals beyond the end of a step another server may take the turn."""
 PATIENCE_SECONDS_MIN = 0.5
@@ -33,37 +37,29 @@ FAULTS_MAX = 3
 """After so many wrong votes a server neither votes nor conducts, until it was right for long."""
 RIGHT_STEPS = 100
 """After so many right votes in a row the faults of a server are forgotten."""
-SERVERS_MAX = 16
-"""Servers of one game: each is told of all, with every step."""
 CAPTAINS_MAX = 5_000
 """Captains whom one server has heard; it gets no more until some have left."""
 GONE_MAX = 500
 """Captains of one server who leave with one step; the others leave with the next ones."""
 ENTRIES_MAX = 1_000
 """Entries of one server for one step: 300 captains with three orders each."""
-ENTRY_CHARACTERS_MAX = 1_000  # of ASCII: what is counted in characters is bounded in bytes
 SERVER_CHARACTERS_MAX = 100_000
 """Characters of the entries of one server for one step."""
 KEY_STEPS = 20
 """Steps for which the keys of orders are remembered: who sends one again does so within seconds."""
-KEY_CHARACTERS_MAX = 200
 ROWS_CHARACTERS_MAX = 100_000
 """Characters that the rows of one answer have; a result of the group has 256 KiB at most."""
 ROW_CHARACTERS = 20
 """As how many a row counts, an entry besides its text, and who has left."""
-NUMBER_MAX = 2**62  # numbers of any length would fill an answer
 LOG_STEPS_MAX = 2_000
 """Closed steps that are kept while servers do not say that they have saved a state since."""
 LOG_CHARACTERS_MAX = 8_000_000
 HASHES_MAX = 300
 """Steps whose hash is remembered: a server that is further behind gets a state from another."""
-HEARD_MAX = 2_000
-"""Captains of whom one report may tell that they are there."""
 BADGES_MAX = 1_000
 """Captains whose badges one server has brought; of more, those are forgotten who have left."""
 BADGE_LOOKS = 10
 """Badges that are looked at for one of a captain who has left."""
-BADGE_CHARACTERS_MAX = 64
 REPORTS_MAX = 30
 WORDS_MAX = 200
 """Characters of what a server says of itself."""
@@ -75,9 +71,6 @@ UNUSED = frozenset(
 """Settings of a `StarshipPrimary` that mean nothing here: no work is shared out, all is saved."""
 
 _CROWDED = "Too many captains at this server; go on at another one."
-_REPORT = {
-    "step": int, "hash": str, "saved": int, "heard": list, "id": str, "name": str, "url": str,
-}  # fmt: skip
 
 
 class StarshipJudge(ReplicatedObject, namespace="StarShip"):
@@ -131,16 +124,13 @@ class StarshipJudge(ReplicatedObject, namespace="StarShip"):
 
         ``entry`` is a text that only the rules understand. Asked again with the same ``key``, by
         whatever server, it is not taken again, and the answer says where it stands since. ``badge``
-        is a token and locks by server, see `badge_of`, or empty. ``step`` and ``count`` are as for
-        `report`, whose answer is the third part of this one. Raises `BadValueError`, `Overloaded`
-        when this server has too many entries for this step or too many captains, and `AccessDenied`
-        when the captain never was at this server.
+        is a token and locks by server, see `requests.badge_of`, or empty. ``step`` and ``count``
+        are as for `report`, whose answer is the third part of this one. Raises `BadValueError`,
+        `Overloaded` when this server has too many entries for this step or too many captains, and
+        `AccessDenied` when the captain never was at this server.
         """
-        if not _is_text(entry, ENTRY_CHARACTERS_MAX) or not _is_text(key, KEY_CHARACTERS_MAX):
-            raise BadValueError("an entry has 1,000 characters of ASCII at most, and its key 200")
-        _check_badge(badge)
-        if type(captain) is not int or not 0 < captain < NUMBER_MAX:
-            raise BadValueError("a captain is a whole number from 1, below 2 to the power of 62")
+        check_entry(entry, key, captain)
+        check_badge(badge)
         if not self._knows(captain, badge):
             raise AccessDenied("This server does not know you: go on at one where you were.")
         if not self._hear(captain, 0.0):
@@ -289,7 +279,7 @@ class StarshipJudge(ReplicatedObject, namespace="StarShip"):
         """Take a report; return who asks. Nothing is changed by one that is malformed."""
         client = self.asking_client
         if told:
-            _check_report(told)
+            check_report(told)
             if client not in self.servers and len(self.servers) >= SERVERS_MAX:
                 raise Overloaded(f"a game has {SERVERS_MAX} servers at most")
             known = self.servers.setdefault(client, {"faults": 0, "right": 0, "astray": False})
@@ -445,56 +435,3 @@ def read_words(words: Iterable[str]) -> tuple[Configuration, int]:
     if len(liars) > 1 or liars not in ([], ["1"], ["2"], ["3"]):
         raise BadValueError("liars is 1 to 3, said once: how many servers may be wrong")
     return config, int(liars[0]) if liars else 1
-
-
-def badge_of(secret: str, me: str, servers: Iterable[str]) -> list[Any]:
-    """Return what a captain's secret is worth at server ``me``: its token, and locks of others.
-
-    A token is known to its server as soon as the captain is there, to all others its lock alone: so
-    no server can order in the name of a captain who never was there.
-    """
-    token = _token(secret, me)
-    return [token, {one: lock_of(_token(secret, one)) for one in servers if one != me}]
-
-
-def lock_of(token: str) -> str:
-    """Return what is known of a token to those who do not have it."""
-    return hashlib.sha256(token.encode()).hexdigest()[:32]
-
-
-def _token(secret: str, server: str) -> str:
-    return hashlib.sha256(f"badge of {secret} for {server}".encode()).hexdigest()[:32]
-
-
-def _check_badge(badge: Any) -> None:
-    match badge:
-        case [] | ():
-            return
-        case [str(token), dict(locks)] if len(locks) <= SERVERS_MAX:
-            words = [token, *locks, *locks.values()]
-            if all(_is_text(word, BADGE_CHARACTERS_MAX) for word in words):
-                return
-    raise BadValueError("a badge is a token and locks by server")
-
-
-def _is_text(value: Any, most: int) -> bool:
-    return isinstance(value, str) and len(value) <= most and value.isascii()
-
-
-def _check_report(told: dict[str, Any]) -> None:
-    kinds = {name: type(value) for name, value in told.items()}
-    if kinds != _REPORT or not _is_text(told["hash"], 64):
-        raise BadValueError(f"a report has {', '.join(_REPORT)}")
-    if not -1 <= told["step"] < NUMBER_MAX or not 0 <= told["saved"] < NUMBER_MAX:
-        raise BadValueError("steps are whole numbers below 2 to the power of 62")
-    heard = told["heard"]
-    if len(heard) > HEARD_MAX or not all(
-        isinstance(row, list | tuple)
-        and len(row) == 2
-        and type(row[0]) is int
-        and 0 < row[0] < NUMBER_MAX
-        and type(row[1]) in (int, float)
-        and 0 <= row[1] <= INTERVAL_SECONDS_MAX
-        for row in heard
-    ):
-        raise BadValueError(f"at most {HEARD_MAX} captains are heard of, each with seconds")

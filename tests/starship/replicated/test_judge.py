@@ -10,6 +10,7 @@ import pytest
 import vista
 from apps.solidstate.objects.replicated import Execution, executing
 from apps.starship.replicated import judge as judges
+from apps.starship.replicated import requests
 from apps.starship.replicated.judge import StarshipJudge
 from vista import AccessDenied, BadValueError, Overloaded
 
@@ -102,8 +103,8 @@ def test_one_server_cannot_take_the_room_of_the_others(court: Court) -> None:
 
 
 def test_the_characters_of_one_server_in_a_step_have_a_bound(court: Court) -> None:
-    for _ in range(judges.SERVER_CHARACTERS_MAX // judges.ENTRY_CHARACTERS_MAX):
-        court.ask(A, "submit", "x" * judges.ENTRY_CHARACTERS_MAX, "", 7, [], 1, 0)
+    for _ in range(judges.SERVER_CHARACTERS_MAX // requests.ENTRY_CHARACTERS_MAX):
+        court.ask(A, "submit", "x" * requests.ENTRY_CHARACTERS_MAX, "", 7, [], 1, 0)
     with pytest.raises(Overloaded):
         court.ask(A, "submit", "x", "", 7, [], 1, 0)
     court.play(A, B)
@@ -319,8 +320,8 @@ def test_captains_stay_while_the_game_is_not_there(court: Court) -> None:
 
 def test_a_server_that_invents_captains_sends_nobody_away(court: Court) -> None:
     court.ask(A, "submit", "one", "", 7, [], 1, 0)
-    for first in range(1_000, 31_000, judges.HEARD_MAX):
-        invented = [[first + number, 0.0] for number in range(judges.HEARD_MAX)]
+    for first in range(1_000, 31_000, requests.HEARD_MAX):
+        invented = [[first + number, 0.0] for number in range(requests.HEARD_MAX)]
         court.tell(D, 0, heard=invented)
     assert len(court.judge.captains[D]) == judges.CAPTAINS_MAX
     court.play(A, B)
@@ -406,7 +407,7 @@ def test_a_report_that_is_none_is_refused_and_changes_nothing(
 
 
 def test_a_game_has_so_many_servers_at_most(court: Court) -> None:
-    for number in range(judges.SERVERS_MAX):
+    for number in range(requests.SERVERS_MAX):
         court.tell(f"client-{number}", 0)
     with pytest.raises(Overloaded, match=r"^a game has 16 servers at most$"):
         court.tell("client-more", 0)
@@ -444,7 +445,7 @@ def submit(court: Court, client: str, badge: list[Any], captain: int = 7) -> Any
 
 
 def badge(secret: str, client: str) -> list[Any]:
-    return judges.badge_of(secret, client, (A, B, C, D))
+    return requests.badge_of(secret, client, (A, B, C, D))
 
 
 def test_a_captain_goes_to_any_server_with_his_secret(court: Court) -> None:
@@ -463,7 +464,7 @@ def test_a_server_where_a_captain_never_was_cannot_order_in_his_name(court: Cour
 
 
 def test_a_server_that_knows_a_captain_may_let_him_to_one_that_came_later(court: Court) -> None:
-    submit(court, A, judges.badge_of("secret", A, (A, B)))
+    submit(court, A, requests.badge_of("secret", A, (A, B)))
     with pytest.raises(AccessDenied):
         submit(court, C, badge("secret", C))
     submit(court, A, badge("secret", A))
@@ -474,7 +475,7 @@ def test_a_server_that_knows_a_captain_may_let_him_to_one_that_came_later(court:
 def test_a_liar_does_not_change_the_badge_of_a_captain(court: Court) -> None:
     submit(court, A, badge("secret", A))
     with pytest.raises(AccessDenied):
-        submit(court, D, ["", {B: judges.lock_of("mine"), D: judges.lock_of("mine")}])
+        submit(court, D, ["", {B: requests.lock_of("mine"), D: requests.lock_of("mine")}])
     submit(court, B, badge("secret", B))
 
 
