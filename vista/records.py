@@ -30,6 +30,9 @@ BROUGHT_AS: Final = "vista_code_"
 BROUGHT: Final = "vista_code:"
 """What stands in ``sys.modules`` before the name at home. With a colon no import finds it."""
 
+CLASS_FILE: Final = "vista_class_file_"
+"""How the names of modules begin that are class files; a digest of the source follows."""
+
 _FORM = "__vista_record__"
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set for every class made by a class statement
 
@@ -155,6 +158,24 @@ def find_record(name: str) -> type | None:
         if found is None or record_name(found) != name:
             return None
     return found if is_record(found) or issubclass(found, Exception) else None
+
+
+def record_finder(cls: type) -> Callable[[str], type | None]:
+    """Return what finds the records in the variables of a class, whatever state of its file wrote.
+
+    A class file is a module of another name with each change of it. A record of a class file that
+    is not known is looked for by its own name in the one that has ``cls``; `find_record` finds all
+    others.
+    """
+    home = _home_name(cls.__module__)
+
+    def find(name: str) -> type | None:
+        found = find_record(name)
+        if found is None and name.startswith(CLASS_FILE) and home.startswith(CLASS_FILE):
+            found = find_record(f"{home}:{name.partition(':')[2]}")
+        return found
+
+    return find
 
 
 def _find_class(module_name: str, qualname: str) -> type | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,8 +14,18 @@ from tests.kernel.cast import Gate, until
 from tests.kernel.test_encoding import Chest, altered
 from vista import BadValueError, NoSuchClass, NotAValueError, Object, RemoteProtocolError
 from vista.ids import ID_BYTES
+from vista.kernel.encoding import head_of_encoding
 
 pytestmark = pytest.mark.usefixtures("real_node")
+
+
+@vista.record
+@dataclass
+class Unknown:
+    """A record that is taken away."""
+
+    number: int = 1
+
 
 # --- what cannot be encoded --------------------------------------------------------------------
 
@@ -111,9 +121,31 @@ def test_an_unknown_version_is_refused() -> None:
     ],
 )
 def test_other_parts_than_an_encoding_has_are_refused(changes: dict[str, Any]) -> None:
-    data = altered(vista.create(Chest), **{"id": bytes(ID_BYTES), **changes})
+    chest = vista.create(Chest)
+    data = altered(chest, **{"id": bytes(ID_BYTES), **changes})
     with pytest.raises(RemoteProtocolError, match="not an encoded object"):
         vista.import_object(data)
+    if "state" not in changes:
+        with pytest.raises(RemoteProtocolError, match="not an encoded object"):
+            head_of_encoding(chest._record.kernel, data)
+
+
+def test_the_class_is_found_before_records_that_are_not_known() -> None:
+    data = altered(vista.create(Chest, x=Unknown()), name="Chets", id=bytes(ID_BYTES))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(f"{__name__}.Unknown")
+        with pytest.raises(NoSuchClass, match="did you mean Chest"):
+            vista.import_object(data)
+
+
+def test_an_object_with_records_that_its_class_does_not_bring_is_refused() -> None:
+    data = altered(vista.create(Chest, x=Unknown()), id=bytes(ID_BYTES))
+    before = len(vista.objects())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(f"{__name__}.Unknown")
+        with pytest.raises(RemoteProtocolError, match=r"no record .*Unknown is known here; load"):
+            vista.import_object(data)
+    assert len(vista.objects()) == before
 
 
 def test_a_value_that_is_no_encoding_is_refused() -> None:
@@ -194,8 +226,14 @@ def test_an_encoding_with_one_byte_changed_gives_an_object_or_a_named_error(
     data = bytearray(chest.encode_object())
     vista.delete(chest)
     data[at % len(data)] = byte
-    with suppress(RemoteProtocolError, NoSuchClass, BadValueError):
-        vista.delete(vista.import_object(bytes(data)))
+    before = len(vista.objects())
+    try:
+        came = [vista.import_object(bytes(data))]
+    except (RemoteProtocolError, NoSuchClass, BadValueError):
+        came = []
+    assert len(vista.objects()) - before == len(came)
+    for ref in came:
+        vista.delete(ref)
 
 
 @given(data=st.binary(max_size=200))

@@ -194,6 +194,43 @@ def test_a_value_of_too_many_bytes_is_not_decoded() -> None:
         codec.decode_parts([b"\x01", b"x" * 60])
 
 
+def test_the_head_of_a_list_is_read_without_what_stands_behind_it() -> None:
+    data = CODEC.encode([1, "two", b"3", Position(4), {"five": {6}}])
+    nobody = Codec(Handle, lambda name: None, Limits())
+    with pytest.raises(RemoteProtocolError, match="no record"):
+        nobody.decode(data)
+    assert nobody.decode_atoms(data, 3) == [1, "two", b"3"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([1, 2], "not a list of 3 items or more"),
+        ({1: 2}, "not a list of 3 items or more"),
+        ("abc", "not a list of 3 items or more"),
+        ((1, 2, 3), "begins with 3 atoms"),
+        ([1, 2, [3]], "begins with 3 atoms"),
+        ([1, 2, {}], "begins with 3 atoms"),
+        ([1, Position(2), 3], "begins with 3 atoms"),
+    ],
+)
+def test_another_head_is_refused(value: Any, text: str) -> None:
+    with pytest.raises(RemoteProtocolError, match=text):
+        CODEC.decode_atoms(CODEC.encode(value), 3)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x93\x01\x02", b"\x91" * 2_000 + b"\x01"])
+def test_a_head_that_is_no_value_is_refused(data: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        CODEC.decode_atoms(data, 1)
+
+
+def test_a_head_of_too_many_bytes_is_not_read() -> None:
+    data = CODEC.encode([1, b"x" * 60])
+    with pytest.raises(RemoteProtocolError, match="more than 50 bytes"):
+        make_codec(Limits(value_bytes_max=50)).decode_atoms(data, 1)
+
+
 def test_a_large_buffer_travels_as_a_part_of_its_own_uncopied() -> None:
     large = b"x" * 64
     message, *buffers = CODEC.encode_parts({"a": [large, (large, 1)], "b": Position(large)})

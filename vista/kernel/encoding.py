@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 from vista.errors import BadValueError, NotAValueError, RemoteProtocolError
 from vista.ids import ID_BYTES, Id
 from vista.kernel.deletion import remove
+from vista.records import record_finder
+from vista.wire.codec import Codec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from vista.kernel.classes import ClassEntry
     from vista.kernel.kernel import Kernel
@@ -121,8 +123,43 @@ def read_encoding(kernel: Kernel, data: bytes) -> tuple[ClassEntry, Id, dict[str
 
     Raises `RemoteProtocolError` when ``data`` is no encoding and `NoSuchClass`.
     """
-    namespace, name, version, id, state = parts_of_encoding(kernel, data)
-    return kernel.find_class((namespace, name, version)), id, state
+
+    def find(id: Id, namespace: str, name: str, version: int) -> ClassEntry:
+        return kernel.find_class((namespace, name, version))
+
+    entry, id, _, state = read_with_class(kernel, data, find)
+    return entry, id, state
+
+
+def read_with_class(
+    kernel: Kernel, data: bytes, find: Callable[[Id, str, str, int], ClassEntry]
+) -> tuple[ClassEntry, Id, int, dict[str, Any]]:
+    """Return the class, the Id, the class's version that was encoded, and the variables.
+
+    ``find(id, namespace, name, version)`` finds the class, or raises `NoSuchClass`. Variables may
+    hold records of modules that come with it, or of an earlier state of its class file, so it is
+    found first where they cannot be read.
+    Raises `RemoteProtocolError` when ``data`` is no encoding.
+    """
+    try:
+        namespace, name, version, id, state = parts_of_encoding(kernel, data)
+    except RemoteProtocolError:
+        entry = find(*head_of_encoding(kernel, data))
+        codec = Codec(kernel.ref, record_finder(entry.cls), kernel.limits)
+        _, _, version, id, state = _parts(codec, data)
+        return entry, id, version, state
+    return find(id, namespace, name, version), id, version, state
+
+
+def head_of_encoding(kernel: Kernel, data: bytes) -> tuple[Id, str, str, int]:
+    """Return the Id, and name space, name and version of the class; no variables are read.
+
+    Raises `RemoteProtocolError` when ``data`` does not begin as an encoding does.
+    """
+    form, namespace, name, version, number = kernel.codec.decode_atoms(bytes(data), 5)
+    if form != FORMAT or not _well_formed(namespace, name, version, number, {}):
+        raise RemoteProtocolError(f"not an encoded object of format {FORMAT}")
+    return Id(number), namespace, name, version
 
 
 def parts_of_encoding(kernel: Kernel, data: bytes) -> tuple[str, str, int, Id, dict[str, Any]]:
@@ -132,7 +169,11 @@ def parts_of_encoding(kernel: Kernel, data: bytes) -> tuple[str, str, int, Id, d
     """
     if not isinstance(data, bytes | bytearray | memoryview):
         raise BadValueError(f"an encoded object is bytes, not {type(data).__name__}")
-    decoded = kernel.codec.decode(bytes(data))
+    return _parts(kernel.codec, data)
+
+
+def _parts(codec: Codec, data: bytes) -> tuple[str, str, int, Id, dict[str, Any]]:
+    decoded = codec.decode(bytes(data))
     if not isinstance(decoded, list) or len(decoded) != 6 or decoded[0] != FORMAT:
         raise RemoteProtocolError(f"not an encoded object of format {FORMAT}")
     _, namespace, name, version, number, state = decoded

@@ -19,6 +19,7 @@ from types import CodeType, ModuleType
 from vista.errors import BadValueError, ClassDefinitionError
 from vista.kernel.objects import Object
 from vista.mobility.scan import python_mistakes
+from vista.records import CLASS_FILE
 
 SCHEME = "file:"
 _DIGEST_BYTES = 8
@@ -72,7 +73,7 @@ def read_source(path: Path) -> str:
 def module_name(source: str) -> str:
     """The name of the module that a source becomes, the same on every node."""
     digest = hashlib.blake2b(source.encode(), digest_size=_DIGEST_BYTES).hexdigest()
-    return f"vista_class_file_{digest}"
+    return f"{CLASS_FILE}{digest}"
 
 
 def load_source(source: str, file_name: str | None = None) -> ModuleType:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from vista.api import timeout, wait
 from vista.errors import AccessDenied, NoSuchClass, PeerLost, RemoteProtocolError
 from vista.kernel.classes import ClassEntry, ClassSpecifier, parts_of
+from vista.kernel.encoding import head_of_encoding
 from vista.kernel.kernel import creator_id
 from vista.mobility.code import ClassCode, check_code, class_code, take_class
 from vista.mobility.kept import keep_code
@@ -136,7 +137,7 @@ def with_class_of(kernel: Kernel, data: bytes, take: Callable[[], Taken]) -> Tak
         node = sender_node(kernel)
         if node == kernel.table.node:
             raise
-        specifier = kernel.codec.decode(bytes(data))[1:4]
+        specifier = head_of_encoding(kernel, data)[1:]
         try:
             fetch_class(kernel, node, specifier)
         except AccessDenied as denied:

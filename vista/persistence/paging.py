@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vista.api import wait
@@ -30,7 +31,7 @@ from vista.kernel import monitor, upgrade
 from vista.kernel.access import checked_acl
 from vista.kernel.classes import ClassEntry
 from vista.kernel.current import FUTURE, METHOD, RECORD, Context, current
-from vista.kernel.encoding import parts_of_encoding, set_variables
+from vista.kernel.encoding import read_with_class, set_variables
 from vista.kernel.futures import Future
 from vista.kernel.invoke import run_of
 from vista.kernel.keeping import Departure
@@ -409,8 +410,7 @@ def restore(keeper: Keeper, row: Row, is_wanted: Callable[[], bool]) -> Record:
     what the hook raises, and `NoSuchObject` when the object ``is_wanted`` no longer by then.
     """
     kernel = keeper.kernel
-    namespace, name, version, id, state = parts_of_encoding(kernel, row.data)
-    entry = _class_for(kernel, id, namespace, name, version)
+    entry, id, version, state = read_with_class(kernel, row.data, partial(_class_for, kernel))
     acl = checked_acl(kernel.codec.decode(row.acl)) if row.acl else None
     record = _made(kernel, entry, id, version, state)
     kernel.table.reserve(id)

@@ -165,7 +165,7 @@ class Building:
         found = self._find_record(name)
         form = None if found is None else form_of(found)
         if form is None:
-            _refuse(f"no record {name} is known here")
+            _refuse(f"no record {name} is known here; load the module or class file that has it")
         return form
 
     def _build_exception(self, items: list[Any], room: int) -> Exception:

@@ -28,7 +28,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import Flag
 from functools import partial
-from itertools import chain
 from traceback import TracebackException
 from typing import Any
 
@@ -50,6 +49,7 @@ from vista.values import (
     exception_text,
 )
 from vista.wire.building import MARK_LETTERS, REMOTE_NOTE, Building, Mark, Pairs, remote_note
+from vista.wire.depth import headers_exceed, is_deeper
 from vista.wire.leaves import LEAF_ERRORS, LEAVES
 
 DEPTH_LIMIT = 250
@@ -68,12 +68,8 @@ PACKER_BYTES = 16_384
 _MARK_CODE = 127
 _MARK_START = b"\x7f\xc1"
 _BUFFERS = frozenset({bytes, bytearray, memoryview})
-_NATIVE = frozenset({list, dict})
 _TEXT = frozenset({str})
 _ATOMIC = ATOMS - {bytes}
-
-# All bytes but those that start a msgpack array or map, for bytes.translate to delete.
-_NO_CONTAINER_HEADERS = bytes(set(range(256)) - {*range(0x80, 0xA0), *range(0xDC, 0xE0)})
 
 # ExtType(code, data) without its checks, which cost 0.3 us.
 _extension: Callable[[tuple[int, bytes]], ExtType] = partial(tuple.__new__, ExtType)
@@ -220,6 +216,24 @@ class Codec:
         """
         return self._decode(data, ())
 
+    def decode_atoms(self, data: bytes, count: int) -> list[Any]:
+        """Return the first ``count`` items of an encoded list, of which each is an atom.
+
+        What stands behind them is not built, so it may hold records that are not known here.
+        Raises `RemoteProtocolError` when ``data`` is no such list.
+        """
+        if len(data) > self._bytes_max:
+            raise RemoteProtocolError(f"a value of more than {self._bytes_max} bytes")
+        try:
+            found = _unpack_marked(data)
+        except (*LEAF_ERRORS, RecursionError, MemoryError) as error:
+            raise RemoteProtocolError(f"no value: {error or type(error).__name__}") from error
+        if type(found) is not list or len(found) < count:
+            raise RemoteProtocolError(f"not a list of {count} items or more")
+        if not ATOMS.issuperset(map(type, found[:count])):
+            raise RemoteProtocolError(f"not a list that begins with {count} atoms")
+        return found[:count]
+
     def decode_parts(self, parts: Sequence[bytes | memoryview], around: int = 0) -> Any:
         """Read what `encode_parts` wrote; a part may be any bytes-like object.
 
@@ -281,8 +295,8 @@ class Codec:
         return [[*copied], named]
 
     def _check_depth(self, value: Any, data: bytes, copy: Callable[[], Any]) -> None:
-        if _headers_exceed(data, self._depth_max):
-            if _MARK_START in data or _is_deeper(value, self._depth_max):
+        if headers_exceed(data, self._depth_max):
+            if _MARK_START in data or is_deeper(value, self._depth_max):
                 copy()  # raises the error with the path, if it is too deep
 
     def _checked(self, value: Any, data: bytes) -> bytes:
@@ -310,8 +324,8 @@ class Codec:
             value = _unpack(data)
         except (*LEAF_ERRORS, RecursionError, MemoryError) as error:
             raise RemoteProtocolError(f"no value: {error or type(error).__name__}") from error
-        if len(data) > depth_max and _headers_exceed(data, depth_max):
-            if _is_deeper(value, depth_max):
+        if len(data) > depth_max and headers_exceed(data, depth_max):
+            if is_deeper(value, depth_max):
                 raise RemoteProtocolError("nested deeper than limit value_depth_max")
         return value
 
@@ -401,23 +415,6 @@ class _Lifted:
 
     def __init__(self, at: int) -> None:
         self.at = at
-
-
-def _headers_exceed(data: bytes, count: int) -> bool:
-    return len(data.translate(None, _NO_CONTAINER_HEADERS)) > count
-
-
-def _is_deeper(value: Any, depth_max: int) -> bool:
-    """Whether lists and dicts nest deeper; level by level, so that it takes no stack."""
-    level = [value] if type(value) in _NATIVE else []
-    for _ in range(depth_max):
-        lists = [whole for whole in level if type(whole) is list]
-        dicts = [whole.values() for whole in level if type(whole) is dict]
-        parts = chain(chain.from_iterable(lists), chain.from_iterable(dicts))
-        level = [part for part in parts if type(part) in _NATIVE]
-        if not level:
-            return False
-    return True
 
 
 def _encode_other(value: Any) -> Any:
