@@ -80,8 +80,10 @@ class Pools:
 def solidstate_rows(pools: Pools) -> list[Row]:
     """Return the rows with what must be reached."""
     return [
-        _row(pools, "replicated calls, 200 users", Scene(users=200), 15),
-        _row(pools, "replicated calls, 200 users, crash-only", Scene("crash", users=200), 25),
+        _row(pools, "replicated calls, 2,000 users", Scene(users=2_000), 15),
+        _row(pools, "replicated calls, 2,000 users, crash-only", Scene("crash", users=2_000), 25),
+        _row(pools, "replicated calls, 200 users", Scene(users=200)),
+        _row(pools, "replicated calls, 200 users, crash-only", Scene("crash", users=200)),
         _row(pools, "replicated call, one user", Scene(), 1.5),
         _row(pools, "replicated call, one user, crash-only", Scene("crash"), 1.5),
         _row(pools, "replicated reads, 200 users", Scene(users=200, asks="peek")),
@@ -103,7 +105,8 @@ def _row(pools: Pools, name: str, scene: Scene, bound: float | None = None) -> R
 
     return Row(
         name, Subject(f"{scene.mode}, f = 1", run), targets=targets, unit=unit,
-        count=20_000 if many else 500, quick=1_000 if many else 50, rounds=5, group="solidstate",
+        count=max(20_000, 20 * scene.users) if many else 500, quick=1_000 if many else 50, rounds=5,
+        group="solidstate",
     )  # fmt: skip
 
 
@@ -214,8 +217,8 @@ def _scenes() -> tuple[Scene, ...]:
         for users in (1, 200)
         for payload in (0, 100, 1024)
     ]
-    users = [Scene(mode, users=users) for mode in modes for users in (10, 50, 1000)]
-    counted = [Scene("minbft", users=users) for users in (1, 10, 50, 200, 1000)]
+    users = [Scene(mode, users=users) for mode in modes for users in (10, 50, 1_000, 2_000)]
+    counted = [Scene("minbft", users=users) for users in (1, 10, 50, 200, 1_000, 2_000)]
     counted += [Scene("minbft", users=200, payload=payload) for payload in (100, 1024)]
     proxies = [Scene(mode, proxies=4, users=200) for mode in modes]
     states = [
@@ -223,7 +226,7 @@ def _scenes() -> tuple[Scene, ...]:
         for mode in modes
         for state in (100_000, 1_000_000, 10_000_000)
     ]
-    batches = [Scene(mode, users=200, batch=batch) for mode in modes for batch in (1, 10, 50)]
+    batches = [Scene(mode, users=2_000, batch=batch) for mode in modes for batch in (10, 50, 200)]
     faults = [
         Scene(mode, faults=faults, users=users)
         for mode in modes

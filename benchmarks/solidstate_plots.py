@@ -82,7 +82,7 @@ def shape_panels(found: Sequence[Asked]) -> list[Panel]:
         Panel("f, 200 users", _of_modes(found, "faults", many)),
         Panel("f, one user", _of_modes(found, "faults", Scene())),
         Panel("state in MB, 200 users", in_megabytes),
-        Panel("calls together, 200 users", _of_modes(found, "batch", many)),
+        Panel("calls together, 2,000 users", _of_modes(found, "batch", replace(many, users=2_000))),
     ]
 
 

@@ -27,6 +27,7 @@ from apps.solidstate.objects.service import MissingClassError, ObjectService
 from apps.solidstate.objects.showing import told_variables, variables_of_server
 from apps.solidstate.objects.twins import is_copied, note_abstaining
 from apps.solidstate.pbft.authentication import Principal
+from apps.solidstate.pbft.bundles import OPERATIONS_MAX
 from apps.solidstate.pbft.configuration import Config
 from apps.solidstate.pbft.durable import Recovered
 from apps.solidstate.pbft.effects import (
@@ -50,7 +51,7 @@ from apps.solidstate.pbft.replica import Replica
 from apps.solidstate.trusted_counter import DeviceKeys, device_name
 from vista import AccessDenied, BadValueError
 
-BUNDLE_OPERATIONS_MAX = 200
+BUNDLE_OPERATIONS_MAX = OPERATIONS_MAX
 """Operations that one client asks for at once; their results are one reply of it."""
 
 RETRY_SECONDS = 2.0

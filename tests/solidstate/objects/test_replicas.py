@@ -122,33 +122,53 @@ def test_a_proxy_takes_no_bytes_but_those_of_a_call(pool: Pool) -> None:
         pool.front.call(proxy.call_encoded, "call", "cart", "add")
 
 
-@pytest.mark.parametrize("way", ["variable", "issue_request"])
+class PoolUser(vista.Object):
+    """Asks again when it was answered."""
+
+    def ask(self, proxy: vista.Ref, times: int) -> None:
+        """Ask so often."""
+        for _ in range(times):
+            proxy.issue_request("add", ["tea"], "cart")
+
+    def call(self, cart: vista.Ref, times: int) -> None:
+        """Call so often."""
+        for _ in range(times):
+            cart.add("tea")
+
+
+def ask_together(pool: Pool, users: int, times: int, method: str, asked: vista.Ref) -> int:
+    """Have so many users of the front ask so often; return how many batches that took."""
+    before = pool.status("server-0")["executed"]
+    made = pool.front.call(lambda: [vista.create(PoolUser) for _ in range(users)])
+    pool.front.call(
+        lambda: vista.gather(*[vista.future(user, method, asked, times) for user in made])
+    )
+    executed: int = pool.status("server-0")["executed"]
+    return executed - before
+
+
+@pytest.mark.parametrize("way", ["call", "ask"])
 def test_users_who_were_answered_together_ask_together_again(pool: Pool, way: str) -> None:
     cart = pool.found()
-    proxy = pool.proxy("front")
-    before = pool.status("server-0")["executed"]
-
-    def use(times: int) -> None:
-        for _ in range(times):
-            if way == "variable":
-                cart.add("tea")
-            else:
-                proxy.issue_request("add", ["tea"], "cart")
-
-    class PoolUser(vista.Object):
-        """Asks again when it was answered."""
-
-        def work(self, times: int) -> None:
-            use(times)
-
-    def crowd() -> None:
-        users = [vista.create(PoolUser) for _ in range(20)]
-        vista.gather(*[vista.future(user, "work", 10) for user in users])
-
-    pool.front.call(crowd)
+    asked = cart if way == "call" else pool.proxy("front")
+    # One that came first goes alone.
+    assert ask_together(pool, 20, 10, way, asked) <= 10 + 2
     assert pool.call(cart, "list_items") == {"tea": 200}
-    # One that came first went alone; the read is one more.
-    assert pool.status("server-0")["executed"] - before <= 10 + 2 + 2
+
+
+@pytest.mark.parametrize(("enough", "rests"), [(10, range(4)), (11, range(15, 30))])
+def test_where_enough_wait_a_bundle_leaves_while_others_are_answered(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, enough: int, rests: range
+) -> None:
+    monkeypatch.setattr("apps.solidstate.objects.proxy.ENOUGH_WAIT", enough)
+    monkeypatch.setattr("apps.solidstate.objects.proxy.BUNDLE_OPERATIONS_MAX", 10)
+    cart = pool.found()
+    rest = pool.proxy("front")._record.entry.methods["rest"]
+    before = rest.calls
+    # Two halves by turns, of ten calls and as many users each.
+    assert ask_together(pool, 20, 10, "call", cart) <= 20 + 4
+    assert rest.calls - before in rests
+    assert pool.call(cart, "list_items") == {"tea": 200}
 
 
 def test_the_wait_limit_has_its_bounds(pool: Pool) -> None:
