@@ -189,7 +189,7 @@ def test_a_replica_that_is_late_itself_has_patience_with_others_up_to_a_bound(la
 # -- a primary just below the timers ----------------------------------------------------------
 
 
-def served(strategies: dict[int, str]) -> int:
+def served(strategies: dict[int, str], flush: float = 0.0002) -> int:
     """Return how many requests a group of four answers in two minutes."""
     random = Random("pace")
     plan = draw_plan(2, random, frozenset(), STRATEGIES, 4)
@@ -200,7 +200,7 @@ def served(strategies: dict[int, str]) -> int:
         requests=10**6,
         storm=120.0,
         delay=0.05,
-        flush=0.0002,
+        flush=flush,
         config=replace(
             plan.config,
             clients=frozenset({"client0", "client1", "client2"}),
@@ -224,6 +224,11 @@ def served(strategies: dict[int, str]) -> int:
 def test_a_primary_just_below_the_timers_costs_no_more_than_its_first_turn() -> None:
     # Without the rule it keeps its turn for ten minutes, and serves 48 requests in the first two.
     assert served({0: "dragging"}) > 0.75 * served({})
+
+
+def test_one_that_wants_to_leave_all_the_time_costs_a_group_with_slow_disks_nothing() -> None:
+    # Were nothing allowed for slowness then, the primary would be changed again and again.
+    assert served({3: "storming"}, flush=0.3) > 0.9 * served({}, flush=0.3)
 
 
 def test_who_left_was_weary_as_well(lab: Lab) -> None:
