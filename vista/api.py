@@ -247,13 +247,8 @@ def wait(awaitable: Awaitable[Any], timeout: float | None = None) -> Any:
     """
     context: Any = current()
     if context.kernel is None:
-        return _on_kernel(_wait, awaitable, timeout)
+        return _on_kernel(wait, awaitable, timeout)
     return wait_for(context, awaitable, timeout)
-
-
-def _wait(awaitable: Awaitable[Any], seconds: float | None) -> Any:
-    worker: Any = current()
-    return wait_for(worker, awaitable, seconds)
 
 
 # --- who and what --------------------------------------------------------------------------

@@ -237,8 +237,9 @@ class Limits:
     """Objects that moved to a node and whose old homes have not said that they know it. A home that
     is parted from the node in the midst of a move asks for the outcome when it is back. As many
     that it was told are not there, that were created with a token, that nobody had when they were
-    looked for, and to which messages were given up on their way, are remembered; of more of
-    these last ones the nodes to which they went, as many at most."""
+    looked for, that came as copies while a store was closed, and to which messages were given up on
+    their way, are remembered, and twice as many to which posts left; of more of these last two the
+    nodes to which they went, as many at most."""
 
     moved_objects_max: int = 262_144
     """Objects of which a node remembers to which other one they went: about 50 MB. A message for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from tests.peers.system import (
     stranger,
 )
 from vista.kernel.kernel import creator_id
-from vista.peering.refused import TOLD_AGAIN_SECONDS, TOLD_MAX, Refused
+from vista.peering.peering import REFUSED_MAX, REFUSED_SECONDS
 from vista.peering.rights import refusal_of
 from vista.testing import SimulatedNode, World
 from vista.wire.frames import (
@@ -83,7 +84,8 @@ def test_without_the_right_to_call_nothing_runs(world: World, tmp_path: Path) ->
 def test_a_peer_that_was_called_and_is_not_named_may_not_call(world: World, tmp_path: Path) -> None:
     found = visit(world, tmp_path, "anna call")
     (link,) = links(found.guest)
-    refusal = refusal_of(found.guest.kernel, link, [])
+    row = [CALL, (1, 0, bell(found.guest)._id, NOBODY), "ring", "", b"", [b""]]
+    refusal = refusal_of(found.guest.kernel, link, row)
     assert "whose key authorized_peers does not name, has no right to call" in str(refusal)
 
 
@@ -257,39 +259,35 @@ def authorize(directory: Path) -> None:
     authorize_peer(directory / "host" / PEERS_FILE, public_key_of(GUEST), "anna", ALL_RIGHTS)
 
 
-def test_a_key_that_is_refused_again_and_again_is_told_of_once_in_ten_minutes(
+def test_a_peer_that_is_refused_again_and_again_is_logged_after_ten_minutes_again(
     world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     host = stranger(world, tmp_path, "host", HOST, {})
     guest = stranger(world, tmp_path, "guest", GUEST, {})
     dial(guest, listen(host))
 
-    def told() -> int:
-        return caplog.text.count("refused a peer with the unknown key")
+    def told() -> list[str]:
+        lines = [record.getMessage() for record in caplog.records]
+        return [line for line in lines if line.startswith("refused a peer")]
 
-    world.pass_time(TOLD_AGAIN_SECONDS - 1.0)
-    assert told() == 1
+    world.pass_time(REFUSED_SECONDS - 1.0)
+    (first,) = told()
+    assert first.startswith("refused a peer: guest has the unknown key ")
     world.pass_time(2 * host.kernel.limits.reconnect_seconds_max)
-    assert told() == 2
+    _, second = told()
+    assert re.sub(r", after \d+ more for this reason", "", second) == first != second
 
 
-def test_of_very_many_keys_that_are_refused_some_are_told_and_that_there_are_more() -> None:
-    refused = Refused()
-    told = [refused.words(b"%d" % number, "who it is", 1.0) for number in range(2 * TOLD_MAX)]
-    assert told[: TOLD_MAX - 1] == ["who it is"] * (TOLD_MAX - 1)
-    assert told[TOLD_MAX - 1] == (
-        "who it is; more peers with unknown keys are refused and not told of for 600 s"
-    )
-    assert told[TOLD_MAX:] == [""] * TOLD_MAX
-    assert refused.words(b"0", "again", 600.0) == ""
-    assert refused.words(b"0", "again", 601.0) == "again"
-
-
-def test_a_key_that_was_let_in_meanwhile_is_told_of_again() -> None:
-    refused = Refused()
-    assert refused.words(b"key", "who it is", 1.0) == "who it is"
-    refused.let_in(b"key")
-    assert refused.words(b"key", "who it is", 2.0) == "who it is"
+def test_of_very_many_keys_that_are_refused_some_are_logged_and_that_there_are_more(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = stranger(world, tmp_path, "host", HOST, {})
+    listen(host)
+    for number in range(10 * REFUSED_MAX):
+        peering(host)._admits(number.to_bytes(32, "big"), "tcp 10.0.0.9")
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == REFUSED_MAX
+    assert lines[-1].startswith("refused a peer: for other reasons")
 
 
 def test_whom_peers_send_as_is_asked_in_a_vista_thread(world: World) -> None:

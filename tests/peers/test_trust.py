@@ -269,7 +269,7 @@ def test_a_refusal_tells_what_to_type(path: Path, monkeypatch: pytest.MonkeyPatc
     refusal = Trust(OWN, "me", AuthorizedPeers(path)).refusal(EVE, "tcp 10.0.0.9:4500")
     text = key_text(EVE)
     assert refusal == (
-        f"tcp 10.0.0.9:4500: refused a peer with the unknown key {text}; to let it in: "
+        f"tcp 10.0.0.9:4500 has the unknown key {text}; to let it in: "
         f"vista authorize {text} USER call,create"
     )
 

@@ -50,7 +50,14 @@ def _earliest(worker: Worker) -> tuple[float | None, Frame | None]:
     due: float | None = None
     late: Frame | None = None
     frame, root = worker.frame, worker.root
-    for owner, bound in reversed(worker.scopes or ()):
+    if not worker.scopes:
+        # All calls have the same time then, and the outermost began first.
+        while frame is not root:
+            late, frame = frame, frame[PARENT]
+        if late is not None:
+            due = late[STARTED] + worker.home.limits.call_seconds  # type: ignore[union-attr]
+        return due, late
+    for owner, bound in reversed(worker.scopes):
         if owner is frame:
             due = bound
             break

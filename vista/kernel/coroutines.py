@@ -42,7 +42,7 @@ def run_coroutine(function: Callable[..., Coroutine[Any, Any, Any]]) -> Callable
 
 def wait_for(worker: Worker, awaitable: Awaitable[Any], seconds: float | None) -> Any:
     """Park a thread until an awaitable is done, ``seconds`` at most, and return its result."""
-    if seconds is None and (type(awaitable) is asyncio.Future or asyncio.isfuture(awaitable)):
+    if seconds is None and asyncio.isfuture(awaitable):
         # One of another loop goes the long way, where asyncio says so.
         if awaitable.get_loop() is worker.kernel.hub.loop:
             return _wait_for_future(worker, awaitable)

@@ -173,10 +173,8 @@ def _acts_itself(record: Record, method: str) -> bool:
 
 
 def refused(record: Record, text: str) -> AccessDenied:
-    """Return the error for a refusal, after counting it, and logging it once in a while."""
-    kernel = record.kernel
-    kernel.counters.access_denied += 1
-    kernel.refusals.note(text, kernel.now)
+    """Return the error for a refusal, after taking note of it."""
+    record.kernel.note_refusal(text)
     return AccessDenied(text)
 
 

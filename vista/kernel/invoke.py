@@ -375,9 +375,9 @@ class Invoker:
     ) -> None:
         """Post a message from a coroutine: it stands beside the turns of the loop."""
         args, kwargs = copy_arguments(args, kwargs)
-        message = self.message(context, record, method, args, kwargs, None)
-        now = self.kernel.hub.loop.time()  # The kernel's own is that of the last turn.
-        self.deliver((*message[:PARENT], None, now, *message[STARTED + 1 :]))
+        # The kernel's own time is that of the last turn.
+        now, user = self.kernel.hub.loop.time(), context.user or self.kernel.user
+        self.deliver((record, method, None, now, args, kwargs, None, user, run_of(record, method)))
 
     # --- queues ----------------------------------------------------------------------------
 

@@ -44,11 +44,11 @@ from vista.kernel.identity import Identity
 from vista.kernel.inspection import ThreadIds
 from vista.kernel.invoke import Invoker, Message
 from vista.kernel.keeping import Pager, Pagers
-from vista.kernel.lost import LostPosts, Seldom
 from vista.kernel.methods import LIFECYCLE, MethodEntry, message_name
 from vista.kernel.objects import ClassName, Object
 from vista.kernel.refs import Ref, keep_call, make_ref
 from vista.kernel.scopes import outside_due
+from vista.kernel.seldom import SeldomLog
 from vista.kernel.services import ServiceTable
 from vista.kernel.statistics import Counters
 from vista.kernel.table import GONE, GUARDED, Absent, Record, make_table
@@ -97,8 +97,8 @@ class Kernel:
         self.now = self.started = hub.time()
         self.loop_thread = 0
         self.counters = Counters()
-        self.lost_posts = LostPosts(self.log, self.counters)
-        self.refusals = Seldom(self.log, "access denied")
+        self._lost_posts = SeldomLog(self.log, "a post was lost")
+        self._refusals = SeldomLog(self.log, "access denied")
         self.timers = Timers(hub)
         self.threads = Threads(self)
         self.thread_ids = ThreadIds(self)
@@ -327,8 +327,14 @@ class Kernel:
             self.note_lost_post(str(error))
 
     def note_lost_post(self, text: str) -> None:
-        """Count and log a one-way message that reached nobody."""
-        self.lost_posts.note(text, self.now)
+        """Count a one-way message that reached nobody, and log it once in a while."""
+        self.counters.posts_lost += 1
+        self._lost_posts.note(text, self.now)
+
+    def note_refusal(self, text: str) -> None:
+        """Count a message that was refused, and log it once in a while."""
+        self.counters.access_denied += 1
+        self._refusals.note(text, self.now)
 
     # --- from outside of vista threads -----------------------------------------------------
 
@@ -449,8 +455,7 @@ class Kernel:
         self, frame: Frame | None, run: Callable[[], None], future: Future, user: str
     ) -> Message:
         """Return the message that runs a function in the name of code outside."""
-        began = future.created
-        return (self.program, self.outside, frame, began, (run,), {}, future, user, None)
+        return (self.program, self.outside, frame, future.created, (run,), {}, future, user, None)
 
     def work(self, worker: Worker) -> None:
         """Run messages as the greenlet of ``worker``."""

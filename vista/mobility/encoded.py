@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from vista.kernel.current import current
 from vista.kernel.node import kernel_here
 
 
@@ -18,12 +17,9 @@ def encode_value(value: Any) -> bytes:
     >>> vista.decode_value(vista.encode_value({"tea": 2}))
     {'tea': 2}
     """
-    # Asked here, as replicated objects encode and decode some ten values for each of their calls.
-    home = current().home
-    return (kernel_here() if home is None else home).codec.encode_canonical(value)
+    return kernel_here().codec.encode_canonical(value)
 
 
 def decode_value(data: bytes) -> Any:
     """Return the value whose bytes `encode_value` made. Raises `RemoteProtocolError` for others."""
-    home = current().home
-    return (kernel_here() if home is None else home).codec.decode(data)
+    return kernel_here().codec.decode(data)

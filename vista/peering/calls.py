@@ -477,9 +477,8 @@ class Calls:
 
     def refuse(self, origin: bytes, row: Sequence[Any], error: AccessDenied) -> None:
         """Answer a CALL that may not run; a POST is counted."""
-        self.kernel.counters.access_denied += 1
+        self.kernel.note_refusal(str(error))
         if row[0] == CALL:
-            self.kernel.refusals.note(str(error), self.kernel.now)
             served = Served(self, origin, row[1][0], None, row[2], NOBODY)
             self.served[origin, served.number] = served
             served.fail(error)

@@ -10,7 +10,7 @@ there with more rights than his own.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from vista.errors import (
@@ -24,7 +24,9 @@ from vista.errors import (
 from vista.ids import Id
 from vista.kernel.kernel import Kernel, creator_id
 from vista.kernel.refs import Ref
+from vista.kernel.seldom import SeldomLog
 from vista.kernel.table import Record
+from vista.limits import Limits
 from vista.peering import announcements as services
 from vista.peering import placement, routing, rows
 from vista.peering.announcements import Announcements
@@ -37,7 +39,6 @@ from vista.peering.met import Met
 from vista.peering.moves import Moves
 from vista.peering.paths import routing_bounds
 from vista.peering.publishing import Publishing
-from vista.peering.refused import Refused
 from vista.peering.remote import RemoteMethod
 from vista.peering.represent import represent
 from vista.peering.rights import refusal_of
@@ -56,7 +57,6 @@ from vista.wire.frames import (
     FENCED,
     HEAD,
     MOVED,
-    NOBODY,
     POST,
     PROBE,
     REPLY,
@@ -70,6 +70,12 @@ from vista.wire.frames import (
 from vista.wire.session import SessionConfig
 
 _WITH_PAYLOAD: Final = frozenset({CALL, POST, REPLY, FAILURE})
+
+REFUSED_SECONDS: Final = 600.0
+"""For how long a peer that was refused is not logged again at first: it goes on trying."""
+
+REFUSED_MAX: Final = 32
+"""Peers that are told apart meanwhile, by key and address: anybody can invent keys."""
 
 _log = logging.getLogger("vista.peering")
 
@@ -93,19 +99,7 @@ class Peering:
         self.node = kernel.table.node
         epoch = kernel.hub.entropy(8)
         limits = kernel.limits
-        self.session_config = SessionConfig(
-            self.node,
-            epoch,
-            name[:64],
-            window_bytes=limits.link_window_bytes,
-            # Of the two bounds the peer is told one.
-            batch_bytes_max=min(limits.batch_bytes_max, limits.frame_bytes_max),
-            ping_seconds=limits.ping_seconds,
-            loss_seconds=limits.loss_seconds,
-            hello_seconds=limits.hello_seconds,
-            ack_seconds=limits.ack_seconds,
-            pong_seconds=limits.pong_seconds,
-        )
+        self.session_config = _session_config(self.node, epoch, name, limits)
         self.frames = Frames(limits)
         self.links: dict[int, Link] = {}
         # Where what this node sends may go as it is: to kin, over a link of its own, not held.
@@ -119,6 +113,7 @@ class Peering:
         self.calls = Calls(self)
         self.departures = Departures(self, self.moves)
         self.settle, self.end_departure = self.departures.settle, self.departures.end
+        self.withdraw_copies = self.moves.early_copies.withdraw
         self.send_on = self.calls.send_on
         self.creations = Creations(kernel)
         self.routing = Routing(self.node, routing_bounds(limits))
@@ -127,7 +122,10 @@ class Peering:
         self._numbers = 0
         self._hops_max = limits.route_hops_max
         self.connections: dict[int, Ref] = {}
-        self._met, self._refused = Met(limits.met_nodes_max), Refused()
+        self._met = Met(limits.met_nodes_max)
+        self._refused = SeldomLog(
+            _log, "refused a peer", seconds=REFUSED_SECONDS, reasons_max=REFUSED_MAX
+        )
         self._timers: dict[Any, Any] = {}
         kernel.elsewhere = self
         kernel.on_close.append(self.close)
@@ -158,12 +156,8 @@ class Peering:
 
     def _admits(self, key: bytes, where: str) -> bool:
         if self.trust.grant_of(key) is not None:
-            self._refused.let_in(key)
             return True
-        refusal = self.trust.refusal(key, where)
-        words = self._refused.words(key, refusal, self.kernel.hub.time())
-        if words:
-            _log.warning("%s", words)
+        self._refused.note(self.trust.refusal(key, where), self.kernel.hub.time())
         return False
 
     def _accept(self, channel: Channel) -> None:
@@ -309,17 +303,12 @@ class Peering:
             if row[0] not in (REPLY, FAILURE):
                 raise
             self.ways.answer_overloaded(link, node, self.node, row[1], error)
-        self.note_post(node, row)
-
-    def withdraw_copies(self, ids: Collection[bytes], store: str) -> None:
-        """Delete the copies that came early, of objects which a store has that is being opened."""
-        self.moves.early_copies.withdraw(ids, store)
+        if row[0] == POST:
+            self.note_post(node, row)
 
     def note_post(self, node: bytes, row: Row) -> None:
-        """Take note of a message of this node that leaves for another one, if it is a post."""
-        if row[0] == POST:
-            target = HEAD.unpack(row[1])[2]
-            self.moves.posted.note(target, node, self.kernel.now)
+        """Take note of a post of this node that leaves for another one."""
+        self.moves.posted.note(HEAD.unpack(row[1])[2], node, self.kernel.now)
 
     def _loop_back(self, row: Row, buffers: Sequence[Part], user: str) -> None:
         """Take a message to this node itself: its object came here while it was held back."""
@@ -368,9 +357,7 @@ class Peering:
         else:
             grant = link.grant
             assert grant is not None, "it was admitted before"
-            # What peerings tell each other is about their own messages and runs nothing.
-            is_free = grant.kin or row[1][2] == NOBODY
-            refusal = None if is_free else refusal_of(self.kernel, link, row)
+            refusal = None if grant.kin else refusal_of(self.kernel, link, row)
             if refusal is not None:
                 self.calls.refuse(origin, row, refusal)
                 return
@@ -472,6 +459,22 @@ class Peering:
     create_spread = placement.create_spread
     service_rows = rows.service_rows
     peer_rows = rows.peer_rows
+
+
+def _session_config(node: bytes, epoch: bytes, name: str, limits: Limits) -> SessionConfig:
+    return SessionConfig(
+        node,
+        epoch,
+        name[:64],
+        window_bytes=limits.link_window_bytes,
+        # Of the two bounds the peer is told one.
+        batch_bytes_max=min(limits.batch_bytes_max, limits.frame_bytes_max),
+        ping_seconds=limits.ping_seconds,
+        loss_seconds=limits.loss_seconds,
+        hello_seconds=limits.hello_seconds,
+        ack_seconds=limits.ack_seconds,
+        pong_seconds=limits.pong_seconds,
+    )
 
 
 def _words(node: bytes) -> str:

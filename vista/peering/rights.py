@@ -8,6 +8,7 @@ from vista.errors import AccessDenied
 from vista.kernel.current import kernel as kernel_here
 from vista.kernel.methods import message_name
 from vista.peering.bringing import BRINGING, CODE, denial
+from vista.wire.frames import NOBODY
 
 if TYPE_CHECKING:
     from vista.kernel.kernel import Kernel
@@ -53,6 +54,9 @@ def refusal_of(kernel: Kernel, link: Link, row: list[Any]) -> AccessDenied | Non
     """Return why the peer of a link may not send a CALL or POST to this node, None when it may."""
     grant = link.grant
     assert grant is not None, "it was admitted before"
+    if row[1][2] == NOBODY:
+        # What peerings tell each other is about their own messages and runs nothing.
+        return None
     if "call" not in grant.rights:
         return AccessDenied(f"{_peer_of(grant.user)} has no right to call")
     record = kernel.table.records.get(row[1][2])

@@ -362,7 +362,7 @@ class Trust:
         return user in self._granted or self.peers.lists(user)
 
     def refusal(self, key: bytes, where: str) -> str:
-        """Return the line to log for a peer that was refused: what to type to let it in.
+        """Return why a peer is refused, for the log, and what to type to let it in.
 
         ``where`` says in words where the peer is.
         """
@@ -371,4 +371,4 @@ class Trust:
         path = self.peers.path
         if path is not None and path.parent != config_directory():
             command += f" --directory {quote(str(path.parent))}"
-        return f"{where}: refused a peer with the unknown key {text}; to let it in: {command}"
+        return f"{where} has the unknown key {text}; to let it in: {command}"

@@ -66,9 +66,6 @@ class Settled:
     def __contains__(self, id: bytes) -> bool:
         return id in self._ids
 
-    def __len__(self) -> int:
-        return len(self._ids)
-
 
 class Posted:
     """Objects to which posts of this node left in the last ``seconds``, and in those before.

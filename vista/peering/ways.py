@@ -244,7 +244,8 @@ class Ways:
                 # It was on no way that broke; what the other node was told to be void is older.
                 number = HEAD.unpack(row[1])[0]
                 row = peering.calls.renumbered(row, peering.calls.pending.get(number))
-            peering.note_post(node, row)
+            if row[0] == POST:
+                peering.note_post(node, row)
             link.append(self._wrapped(link, node, origin, hops, row), buffers, force=True)
         elif row[0] == POST:
             self._kernel.note_lost_post("the node was lost that it was for")

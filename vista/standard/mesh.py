@@ -312,7 +312,7 @@ class _Member:
                 self._drop_unwanted()
             case Stranger(key, url):
                 where = f"{self._words}, {replace(url, key=None)}"
-                _log.warning("%s", self._peering.trust.refusal(key, where))
+                _log.warning("refused a peer: %s", self._peering.trust.refusal(key, where))
 
     # --- what follows ----------------------------------------------------------------------
 
