@@ -7,10 +7,10 @@ of a loop and nobody who waits for anybody. What a game of two processes reaches
 
 from __future__ import annotations
 
+import argparse
 import math
-import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import process_time
@@ -272,10 +272,12 @@ def _ms(seconds: float) -> str:
     return f"{1_000 * seconds:,.0f} ms"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table of the galaxies named."""
-    rows = [row for galaxy in sys.argv[1:] for row in rows_of(galaxy, played(galaxy))]
-    print(rst_list(HEADINGS, rows))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.starship_ceiling")
+    parser.add_argument("galaxies", nargs="+", choices=[*GALAXIES], metavar="GALAXY")
+    named = parser.parse_args(arguments).galaxies
+    print(rst_list(HEADINGS, [row for galaxy in named for row in rows_of(galaxy, played(galaxy))]))
 
 
 if __name__ == "__main__":

@@ -228,7 +228,7 @@ def test_replicated_objects_are_measured_in_different_scenes() -> None:
     assert {scene.payload for scene in scenes} == {0, 100, 1024}
     assert {scene.proxies for scene in scenes} == {1, 4}
     assert {scene.faults for scene in scenes} == {1, 2, 3}
-    assert {scene.batch for scene in scenes} == {1, 10, 50, 200}
+    assert {scene.batch for scene in scenes} == {10, 50, 200, 1_000}
 
 
 def test_files_are_measured_and_written_for_the_docs() -> None:
@@ -251,16 +251,16 @@ def test_everything_that_is_varied_is_drawn(tmp_path: Path) -> None:
     load = solidstate_plots.load_panels(asked)
     assert [len(panel.lines) for panel in load] == [3, 3, 2]
     assert load[0].lines["byzantine"][0] == (1.0, 100.0, 0.01)
-    assert load[0].ticks == [1, 10, 50, 200, 1000]
+    assert load[0].ticks == [1, 10, 50, 200, 1000, 2000]
     shape = solidstate_plots.shape_panels(asked)
     assert [panel.ticks for panel in shape] == [
-        [1, 2, 3], [1, 2, 3], [0, 0.1, 1, 10], [1, 10, 50, 200],
+        [1, 2, 3], [1, 2, 3], [0, 0.1, 1, 10], [10, 50, 200, 1000],
     ]  # fmt: skip
     assert solidstate_plots.draw_all(asked, [], tmp_path) == [
         solidstate_plots.LOAD, solidstate_plots.SHAPE,
     ]  # fmt: skip
     text = (tmp_path / solidstate_plots.SHAPE).read_text("utf-8")
-    assert "calls together, 200 users" in text and "crash-only" in text
+    assert "calls together, 2,000 users" in text and "crash-only" in text
 
 
 def test_the_core_is_drawn_from_results_that_were_kept(tmp_path: Path) -> None:
@@ -300,6 +300,21 @@ def test_the_state_machines_of_two_processes_share_a_step_and_end_with_one_hash(
     assert sorted(two.parts) == sorted(starship_ceiling.PARTS)
     rows = starship_ceiling.rows_of("normal", state, 1, 1)
     assert [len(row) for row in rows] == [len(starship_ceiling.HEADINGS)] * 2
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "the following arguments are required: GALAXY"),
+        (["vast"], "invalid choice: 'vast' (choose from 'normal', 'large', 'huge')"),
+    ],
+)
+def test_which_galaxies_there_are_is_told_who_names_none_of_them(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        starship_ceiling.main(words)
+    assert told in capsys.readouterr().err
 
 
 def test_each_measured_group_has_a_table_of_its_own(

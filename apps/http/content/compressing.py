@@ -64,6 +64,7 @@ def _is_there(coding: str) -> bool:
     return {"br": brotli, "zstd": zstandard}.get(coding, zlib) is not None
 
 
+@functools.lru_cache(maxsize=256)
 def is_compressible(kind: str) -> bool:
     """Tell whether a media type is one of texts, or of what else becomes smaller.
 

@@ -61,9 +61,9 @@ class OpenFile:
     """A regular file that is open for reading, and what it was when it was opened.
 
     A file that is replaced meanwhile is read on as it was: the descriptor stays with it. A file
-    that is changed in place may give bytes of both states, which `unchanged` tells; one that is
-    truncated raises `FileChanged` where its bytes end, since a length that was announced can no
-    longer be kept. Use it in a ``with`` statement or call `close`.
+    that is changed in place may give bytes of both states; one that is truncated raises
+    `FileChanged` where its bytes end, since a length that was announced can no longer be kept. Use
+    it in a ``with`` statement or call `close`.
     """
 
     __slots__ = ("_descriptor", "index", "inode", "modified_ns", "root", "size")
@@ -123,13 +123,8 @@ class OpenFile:
         # The rest is on the disk, or nowhere: the one as the other is found out by reading on.
         return None
 
-    def unchanged(self) -> bool:
-        """Tell whether the open file still has the size and time it was opened with."""
-        found = os.fstat(self._descriptor)
-        return (found.st_size, found.st_mtime_ns) == (self.size, self.modified_ns)
-
     def fileno(self) -> int:
-        """Return the descriptor, for ``sendfile``; it stays this object's to close."""
+        """Return the descriptor, which stays this object's to close."""
         return self._descriptor
 
     def close(self) -> None:

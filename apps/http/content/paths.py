@@ -339,39 +339,44 @@ class Walk:
         Only a name in ASCII shows it, and only such names go by it: all that fold names fold those
         in the same way, while each has its own opinion of the others.
         """
-        state = None
-        if name.isascii():
-            if name == name.swapcase():
-                return  # as `other_spellings` would say, which is not asked for nearly all names
-            state = self._disk.state(directory)
-            if state in self._spellings:
-                return
-        others = other_spellings(name)
-        if state is None or not is_settled(state[2], self._disk.now_ns()):
-            # States that cannot be told apart teach nothing, so it need not be known why not.
-            for other in others:
-                if self._disk.has(other, directory):
-                    self._check_listed(name, directory)
+        if not name.isascii():
+            self._check_others(name, directory)
             return
-        for other in others:
-            try:
-                self._disk.status(other, directory)
-            except OSError as error:
-                if error.errno == errno.ENOENT:
-                    self._learn_spelling(name, directory, state)
-            else:
+        if name == name.swapcase():
+            return  # it has no letters
+        state = self._disk.state(directory)
+        if state in self._spellings:
+            return
+        if is_settled(state[2], self._disk.now_ns()):
+            self._check_case(name, directory, state)
+        else:
+            # States that cannot be told apart teach nothing, so it need not be known why not.
+            self._check_others(name, directory)
+
+    def _check_others(self, name: str, directory: int) -> None:
+        for other in other_spellings(name):
+            if self._disk.has(other, directory):
                 self._check_listed(name, directory)
+                return
 
     def _check_listed(self, name: str, directory: int) -> None:
         if name not in self._disk.names(directory):
             raise Refused(Refusal.NOT_FOUND)
 
-    def _learn_spelling(self, name: str, directory: int, state: tuple[int, int, int]) -> None:
-        """Remember that a directory has a name, and not the same with its case turned.
+    def _check_case(self, name: str, directory: int, state: tuple[int, int, int]) -> None:
+        """Check a name, and remember it if its directory has not the same with its case turned.
 
         Unless the two were looked at in different states: a file that is put away and back
         meanwhile would be missed with the one look only.
         """
+        try:
+            self._disk.status(name.swapcase(), directory)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                return  # who cannot look knows nothing
+        else:
+            self._check_listed(name, directory)
+            return
         try:
             self._disk.status(name, directory)
         except OSError:

@@ -197,10 +197,10 @@ class Answering:
         lines = self._log_lines
         if lines is not None:
             target = head.target
-            place = target.place
+            asked = target.sent_path
             if target.query:
-                place = f"{place}?{target.query}"
-            request = f"{head.method} {place} HTTP/{VERSIONS[head.version]}"
+                asked = f"{asked}?{target.query}"
+            request = f"{head.method} {asked} HTTP/{VERSIONS[head.version]}"
             names, values = head.fields.lines() if self._log_fields else ("", "")
             # The head is kept with the user: its number may be that of another one later.
             user = self._users.pop(id(head), (head, ""))[1] if self._users else ""
@@ -340,7 +340,7 @@ class Answering:
             return compressed(response, head.fields.combined.get("accept-encoding", ""))
         except (vista.VistaError, TypeError, ValueError) as error:
             # It goes out as it is, unless what is wrong with it keeps it from being sent at all.
-            _log.warning("%s: not compressed: %r", head.target.place, error)
+            _log.warning("%s: not compressed: %r", head.target.sent_path, error)
             return response
 
     def _is_forgotten(self, path: str, target: Any) -> bool:

@@ -124,7 +124,7 @@ class Feeding:
         try:
             vista.send(self.feed.target, "feed_opened", self.feed.note, receiver, self.number)
         except vista.VistaError as error:
-            _log.error("%s: the feed did not begin: %r", self.head.target.place, error)
+            _log.error("%s: the feed did not begin: %r", self.head.target.sent_path, error)
             self._connection.transport.abort()
             return
         target, number = self.feed.target, self.number
@@ -153,7 +153,7 @@ class Feeding:
         connection = self._connection
         waiting = connection.transport.get_write_buffer_size()
         if waiting + len(data) > self._limits.feed_bytes_max:
-            _log.info("%s: dropped a client that does not read", self.head.target.place)
+            _log.info("%s: dropped a client that does not read", self.head.target.sent_path)
             connection.transport.abort()
         else:
             self._write(data)
@@ -212,7 +212,7 @@ class Feeding:
         try:
             vista.send(self.feed.target, message, *args)
         except vista.VistaError as error:
-            _log.info("%s: who feeds it is gone: %r", self.head.target.place, error)
+            _log.info("%s: who feeds it is gone: %r", self.head.target.sent_path, error)
             self._connection.busy = False
             self._connection.transport.abort()
             return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,11 @@ from urllib.parse import quote
 import vista
 from apps.http.content.disk import OpenFile
 from apps.http.content.files import FileFacts
-from apps.http.content.paths import CODINGS, Refusal, Roots, resolve
+from apps.http.content.paths import CODINGS, Refusal, Roots, refusal_of, resolve
 from apps.http.content.resources import Response, error_response
 from apps.http.errors import FileChanged
+
+_log = logging.getLogger("vista.http")
 
 CACHED_FILE_BYTES_MAX = 1024 * 1024
 """Bytes of a file that is kept in memory; larger ones are read for each request."""
@@ -134,6 +137,12 @@ def refused(refusal: Refusal, path: str) -> Response:
     location = "/" + quote(path.strip("/")) + "/"
     where = (("Location", location),)
     return error_response(301, "The address of a directory ends with a slash.", where)
+
+
+def failed(error: OSError, path: str) -> Response:
+    """Return the answer for a file that the disk did not give; why not is in the log."""
+    _log.error("%s: %s", path, error)
+    return refused(refusal_of(error), path)
 
 
 _EXPLAINED: dict[object, str] = {

@@ -10,22 +10,24 @@ to it.
 
 from __future__ import annotations
 
-import functools
-import logging
 import time
 from dataclasses import dataclass
 
 import vista
 from apps.http.content.compressing import COMPRESS_BYTES_MIN, is_compressible
 from apps.http.content.disk import OpenFile
-from apps.http.content.files import ENDINGS_MAX, content_type, whole_file
-from apps.http.content.paths import Refusal, Roots, refusal_of, resolve
+from apps.http.content.files import content_type, whole_file
+from apps.http.content.paths import Refusal, Roots, resolve
 from apps.http.content.resources import Response
 from apps.http.errors import FileChanged
-from apps.http.objects.files import CACHED_FILE_BYTES_MAX, has_forms, read_whole, refused
+from apps.http.objects.files import (
+    CACHED_FILE_BYTES_MAX,
+    failed,
+    has_forms,
+    read_whole,
+    refused,
+)
 from apps.http.syntax.etags import file_etag_text
-
-_log = logging.getLogger("vista.http")
 
 
 @vista.record
@@ -40,12 +42,6 @@ class FirstReads:
     hidden: bool
     includes: bool
     compresses: bool
-
-
-@functools.lru_cache(maxsize=ENDINGS_MAX)
-def _shrinks(kind: str) -> bool:
-    """`is_compressible` for the types of files, of which there are few."""
-    return is_compressible(kind)
 
 
 class FirstReader:
@@ -67,7 +63,7 @@ class FirstReader:
         Nothing of the site may be closed. What is not in memory is waited for in a thread aside.
         """
         segments = tuple(path[self._root_characters :].split("/"))
-        if accepts and (not segments[-1] or _shrinks(content_type(segments[-1]))):
+        if accepts and (not segments[-1] or is_compressible(content_type(segments[-1]))):
             return None
         found = resolve(self._roots, segments)
         if isinstance(found, Refusal):
@@ -79,22 +75,21 @@ class FirstReader:
 
     def _answer(self, file: OpenFile, segments: tuple[str, ...], path: str) -> Response | None:
         name = file.index or segments[-1]
+        if file.size > CACHED_FILE_BYTES_MAX or (self._includes and name.endswith(".shtml")):
+            return None
         kind = content_type(name)
-        varies = _shrinks(kind)
+        varies = is_compressible(kind)
         if varies and not (self._compresses and file.size >= COMPRESS_BYTES_MIN):
             # It has the forms that lie beside it and no others.
             if has_forms(file.root, (*segments[:-1], *name.split("/"))):
                 return None
             varies = False
-        if file.size > CACHED_FILE_BYTES_MAX or (self._includes and name.endswith(".shtml")):
-            return None
         try:
             data = read_whole(file)
         except FileChanged:
             return refused(Refusal.BEING_CHANGED, path)
         except OSError as error:
-            _log.error("%s: %s", path, error)
-            return refused(refusal_of(error), path)
+            return failed(error, path)
         changed = file.modified_ns
         tag = file_etag_text(file.inode, file.size, changed, time.time_ns())
         return whole_file(data, kind, tag, changed // 1_000_000_000, varies)

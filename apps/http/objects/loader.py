@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import vista
-from apps.http.content.paths import Refusal, Roots, refusal_of, resolve
+from apps.http.content.paths import Refusal, Roots, resolve
 from apps.http.content.resources import Response
 from apps.http.errors import FileChanged
 from apps.http.objects.cached import HTTPcachedFile, HTTPrawCachedFile
 from apps.http.objects.compression import NOTHING
-from apps.http.objects.files import file_data, refused
+from apps.http.objects.files import failed, file_data, refused
 from apps.http.objects.first_reads import FirstReads
 from apps.http.objects.found import Loaded, service_name
 from apps.http.objects.listings import HTTPdirectoryListing
@@ -134,17 +134,13 @@ class URLfileLoader(vista.Object, namespace="HTTP"):
         except FileChanged:
             return refused(Refusal.BEING_CHANGED, path)
         except OSError as error:
-            return self._failed(error, path)
+            return failed(error, path)
         made = vista.create(self._class, self.url_directory, path, None, data)
         try:
             return Loaded(made, made.get_size())
         except BaseException:
             vista.post(made, "delete_yourself")
             raise
-
-    def _failed(self, error: OSError, path: str) -> Response:
-        _log.error("%s: %s", path, error)
-        return refused(refusal_of(error), path)
 
     def _roots_for(self, path: str) -> Roots:
         """Return the directories, closed where an address is not under the same guards."""

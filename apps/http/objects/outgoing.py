@@ -144,7 +144,7 @@ class StreamSender:
 
     def _send_instead(self, stream: Stream, head: RequestHead, error: Exception) -> None:
         """Send what stands in the place of an answer that cannot be sent."""
-        _log.error("%s: the answer cannot be sent: %s", head.target.place, error)
+        _log.error("%s: the answer cannot be sent: %s", head.target.sent_path, error)
         self.send(stream, head, error_response(500, "The page could not be made."), ())
 
     def _send_source(
@@ -182,7 +182,7 @@ class StreamSender:
         except Gone:
             raise
         except Exception as error:  # whatever the source raises ends this stream only
-            _log.error("%s: the body broke off: %r", head.target.place, error)
+            _log.error("%s: the body broke off: %r", head.target.sent_path, error)
             self._core.reset(stream.number, INTERNAL)
             if type(source) is Feed:
                 self.discard(stream, response)

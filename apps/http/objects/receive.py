@@ -464,7 +464,7 @@ class HTTPfastReceive(vista.Object, namespace="HTTP"):
             fields = unprepared(response) if response.prepared else fields_of(response)
             data = writer.whole(response.status, (*fields, *extra), body, now, close=self._draining)
         except (AnswerError, TypeError, ValueError) as error:  # fields may be anything
-            _log.error("%s: the answer cannot be sent: %s", head.target.place, error)
+            _log.error("%s: the answer cannot be sent: %s", head.target.sent_path, error)
             plain = error_response(500, "The page could not be made.")
             self._status, body = 500, body_of(plain)
             data = writer.whole(500, fields_of(plain), body, now)

@@ -69,7 +69,7 @@ def send_source(
             trailers = source.get_trailers() if trailing and sends else ()
             connection.write_now(writer.end(trailers))
     except Exception as error:  # whatever the source raises ends this connection
-        _log.error("%s: the body broke off: %r", head.target.place, error)
+        _log.error("%s: the body broke off: %r", head.target.sent_path, error)
         writer.abandon()
         connection.transport.abort()
     finally:

@@ -7,7 +7,6 @@ checked, and the safe attributes are the default: HttpOnly, and SameSite=Lax.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Final, Literal
 
 from apps.http.errors import AnswerError
@@ -33,25 +32,22 @@ _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _ARRIVING = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-def parse_cookies(lines: Iterable[str], cookies_max: int = COOKIES_MAX) -> dict[str, str]:
-    """Return the cookies of a request, given as the values of its Cookie lines.
+def parse_cookies(line: str) -> dict[str, str]:
+    """Return the cookies of a request, given as the value of its Cookie field.
 
     Quotes around a value are taken off. Of two cookies with one name the first counts: browsers
-    send the one with the longer path first (section 5.4). At most ``cookies_max`` are read, the
-    rest are left out.
+    send the one with the longer path first (section 5.4). Several lines are one in
+    `apps.http.syntax.fields.Fields`. What comes behind `COOKIES_MAX` pairs is left out.
 
-    >>> parse_cookies(['session=31d4; lang="en"'])
+    >>> parse_cookies('session=31d4; lang="en"')
     {'session': '31d4', 'lang': 'en'}
     """
     cookies: dict[str, str] = {}
-    for line in lines:
-        for pair in line.split(";", cookies_max)[:cookies_max]:
-            name, equals, value = pair.partition("=")
-            name, value = name.strip(" \t"), value.strip(" \t")
-            if not equals or name in cookies or len(cookies) >= cookies_max:
-                continue
-            if _TOKEN.fullmatch(name) and _ARRIVING.fullmatch(value):
-                cookies[name] = _unquoted(value)
+    for pair in line.split(";", COOKIES_MAX)[:COOKIES_MAX]:
+        name, equals, value = pair.partition("=")
+        name, value = name.strip(" \t"), value.strip(" \t")
+        if equals and name not in cookies and _TOKEN.fullmatch(name) and _ARRIVING.fullmatch(value):
+            cookies[name] = _unquoted(value)
     return cookies
 
 

@@ -109,8 +109,10 @@ class Fields:
         combined = dict(zip(names, values))  # noqa: B905 - to say strict=False takes 0.2 us
         if len(combined) != len(names):
             # A comma is part of a cookie's value: RFC 9113, 8.2.3, has what joins them.
-            signs = {"cookie": "; "}
-            combined = {name: signs.get(name, ", ").join(self._all(name)) for name in combined}
+            combined = {
+                name: ("; " if name == "cookie" else ", ").join(self._all(name))
+                for name in combined
+            }
         self.combined = combined
         return self
 
@@ -129,7 +131,7 @@ class Fields:
     def get(self, name: str) -> str | None:
         """Return the value of ``name``, or None; several lines are joined with ``", "``.
 
-        Those of Cookie are joined with ``"; "``.
+        Those of Cookie are joined with ``"; "`` (RFC 9113, section 8.2.3).
 
         RFC 9110, section 5.2, says that this is the value of a field of several lines. A field
         that may stand only once is then malformed, as it should be; see `get_all`.

@@ -16,6 +16,8 @@ from apps.http.syntax.fields import Fields
 from apps.http.syntax.limits import HttpLimits
 
 _LENGTH_DIGITS_MAX = 19  # more than any body has, and what int() reads without a thought
+# Methods whose requests mean something by their bodies (RFC 9110, section 8.6).
+_BRINGING = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Framing(Enum):
@@ -31,9 +33,6 @@ NO_BODY: Final = Framing.NO_BODY
 CHUNKED: Final = Framing.CHUNKED
 """The body comes in chunks, its length is not known before its end."""
 
-BRINGING: Final = frozenset({"POST", "PUT", "PATCH"})
-"""Methods whose requests mean something by their bodies (RFC 9110, section 8.6)."""
-
 
 def body_framing(
     fields: Fields, method: str, version: tuple[int, int], limits: HttpLimits
@@ -47,7 +46,7 @@ def body_framing(
     chunked = "transfer-encoding" in fields.combined
     lengths = fields.get_all("content-length")
     if not chunked and not lengths:
-        if version < (1, 1) and method in BRINGING:
+        if version < (1, 1) and method in _BRINGING:
             # What follows would be taken for the next request, or be lost without a word.
             raise RequestRejected(411, "a body of HTTP/1.0 needs a Content-Length (RFC 1945, 8.3)")
         return NO_BODY

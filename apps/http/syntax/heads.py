@@ -27,7 +27,7 @@ except ImportError as error:
 
 from apps.http.errors import FieldSyntaxError, RequestRejected
 from apps.http.syntax.fields import Fields
-from apps.http.syntax.framing import BRINGING, NO_BODY, Framing, body_framing
+from apps.http.syntax.framing import NO_BODY, Framing, body_framing
 from apps.http.syntax.limits import HttpLimits
 from apps.http.syntax.lines import FIELD_LINE, REQUEST_LINE, LineScanner
 from apps.http.syntax.targets import ORIGIN, Target, parse_host, place_target
@@ -256,14 +256,13 @@ class HeadParser:
             self._host_text = host_text
         host, port = self._host
         target = place_target(raw_target, method, host, port)
+        current = version == (1, 1)
         body: int | Framing = NO_BODY
-        lengths = "content-length" in combined or "transfer-encoding" in combined
-        if lengths or (version < (1, 1) and method in BRINGING):
+        if "content-length" in combined or "transfer-encoding" in combined or not current:
             body = body_framing(fields, method, version, self._limits)
         options = _NO_OPTIONS
         if "connection" in combined:
             options = _USUAL_OPTIONS.get(combined["connection"]) or _connection_options(fields)
-        current = version == (1, 1)
         keep_alive = "close" not in options and (current or "keep-alive" in options)
         # Without a body there is nothing to wait for; HTTP/1.0 knows no 100.
         expects_continue = (

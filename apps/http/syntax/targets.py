@@ -71,7 +71,7 @@ class Target(NamedTuple):
     port: int | None
 
     @property
-    def place(self) -> str:
+    def sent_path(self) -> str:
         """The path as it was sent, as text: for logs, since all of it is visible ASCII."""
         return self.raw_path.decode("latin-1")
 

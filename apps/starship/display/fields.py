@@ -6,8 +6,9 @@ from typing import Any
 
 from apps.starship.display.figures import units
 from apps.starship.display.fleets import fleets_of
+from apps.starship.display.galaxy import territories_of
 from apps.starship.rules.arithmetic import UNIT
-from apps.starship.rules.geography import NEUTRAL, QUADRANT, Geography
+from apps.starship.rules.geography import QUADRANT, Geography
 from apps.starship.rules.objects import Shot, Thing
 from apps.starship.rules.state import View
 
@@ -49,7 +50,7 @@ class Fields:
         self._explosions = [
             (wreck.nav.x, wreck.nav.y, _explosion(wreck, step)) for wreck in view.wrecks
         ]
-        self.territories = _territories(self.geography)
+        self.territories = territories_of(self.geography)
         self.fleets = fleets_of(view)
 
     def beams(self, box: Box) -> list[dict[str, Any]]:
@@ -79,7 +80,7 @@ class Fields:
         west, south = self.geography.place(box[0], box[1])
         east, north = self.geography.place(box[2], box[3])
         return [
-            _quadrant(self.geography, column, row, "name")
+            _quadrant(self.geography, column, row)
             for row in range(north, south + 1)
             for column in range(west, east + 1)
         ]
@@ -109,14 +110,7 @@ def _border(x1: int, y1: int, x2: int, y2: int, outer: bool) -> dict[str, Any]:
     return {"x1": units(x1), "y1": units(y1), "x2": units(x2), "y2": units(y2), "outer": outer}
 
 
-def _quadrant(geography: Geography, column: int, row: int, key: str) -> dict[str, Any]:
+def _quadrant(geography: Geography, column: int, row: int) -> dict[str, Any]:
     x, y = geography.centre(column, row)
     name = geography.name(column, row)
-    return {key: name, "owner": geography.owner(x, y), "x": units(x), "y": units(y)}
-
-
-def _territories(geography: Geography) -> list[dict[str, Any]]:
-    """Return every quadrant that a race owns, with its centre."""
-    places = [(c, r) for c in range(geography.across) for r in range(geography.across)]
-    rows = [_quadrant(geography, column, row, "quadrant") for column, row in places]
-    return [row for row in rows if row["owner"] != NEUTRAL]
+    return {"name": name, "owner": geography.owner(x, y), "x": units(x), "y": units(y)}

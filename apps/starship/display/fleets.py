@@ -1,6 +1,6 @@
 """Fleets: ships of a race that are near each other, ringed on the map and in the long-range scan.
 
-Nothing of them is stored: a fleet is only something seen, and both displays see the same.
+Nothing of them is stored: a fleet is only something seen, the same in both displays.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from apps.starship.rules.theme import RACES
 FLEET_RANGE = 150 * UNIT
 """How near to each other, in mu, ships of a race are for a fleet (design, section 9)."""
 FLEET_SHIPS_MIN = 3
+"""So many ships near each other are a fleet (design, section 9)."""
 
 
 def fleets_of(view: View) -> list[dict[str, Any]]:
     """Return the fleets: three or more ships of a race, each near another one of them.
 
-    A fleet is only something seen and has no name of its own: it is called by the first of its
-    ships. ``x``, ``y`` and ``radius`` are a circle around it, in units.
+    A fleet has no name of its own: it is called by the first of its ships. ``x``, ``y`` and
+    ``radius`` are a circle around it, in units.
     """
     found = []
     for race in RACES:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apps.starship.display.figures import units
 from apps.starship.display.fleets import fleets_of
 from apps.starship.rules.arithmetic import UNIT
 from apps.starship.rules.geography import NEUTRAL, QUADRANT, Geography
@@ -53,7 +54,7 @@ def map_of(state: State) -> dict[str, Any]:
         "territories": territories_of(view.geography),
         "things": [_map_row(view, thing, member.get(thing.name)) for thing in living],
         "wrecks": [
-            {"name": wreck.name, "x": _units(wreck.nav.x), "y": _units(wreck.nav.y)}
+            {"name": wreck.name, "x": units(wreck.nav.x), "y": units(wreck.nav.y)}
             for wreck in view.wrecks
         ],
         "fleets": fleets,
@@ -73,8 +74,8 @@ def _map_row(view: View, thing: Thing, fleet: str | None) -> dict[str, Any]:
         "full_name": view.state.theme.full_name(thing.race, thing.kind, thing.name),
         "race": thing.race,
         "kind": thing.kind,
-        "x": _units(nav.x),
-        "y": _units(nav.y),
+        "x": units(nav.x),
+        "y": units(nav.y),
         "quadrant": view.geography.quadrant(nav.x, nav.y),
         "heading": nav.heading / 10,
         "speed": nav.speed / 10,
@@ -104,10 +105,6 @@ def captain_kind(thing: Thing) -> str:
     if thing.meta.captain is not None:
         return "human"
     return "caretaker" if thing.meta.human else "computer"
-
-
-def _units(mu: int) -> float:
-    return round(mu / UNIT, 1)
 
 
 def _beams(state: State) -> list[list[int]]:

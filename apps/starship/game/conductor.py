@@ -162,10 +162,6 @@ class Conductor:
             if passed >= self._span() * self._hard:
                 self._commit()
 
-    def is_computing(self, t: int) -> bool:
-        """Tell whether step ``t`` is the one that is computed, so that results of it count."""
-        return self.phase is Phase.COMPUTING and t == self.state.step + 1
-
     def compute(self, units: Sequence[Unit], times: int = 1) -> tuple[Delta, ...]:
         """Return results of the step that is computed; its own server asks for them.
 
@@ -243,7 +239,8 @@ class Conductor:
 
     def _take_results(self, server: str, update: StepUpdate) -> None:
         hand = self.pool.hands[server]
-        if hand.state != READY or not self.is_computing(update.t):
+        computing = self.phase is Phase.COMPUTING and update.t == self.state.step + 1
+        if hand.state != READY or not computing:
             hand.late += len(update.deltas)
             return
         hand.heard, hand.silences = True, 0

@@ -42,14 +42,13 @@ class StepUpdate(NamedTuple):
 
 
 class Late(NamedTuple):
-    """A server to the primary: so many results of a step that is not computed; they only count.
+    """A server to the primary: so many results that are too late; they only count.
 
-    Results come as `StepUpdate`. The primary's desk makes this of those that are too late, so that
-    what waits while a step is saved is small.
+    Results come as `StepUpdate`. The primary makes this of those that come while a step is saved:
+    nobody was told of the next one yet, and what waits is to be small.
     """
 
     epoch: int
-    t: int
     results: int
 
 

@@ -17,7 +17,7 @@ from apps.starship.display.galaxy import fallen
 from apps.starship.game.conductor import Conductor, Phase
 from apps.starship.game.differences import differences
 from apps.starship.game.events import Committed, Effect, Event, Joined, Received, Report, Send, Tick
-from apps.starship.game.messages import Snapshot, StepBegin, StepCommit, StepUpdate
+from apps.starship.game.messages import Late, Snapshot, StepBegin, StepCommit, StepUpdate
 from apps.starship.game.own import OwnServer
 from apps.starship.objects.captains import Activity, CaptainsDesk
 from apps.starship.objects.clock import microseconds
@@ -272,9 +272,7 @@ class StarshipPrimary(
     def _tell(self, event: Event) -> None:
         if self._held is not None:
             # Until the step that was decided last is safe, nothing else is.
-            few = not isinstance(event, Received) or len(self._events) < WAITING_MAX
-            if not isinstance(event, Tick) and few:
-                self._events.append(event)
+            self._keep(event)
             return
         began, phase = microseconds(), self._conductor.phase
         self._effects.extend(self._conductor.handle(event, self._now()))
@@ -283,6 +281,17 @@ class StarshipPrimary(
             self._note_standing(phase is Phase.COLLECTING, microseconds() - began)
         self._alarm = math.inf if self._alarm <= self._now() else self._alarm
         self._set_alarm()
+
+    def _keep(self, event: Event) -> None:
+        """Have an event wait until a step is saved; what is due by time `_go_on` sees to then."""
+        if isinstance(event, Received):
+            if len(self._events) >= WAITING_MAX:
+                return
+            if isinstance(event.message, StepUpdate):
+                late = Late(event.message.epoch, len(event.message.deltas))
+                event = Received(event.server, late)
+        if not isinstance(event, Tick):
+            self._events.append(event)
 
     def _note_standing(self, begins: bool, spent_us: int) -> None:
         """Take note of how long it took to begin a step or to end it: no server does that."""

@@ -17,7 +17,7 @@ from apps.starship.errors import ScenarioError
 from apps.starship.game.conductor import Conductor
 from apps.starship.game.events import Event, Joined, Lost, Received
 from apps.starship.game.following import Message
-from apps.starship.game.messages import FromServer, Late, Ready, Refresh, StepDone, StepUpdate
+from apps.starship.game.messages import FromServer, Ready, Refresh, StepDone, StepUpdate
 from apps.starship.game.own import OwnServer
 from apps.starship.game.texts import read_deltas
 from apps.starship.objects.sending import Letters, Outbox
@@ -138,10 +138,6 @@ class ServersDesk:
             # It may have in it whatever was sent.
             self._take_in(id, Refresh(epoch, _in_short(f"it sent what is no result: {error}")))
             return
-        if not self._conductor.is_computing(t):
-            # Not as they are: all that comes while a step is saved waits.
-            self._take_in(id, Late(epoch, t, len(found)))
-            return
         update = StepUpdate(epoch, t, found)
         self._letters.keep(update, deltas)
         self._take_in(id, update)
@@ -174,8 +170,8 @@ class ServersDesk:
         if id is None:
             return None
         for name, (word, kind) in words.items():
-            found = type(word).__name__
             if type(word) is not kind:
+                found = type(word).__name__
                 why = f"it sent a {found} as the {name}, which is a {kind.__name__}"
             elif type(word) is int and abs(word) > NUMBER_MAX:
                 why = f"it sent a number of {word.bit_length()} bits as the {name}"

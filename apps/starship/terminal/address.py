@@ -31,14 +31,14 @@ def read_address(url: str) -> Address:
             f"{url} is where servers come; players go to the web site, http://HOST:PORT, which the"
             " log of the game tells"
         )
-    none = BadAddress(f"{url} is no URL of a web site; expected http://HOST:PORT")
+    no_site = BadAddress(f"{url} is no URL of a web site; expected http://HOST:PORT")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise none from None
+        raise no_site from None
     if parts.scheme not in ("http", "https") or not host:
-        raise none
+        raise no_site
     if any(character <= " " or character == "\x7f" for character in host):
         raise BadAddress(f"{url!r} has a host with blanks")
     if parts.username is not None or parts.password is not None:

@@ -106,10 +106,7 @@ def look_of(values: dict[str, str], scan: bool = False) -> Look:
 
 def settings_of(request: Request) -> Settings:
     """Return the settings that the browser keeps."""
-    if "cookie" not in request.header_names:
-        return USUAL
-    value = request.cookie(SETTINGS_COOKIE)
-    found = _SETTINGS.fullmatch(value)
+    found = _SETTINGS.fullmatch(request.cookie(SETTINGS_COOKIE))
     if found is None or int(found[1] or 0) > INTERVAL_MAX:
         return USUAL
     return Settings(int(found[1]) if found[1] else None, found[2] == "1")

@@ -366,6 +366,13 @@ def test_three_ships_within_150_units_of_each_other_are_a_fleet() -> None:
     ]
 
 
+def test_the_map_and_the_scans_give_a_place_the_same_numbers() -> None:
+    ship = changed(LEXINGTON, x=72_850, y=2_000_050)
+    own, on_the_map = shown(ship)["ship"], map_of(galaxy(ship))["things"][0]
+    for axis, number in (("x", 72.9), ("y", 2000.1)):
+        assert own[axis] == on_the_map[axis] == number
+
+
 def test_the_map_and_the_long_range_scan_show_the_same_fleets() -> None:
     row = (("Aa", 0), ("Bb", 75_000), ("Cc", 151_000), ("Dd", 302_000))
     ships = [thing(name, at=(x, 2_000_000)) for name, x in row]

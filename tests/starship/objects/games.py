@@ -11,7 +11,7 @@ from apps.starship.rules.creating import new_game
 from apps.starship.rules.encoding import digest
 from apps.starship.rules.state import State
 from apps.starship.rules.step import advance
-from tests.peers.system import PROMPT, dial
+from tests.peers.system import PROMPT, add_node, dial
 from tests.persistence.simulated import Shelf, restart, settings_of
 from tests.starship.rules.galaxy import THEME
 from vista.testing import SimulatedNode, World
@@ -27,6 +27,14 @@ def alone(steps: int, seed: int = SEED) -> State:
     for _ in range(steps):
         state = advance(state)
     return state
+
+
+def add(world: World, name: str, **options: Any) -> SimulatedNode:
+    """A node on which a server of a game can live."""
+    node = add_node(world, name, **options)
+    for service in ("PeerRegistry", "AnnounceServices"):
+        node.call(vista.create, service)
+    return node
 
 
 class SavedGame:
@@ -103,4 +111,4 @@ def secondary(game: SavedGame, name: str) -> tuple[SimulatedNode, vista.Ref]:
     return node, node.call(vista.create, StarshipSecondary)
 
 
-__all__ = ["INTERVAL", "SEED", "SavedGame", "alone", "digest", "secondary"]
+__all__ = ["INTERVAL", "SEED", "SavedGame", "add", "alone", "digest", "secondary"]

@@ -19,8 +19,8 @@ from apps.starship.objects.tables import Ledger
 from apps.starship.rules.creating import new_game
 from apps.starship.rules.reading import read_state
 from apps.starship.rules.step import NO_STRUCTURE
-from tests.peers.system import PROMPT, add_node, join
-from tests.starship.objects.games import INTERVAL, SEED, SavedGame
+from tests.peers.system import PROMPT, join
+from tests.starship.objects.games import INTERVAL, SEED, SavedGame, add
 from tests.starship.rules.galaxy import THEME
 from vista.testing import World
 
@@ -176,10 +176,7 @@ class TardySecondary(StarshipSecondary, namespace="StarShip"):
 
 
 def test_results_that_are_too_late_are_no_fault(world: World) -> None:
-    home, far = add_node(world, "home"), add_node(world, "far")
-    for node in (home, far):
-        node.call(vista.create, "PeerRegistry")
-        node.call(vista.create, "AnnounceServices")
+    home, far = add(world, "home"), add(world, "far")
     join(far, home)
     primary = home.call(vista.create, StarshipPrimary, INTERVAL, SEED)
     far.call(vista.create, TardySecondary)
@@ -199,9 +196,10 @@ class HungArchive(vista.Object):
 class WeighedPrimary(StarshipPrimary, namespace="StarShip"):
     """A primary that says how much waits while a step is saved."""
 
-    def hang(self) -> None:
-        """Have a store that hangs."""
+    def hang(self, behind: float) -> None:
+        """Have a store that hangs; with ``behind`` a game that is so many seconds late."""
         self._archive = vista.create(HungArchive)
+        self._conductor._due -= behind
 
     def weigh(self) -> int:
         """Return the characters of what waits."""
@@ -220,16 +218,14 @@ class TalkativeSecondary(StarshipSecondary, namespace="StarShip"):
         self._primary.server_ready.post(self._ticket, 0, 1, "x" * 1_000_000)
 
 
-def test_what_servers_send_while_a_step_is_saved_takes_no_room(world: World) -> None:
-    home, far = add_node(world, "home"), add_node(world, "far")
-    for node in (home, far):
-        node.call(vista.create, "PeerRegistry")
-        node.call(vista.create, "AnnounceServices")
+@pytest.mark.parametrize("behind", [0.0, 1_000.0], ids=["in time", "late"])
+def test_what_servers_send_while_a_step_is_saved_takes_no_room(world: World, behind: float) -> None:
+    home, far = add(world, "home"), add(world, "far")
     join(far, home)
     primary = home.call(vista.create, WeighedPrimary, INTERVAL, SEED)
     server = far.call(vista.create, TalkativeSecondary)
     world.pass_time(1.0)
-    home.call(primary.hang)
+    home.call(primary.hang, behind)
     world.pass_time(INTERVAL)
     for _ in range(3):
         far.call(server.talk)

@@ -23,7 +23,8 @@ from apps.starship.objects.things import Starship
 from apps.starship.rules.creating import new_game
 from apps.starship.rules.encoding import digest
 from apps.starship.rules.step import advance, units_of
-from tests.peers.system import PROMPT, add_node, join
+from tests.peers.system import PROMPT, join
+from tests.starship.objects.games import add
 from tests.starship.rules.galaxy import THEME
 from vista import Limits
 from vista.testing import SimulatedNode, World
@@ -37,13 +38,6 @@ def world() -> Iterator[World]:
     with World(3) as made:
         made.network.conditions = PROMPT
         yield made
-
-
-def add(world: World, name: str, **options: Any) -> SimulatedNode:
-    node = add_node(world, name, **options)
-    node.call(vista.create, "PeerRegistry")
-    node.call(vista.create, "AnnounceServices")
-    return node
 
 
 def start(node: SimulatedNode, interval: float = INTERVAL) -> vista.Ref:
@@ -373,42 +367,51 @@ def test_a_server_that_says_it_was_busy_for_ever_stops_nothing(
     assert "OverflowError" not in caplog.text
 
 
-WRONG: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "step": ("server_sent", (0, "2", "[]")),
-    "results": ("server_sent", (0, 2, b"[]")),
-    "epoch": ("server_ready", ("0", 2, "")),
-    "hash": ("server_ready", (0, 2, 5)),
-    "time": ("server_done", (0, 2, "long")),
-    "reason": ("server_refresh", (0, 5)),
-    "url": ("server_url", (["http://x"],)),
-}
-"""By what is of another type than it must be: a message and its words after the ticket."""
-
-
 class WordySecondary(StarshipSecondary, namespace="StarShip"):
-    """A server that sends what is of another type than it must be."""
+    """A server that sends whatever it is told to."""
 
-    def send_wrong(self, kind: str) -> None:
-        """Send one of `WRONG`."""
+    def say(self, method: str, words: tuple[Any, ...]) -> None:
+        """Post the primary a message with its ticket and these words."""
         assert self._primary is not None, "it is in the game"
-        method, words = WRONG[kind]
         vista.post(self._primary, method, self._ticket, *words)
 
 
-@pytest.mark.parametrize("kind", [*WRONG])
-def test_a_server_that_sends_another_type_is_named_and_gets_another_state(
-    world: World, caplog: pytest.LogCaptureFixture, kind: str
-) -> None:
+def heard(world: World, method: str, words: tuple[Any, ...]) -> tuple[SimulatedNode, vista.Ref]:
+    """The node and the primary of a game of two servers, one of which has sent such a message."""
     home, far = add(world, "home"), add(world, "far")
     join(far, home)
     primary = start(home)
-    secondary = far.call(vista.create, WordySecondary)
+    server = far.call(vista.create, WordySecondary)
     world.pass_time(2 * INTERVAL + 1.0)
-    far.call(secondary.send_wrong, kind)
+    far.call(server.say, method, words)
     world.pass_time(0.5)
-    table = home.call(primary.get_servers_table)
-    assert [row["faults"] for row in table["servers"] if not row["own"]] == [1]
-    assert f"as the {kind}, which is a" in table["reports"][0]["text"]
+    return home, primary
+
+
+def report(home: SimulatedNode, primary: vista.Ref) -> str:
+    """What the primary says of the last thing that went wrong."""
+    found: str = home.call(primary.get_servers_table)["reports"][0]["text"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "words"),
+    [
+        ("step", "server_sent", (0, "2", "[]")),
+        ("results", "server_sent", (0, 2, b"[]")),
+        ("epoch", "server_ready", ("0", 2, "")),
+        ("hash", "server_ready", (0, 2, 5)),
+        ("time", "server_done", (0, 2, "long")),
+        ("reason", "server_refresh", (0, 5)),
+        ("url", "server_url", (["http://x"],)),
+    ],
+)
+def test_a_server_that_sends_another_type_is_named_and_gets_another_state(
+    world: World, caplog: pytest.LogCaptureFixture, kind: str, method: str, words: tuple[Any, ...]
+) -> None:
+    home, primary = heard(world, method, words)
+    assert [row["faults"] for row in servers(home, primary) if not row["own"]] == [1]
+    assert f"as the {kind}, which is a" in report(home, primary)
     assert "TypeError" not in caplog.text
     world.pass_time(2 * INTERVAL)
     assert [row["state"] for row in servers(home, primary)] == ["ready"] * 2
@@ -420,43 +423,28 @@ def test_a_server_that_sends_another_type_is_named_and_gets_another_state(
         ("step", "server_sent", (0, 2**70_000, "[]")),
         ("epoch", "server_done", (-(2**64), 2, 5)),
     ],
+    ids=["step", "epoch"],
 )
 def test_a_number_that_is_too_large_is_told_and_not_kept(
-    world: World, monkeypatch: pytest.MonkeyPatch, kind: str, method: str, words: tuple[Any, ...]
+    world: World, kind: str, method: str, words: tuple[Any, ...]
 ) -> None:
-    home, far = add(world, "home"), add(world, "far")
-    join(far, home)
-    primary = start(home)
-    secondary = far.call(vista.create, WordySecondary)
-    world.pass_time(INTERVAL + 4.0)
-    monkeypatch.setitem(WRONG, "large", (method, words))
-    far.call(secondary.send_wrong, "large")
-    world.pass_time(0.5)
-    text = home.call(primary.get_servers_table)["reports"][0]["text"]
     bits = words[kind == "step"].bit_length()
-    assert f"it sent a number of {bits} bits as the {kind}" in text
+    told = f"it sent a number of {bits} bits as the {kind}"
+    assert told in report(*heard(world, method, words))
 
 
 @pytest.mark.parametrize(
     ("method", "words"),
     [
-        ("server_sent", (0, 2, '[["nav","' + "\\n".join(["x"] * 9_000) + '",{"lines":[]}]]')),
+        ("server_sent", (0, 3, '[["nav","' + "\\n".join(["x"] * 9_000) + '",{"lines":[]}]]')),
         ("server_refresh", (0, "x\n" * 9_000)),
     ],
     ids=["results", "reason"],
 )
 def test_what_a_server_says_is_told_on_one_short_line(
-    world: World, monkeypatch: pytest.MonkeyPatch, method: str, words: tuple[Any, ...]
+    world: World, method: str, words: tuple[Any, ...]
 ) -> None:
-    home, far = add(world, "home"), add(world, "far")
-    join(far, home)
-    primary = start(home)
-    secondary = far.call(vista.create, WordySecondary)
-    world.pass_time(INTERVAL + 4.0)
-    monkeypatch.setitem(WRONG, "long", (method, words))
-    far.call(secondary.send_wrong, "long")
-    world.pass_time(0.5)
-    text = home.call(primary.get_servers_table)["reports"][0]["text"]
+    text = report(*heard(world, method, words))
     assert "x?x?x" in text
     assert len(text) < 300
 

@@ -13,6 +13,7 @@ from apps.starship.objects import showing
 from apps.starship.objects.primary import StarshipPrimary
 from apps.starship.objects.secondary import StarshipSecondary
 from tests.peers.system import PROMPT, add_node, join
+from tests.starship.objects.games import add
 from vista.testing import SimulatedNode, World
 
 SEED = 42
@@ -38,18 +39,12 @@ class Shown:
     def __init__(self, world: World, **settings: Any) -> None:
         world.network.conditions = PROMPT
         self.world = world
-        self.home, self.far = (self._add(name) for name in ("home", "far"))
+        self.home, self.far = (add(world, name) for name in ("home", "far"))
         join(self.far, self.home)
         settings = {"interval": INTERVAL, "seed": SEED, **settings}
         self.primary = self.home.call(lambda: vista.create(StarshipPrimary, **settings))
         self.server = self.far.call(vista.create, StarshipSecondary)
         world.pass_time(INTERVAL + 4.0)
-
-    def _add(self, name: str) -> SimulatedNode:
-        node = add_node(self.world, name)
-        for service in ("PeerRegistry", "AnnounceServices"):
-            node.call(vista.create, service)
-        return node
 
     def ask(self, method: str, *words: Any) -> Any:
         return self.far.call(getattr(self.server, method), *words)
@@ -279,7 +274,7 @@ class OlderSecondary(StarshipSecondary, namespace="StarShip"):
 
 
 def test_a_server_with_other_rules_is_refused_with_both_versions_named(shown: Shown) -> None:
-    node = shown._add("older")
+    node = add(shown.world, "older")
     join(node, shown.home)
     server = node.call(vista.create, OlderSecondary)
     shown.world.pass_time(3.0)

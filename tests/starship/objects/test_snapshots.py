@@ -21,7 +21,8 @@ from apps.starship.rules.creating import new_game
 from apps.starship.rules.replay import replay
 from apps.starship.rules.state import Settings
 from apps.starship.rules.step import Delta
-from tests.peers.system import PROMPT, add_node, join
+from tests.peers.system import PROMPT, join
+from tests.starship.objects.games import add
 from tests.starship.rules.galaxy import THEME
 from vista.testing import SimulatedNode, World
 
@@ -34,13 +35,6 @@ def world() -> Iterator[World]:
     with World(6) as made:
         made.network.conditions = PROMPT
         yield made
-
-
-def add(world: World, name: str) -> SimulatedNode:
-    node = add_node(world, name)
-    for service in ("PeerRegistry", "AnnounceServices"):
-        node.call(vista.create, service)
-    return node
 
 
 def begin(node: SimulatedNode, **settings: Any) -> vista.Ref:

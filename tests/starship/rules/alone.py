@@ -40,7 +40,7 @@ class Galaxy:
         self.state = new_game(seed, THEME)
         self.least, self.most, self.lost = sys.maxsize, 0, 0
         self.done: Counter[str] = Counter()
-        self.joined = self.left = self.largest = 0
+        self.joined = self.left = 0
         self.stood, self.stander = 0, ""
         self._since: dict[int, tuple[int, int, int]] = {}
         self._members: set[str] = set()
@@ -66,7 +66,7 @@ class Galaxy:
             f"{self.left} ships left a fleet": self.left >= self.state.step // 20,
             f"{self.done.total()} missions were done": self.done.total() >= self.state.step // 20,
             f"of {len(self.done)} kinds": len(self.done) >= min(8, self.state.step // 100),
-            f"{self.lost} ships were lost": 1 / 30 < self.lost / self.state.step < 1 / 5,
+            f"{self.lost} ships were lost": self.state.step < 30 * self.lost < 6 * self.state.step,
         }
         return [words for words, holds in claims.items() if not holds]
 
@@ -95,7 +95,6 @@ class Galaxy:
     def _count_fleets(self, members: set[str], living: set[str]) -> None:
         self.joined += len(members - self._members)
         self.left += len((self._members - members) & living)
-        self.largest = max(self.largest, len(members))
         self._members = members
 
 

@@ -7,17 +7,15 @@ from typing import Any
 import vista
 from apps.starship.objects.primary import StarshipPrimary
 from apps.starship.objects.secondary import StarshipSecondary
-from tests.peers.system import PROMPT, add_node, join
+from tests.peers.system import PROMPT, join
+from tests.starship.objects.games import add
 from vista.testing import SimulatedNode, World
 
 
 def test_an_object_says_on_every_node_which_servers_computed_it() -> None:
     with World(3) as world:
         world.network.conditions = PROMPT
-        home, near = (add_node(world, name) for name in ("home", "near"))
-        for node in (home, near):
-            node.call(vista.create, "PeerRegistry")
-            node.call(vista.create, "AnnounceServices")
+        home, near = (add(world, name) for name in ("home", "near"))
         join(near, home)
         primary = home.call(vista.create, StarshipPrimary, 5.0, 42, "ai_per_race=2")
         server = near.call(vista.create, StarshipSecondary)

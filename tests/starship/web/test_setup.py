@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import vista
-from tests.http.objects.served import Answer, Site, wait_until
+from tests.http.objects.served import Answer, Site, at_last, wait_until
 
 LINES = (
     "HTTPdaemon - tcp:127.0.0.1:0 www.domain.com",
@@ -70,11 +70,15 @@ def test_a_site_whose_server_is_gone_finds_the_next_one() -> None:
         vista.create("StarshipHTTPsetup", "www.domain.com")
         first = vista.create("StarshipPrimary", 0, 42)
         site = Site(node, daemon, "www.domain.com")
-        wait_until(lambda: site.get("/starshipLogin.html").status == 200)
+
+        def status() -> int:
+            return site.get("/starshipLogin.html").status
+
+        assert at_last(status, 200) == 200
         vista.delete(first)
-        wait_until(lambda: site.get("/starshipLogin.html").status == 503)
+        assert at_last(status, 503) == 503
         vista.create("StarshipPrimary", 0, 43)
-        wait_until(lambda: site.get("/starshipLogin.html").status == 200)
+        assert at_last(status, 200) == 200
 
 
 def test_the_address_is_told_to_the_operator_and_to_the_game(

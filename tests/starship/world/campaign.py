@@ -106,6 +106,8 @@ class Campaign:
     server_refs: dict[str, vista.Ref] = field(default_factory=dict)
     shelf: Shelf = field(default_factory=Shelf)
     falls: int = 0
+    ends: dict[str, str] = field(default_factory=dict)
+    """The hash of the last state that was looked at, by node."""
 
     def __post_init__(self) -> None:
         self.book = Book(self.world.complain)
@@ -363,6 +365,7 @@ class Campaign:
             node = next(node for node in self.world.nodes if node.name == name)
             server = self.server_refs[name]
             theirs, there = node.call(server.get_step), node.call(server.get_hash)
+            self.ends[HOME], self.ends[name] = hashes[step], there
             found = identities(node.call(server.get_things))
             if theirs != step or home.call(self.primary.get_step) != step:
                 return False

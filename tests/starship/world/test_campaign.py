@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from tests.conftest import share_of
-from tests.starship.world.campaign import Campaign
+from tests.starship.world.campaign import HOME, SERVERS, Campaign
 from vista.testing import Trace, World, first_difference, run_seed
 
 pytestmark = pytest.mark.usefixtures("quiet")
@@ -37,8 +37,13 @@ def short(world: World) -> Campaign:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_a_game_in_a_storm_goes_on_as_if_nothing_had_happened(seeds: range, part: int) -> None:
+    def goes_on(world: World) -> None:
+        game = short(world)
+        assert game.unrest() == ""
+        assert game.ends == dict.fromkeys((HOME, *SERVERS), game.ends[HOME])
+
     for seed in share_of(seeds, SEEDS, part, PARTS):
-        run_seed(short, seed, REPLAY)
+        run_seed(goes_on, seed, REPLAY)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import astuple, fields
 
 import pytest
 
@@ -11,7 +11,10 @@ from apps.http.errors import BadLimitError
 
 
 def test_the_bounds_given_are_valid() -> None:
-    SsiLimits().validate()
+    limits = SsiLimits()
+    limits.validate()
+    assert all(type(bound) is int and bound > 0 for bound in astuple(limits))
+    assert limits.output_chars_max >= limits.value_chars_max
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(SsiLimits)])
