@@ -23,30 +23,26 @@ _HINT = "is not up to date: pytest tests/house/test_http_reference.py --rewrite"
 
 
 def test_every_bound_is_in_the_reference(rewrite: bool) -> None:
-    page = "".join(
-        (
-            _heading("Limits of the web server", "="),
-            ".. automodule:: apps.http.syntax.limits\n\n",
-            _of_class(HttpLimits, "   :members: validate\n"),
-            _heading("Pages with server-side includes", "-"),
-            _of_class(SsiLimits, ""),
-            _heading("Bounds that no profile changes", "-"),
-            *(_of_module(source) for source in read_sources("apps/http")),
-        )
+    page = _page(
+        _heading("Limits of the web server", "="),
+        ".. automodule:: apps.http.syntax.limits\n\n",
+        _of_class(HttpLimits, "   :members: validate\n"),
+        _heading("Pages with server-side includes", "-"),
+        _of_class(SsiLimits, ""),
+        _heading("Bounds that no profile changes", "-"),
+        *(_of_module(source) for source in read_sources("apps/http")),
     )
-    _assert_same(LIMITS_PAGE, page, rewrite)
+    assert _written(LIMITS_PAGE, page, rewrite) == page, f"{LIMITS_PAGE.name} {_HINT}"
 
 
 def test_every_error_is_in_the_reference(rewrite: bool) -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
-    page = "".join(
-        (
-            _heading("Errors of the web server", "="),
-            ".. automodule:: apps.http.errors\n\n",
-            *(f".. autoexception:: apps.http.errors.{kind.__name__}\n\n" for kind in kinds),
-        )
+    page = _page(
+        _heading("Errors of the web server", "="),
+        ".. automodule:: apps.http.errors\n\n",
+        *(f".. autoexception:: apps.http.errors.{kind.__name__}\n\n" for kind in kinds),
     )
-    _assert_same(ERRORS_PAGE, page, rewrite)
+    assert _written(ERRORS_PAGE, page, rewrite) == page, f"{ERRORS_PAGE.name} {_HINT}"
 
 
 def test_every_class_of_the_server_is_in_the_docs() -> None:
@@ -65,11 +61,15 @@ def test_a_bound_says_why_it_is_what_it_is() -> None:
     assert not silent, "\n".join(silent)
 
 
-def _assert_same(path: Path, page: str, rewrite: bool) -> None:
-    page = page.rstrip("\n") + "\n"
+def _page(*parts: str) -> str:
+    return "".join(parts).rstrip("\n") + "\n"
+
+
+def _written(path: Path, page: str, rewrite: bool) -> str:
+    """What the file of a page says, after it was written if that is wished."""
     if rewrite:
         path.write_text(page, "utf-8")
-    assert path.read_text("utf-8") == page, f"{path.relative_to(ROOT)} {_HINT}"
+    return path.read_text("utf-8")
 
 
 def _heading(words: str, line: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 import vista
 from apps.http.objects import forward, forward_asking, forward_servers, forward_splice
 from apps.http.objects.forward import ForwardConnection
-from tests.http.objects.served import read_all, read_until, wait_until
+from tests.http.objects.served import at_last, read_all, read_until, wait_until
 
 SECONDS_MAX = 30.0
 GET = b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
@@ -63,6 +63,10 @@ class Front:
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self.place, SECONDS_MAX)
+
+    def opened(self) -> list[int]:
+        """How many connections each server has."""
+        return [row["open"] for row in self.ref.get_servers()]
 
     def state(self, number: int) -> str:
         told: str = self.ref.get_servers()[number]["state"]
@@ -155,9 +159,9 @@ def test_the_end_of_what_a_server_says_is_passed_on_and_the_client_may_go_on(mak
 def test_the_server_with_the_fewest_clients_gets_the_next_one(make: Make) -> None:
     front = make(3)
     clients = [front.connect() for _ in range(6)]
-    wait_until(lambda: [row["open"] for row in front.ref.get_servers()] == [2, 2, 2])
+    assert at_last(front.opened, [2, 2, 2]) == [2, 2, 2]
     front.backends[1].close()
-    wait_until(lambda: [row["open"] for row in front.ref.get_servers()] == [2, 0, 2])
+    assert at_last(front.opened, [2, 0, 2]) == [2, 0, 2]
     for client in clients:
         client.close()
 
@@ -181,8 +185,9 @@ def test_a_server_that_is_back_is_used_again(make: Make) -> None:
     back = Backend(place)
     wait_until(lambda: front.state(0) == "in")
     client, server = joined(Front([back], front.ref))
-    client.close()
-    server.close()
+    with client, server:
+        server.sendall(b"back")
+        assert read_until(client, b"back") == b"back"
     back.close()
 
 
@@ -300,7 +305,8 @@ def test_a_server_that_ends_within_the_first_line_of_its_answer_is_out(make: Mak
     with front.backends[0].accept_client() as asked:
         read_until(asked, b"\r\n\r\n")  # closed with bytes unread, the system would send a reset
         asked.sendall(b"HTTP/1.1 2")
-    wait_until(lambda: front.state(0) == "out: answers /well with 2")
+    wait_until(lambda: front.state(0) != "in")
+    assert front.state(0) == "out: answers /well with 2"
 
 
 def test_clients_are_taken_from_a_server_that_says_nothing(
@@ -379,6 +385,7 @@ def test_a_client_that_takes_nothing_for_long_is_dropped(
             return front.ref.get_figures()["clients"] == 0
 
         wait_until(is_dropped)
+        assert front.ref.get_figures()["clients"] == 0
 
 
 def test_those_who_say_nothing_for_long_are_dropped(

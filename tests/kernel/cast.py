@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import vista
 from vista.kernel.rows import ThreadRow
+
+Found = TypeVar("Found")
 
 
 class Gate(vista.Object):
@@ -71,13 +73,20 @@ class Journal(vista.Object):
         return self.entries
 
 
-def until(condition: Callable[[], Any]) -> None:
-    """Let the node run until ``condition()`` is true; fail when it does not become true."""
+def until(condition: Callable[[], Found]) -> Found:
+    """Let the node run until ``condition()`` is true and return it; fail when it never is."""
     for _ in range(5_000):
-        if condition():
-            return
+        found = condition()
+        if found:
+            return found
         vista.sleep(0.001)
     raise AssertionError("what the test waits for does not come")
+
+
+def filled(read: Callable[[], list[Any]], count: int) -> list[Any]:
+    """Let the node run until a list that is read has ``count`` entries; return all it has then."""
+    until(lambda: len(read()) >= count)
+    return read()
 
 
 def open_together(gates: Sequence[vista.Ref]) -> None:

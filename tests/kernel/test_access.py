@@ -365,7 +365,7 @@ def test_an_object_in_between_lends_no_rights(node: vista.Node, way: str) -> Non
 def test_the_user_travels_with_posts(node: vista.Node) -> None:
     agent, journal = vista.create(Agent), vista.create(Journal)
     node.call(lambda: vista.create(Agent).tell(agent, "note_user", journal), user="bob")
-    until(lambda: journal.read() == ["bob"])
+    assert until(journal.read) == ["bob"]
 
 
 def test_the_user_travels_into_create(node: vista.Node) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 import vista
-from tests.kernel.cast import Counter, Journal, row_of, runs, until
+from tests.kernel.cast import Counter, Journal, filled, row_of, runs, until
 from vista.errors import CallTimeout, ObjectDeleted, ThreadKilled
 
 
@@ -192,21 +193,27 @@ def test_an_object_deleted_ends_a_coroutine_in_its_line(kiosk: vista.Ref, gate: 
 def test_a_coroutine_may_post(kiosk: vista.Ref) -> None:
     journal = vista.create(Journal)
     kiosk.post_to(journal, "write", "by post")
-    until(lambda: journal.read() == ["by Ref", "by post"])
+    assert filled(journal.read, 2) == ["by Ref", "by post"]
 
 
-def test_a_coroutine_that_posts_to_an_idle_node_is_heard_soon(node: vista.Node) -> None:
-    # Nothing else gives the loop a turn while the coroutine sleeps on.
+def test_a_coroutine_that_posts_to_an_idle_node_is_heard_soon(real_node: vista.Node) -> None:
+    # Nothing else gives the loop a turn while the coroutine sleeps on and this thread waits.
+    heard = threading.Event()
+
     class Poster(vista.Object):
-        async def post_and_sleep(self, journal: vista.Ref) -> None:
+        async def post_and_sleep(self, other: vista.Ref) -> None:
             await asyncio.sleep(0)
-            journal.write.post("one")
+            other.hear.post()
             await vista.aio.sleep(1000)
 
-    poster, journal = vista.create(Poster), vista.create(Journal)
-    posting = poster.post_and_sleep.future(journal)
-    until(lambda: journal.read() == ["one"])
+    class Ear(vista.Object):
+        def hear(self) -> None:
+            heard.set()
+
+    posting = vista.create(Poster).post_and_sleep.future(vista.create(Ear))
+    is_heard = heard.wait(5.0)
     posting.cancel()
+    assert is_heard
 
 
 def test_a_coroutine_may_post_by_a_service_name(kiosk: vista.Ref) -> None:
@@ -217,7 +224,7 @@ def test_a_coroutine_may_post_by_a_service_name(kiosk: vista.Ref) -> None:
     journal = vista.create(Journal)
     vista.register_service("Journal/main", journal)
     vista.create(Crier).cry()
-    until(lambda: journal.read() == ["hear"])
+    assert until(journal.read) == ["hear"]
 
 
 def test_a_coroutine_may_start_calls_in_flight(kiosk: vista.Ref) -> None:

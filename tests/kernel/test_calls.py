@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import vista
-from tests.kernel.cast import Counter, Gate, Journal, runs, until
+from tests.kernel.cast import Counter, Gate, Journal, filled, runs, until
 from vista.errors import (
     BadValueError,
     NoSuchMethod,
@@ -205,7 +205,7 @@ def test_a_post_returns_nothing_and_arrives() -> None:
 def test_a_post_waits_for_nothing() -> None:
     gate = vista.create(Gate)
     gate.pass_through.post()
-    until(lambda: gate.count() == 1)
+    assert until(gate.count) == 1
     gate.open()
 
 
@@ -214,7 +214,7 @@ def test_a_post_to_a_service_name_and_an_id_arrives() -> None:
     vista.register_service("Journal/main", journal)
     vista.post("Journal/main", "write", 1)
     vista.post(vista.id_of(journal), "write", 2)
-    until(lambda: journal.read() == [1, 2])
+    assert filled(journal.read, 2) == [1, 2]
 
 
 def test_a_post_copies_its_arguments_when_it_is_sent(node: vista.Node) -> None:
@@ -226,7 +226,7 @@ def test_a_post_copies_its_arguments_when_it_is_sent(node: vista.Node) -> None:
         entry.append(2)
 
     node.call(post_and_change)
-    until(lambda: journal.read() == [[1]])
+    assert until(journal.read) == [[1]]
 
 
 def test_a_post_that_raises_is_counted_and_nobody_hears_of_it() -> None:
@@ -272,7 +272,7 @@ def test_the_sender_of_a_call_in_flight_is_the_object_that_sent_it() -> None:
 def test_a_post_has_no_sender() -> None:
     one, other, journal = vista.create(Teller), vista.create(Teller), vista.create(Journal)
     one.tell(other, "note_sender", journal)
-    until(lambda: journal.read() == ["None"])
+    assert until(journal.read) == ["None"]
 
 
 # --- what is not there ---------------------------------------------------------------------

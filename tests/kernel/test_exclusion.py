@@ -279,8 +279,9 @@ def test_a_thread_called_back_keeps_its_object_when_it_gives_the_loop_its_turn(
 def test_preemptable_threads_run_beside_each_other(room: vista.Ref, gate: vista.Ref) -> None:
     looks = [room.look_and_wait.future(gate) for _ in range(3)]
     until(lambda: gate.count() == 3)
+    assert [row.method for row in vista.threads()].count("look_and_wait") == 3
     gate.open()
-    vista.gather(*looks)
+    assert vista.gather(*looks) == [[]] * 3
 
 
 def test_a_preemptable_thread_keeps_nobody_out(room: vista.Ref, gate: vista.Ref) -> None:

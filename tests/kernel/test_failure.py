@@ -360,14 +360,14 @@ def test_the_callback_of_a_future_is_called_when_the_call_ends(node: vista.Node)
     until(lambda: gate.count() == 1)
     assert ended == []
     gate.open()
-    until(lambda: ended == [5])
+    assert until(lambda: ended) == [5]
 
 
 def test_the_callback_of_a_future_that_has_ended_is_called(node: vista.Node) -> None:
     waiting, ended = vista.create(Counter, 5).get.future(), []
     waiting.result()
     waiting.add_done_callback(lambda future: ended.append(future.result()))
-    until(lambda: ended == [5])
+    assert until(lambda: ended) == [5]
 
 
 def test_a_callback_added_in_a_method_may_send(node: vista.Node) -> None:
@@ -381,7 +381,7 @@ def test_a_callback_added_in_a_method_may_send(node: vista.Node) -> None:
     gate, adder = vista.create(Gate), vista.create(Adder)
     adder.add(gate, journal)
     gate.open()
-    until(lambda: journal.read() == [5])
+    assert until(journal.read) == [5]
 
 
 def test_a_callback_that_raises_harms_nobody(real_node: vista.Node) -> None:

@@ -106,7 +106,7 @@ def test_a_post_goes_to_the_meta_object() -> None:
     counter, meta = vista.create(Counter), vista.create(Recorder)
     counter.set_meta(meta)
     counter.increment.post(3)
-    until(lambda: meta.get_seen() == [[counter, "increment", [3], None]])
+    assert until(meta.get_seen) == [[counter, "increment", [3], None]]
 
 
 def test_a_call_in_flight_goes_to_the_meta_object() -> None:

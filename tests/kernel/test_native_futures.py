@@ -39,7 +39,9 @@ class Native(vista.Object):
     @vista.native
     def note_ends(self, gate: vista.Ref, journal: vista.Ref) -> None:
         call = gate.pass_through.future("passed")
-        call.add_done_callback(lambda future: journal.write.post(future.result()))
+        call.add_done_callback(
+            lambda future: journal.write.post([future.result(), threading.get_ident()])
+        )
 
     @vista.native
     def create(self) -> None:
@@ -90,6 +92,9 @@ class Native(vista.Object):
     @vista.native
     def user(self) -> str:
         return vista.current_user()
+
+    def thread_of_the_loop(self) -> int:
+        return threading.get_ident()
 
     def answer(self) -> int:
         return 42
@@ -150,7 +155,7 @@ def test_a_callback_added_by_a_native_method_is_called_on_the_loop(native: vista
     gate, journal = vista.create(Gate), vista.create(Journal)
     native.note_ends(gate, journal)
     gate.open()
-    until(lambda: journal.read() == ["passed"])
+    assert until(journal.read) == [["passed", native.thread_of_the_loop()]]
 
 
 def test_a_native_method_creates(native: vista.Ref) -> None:

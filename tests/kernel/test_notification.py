@@ -132,19 +132,19 @@ def settled(watcher: vista.Ref) -> list[Any]:
 def test_a_watcher_is_told_of_a_change() -> None:
     subject, watcher, once = watched()
     subject.set(1)
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_change_by_a_post_counts() -> None:
     subject, watcher, once = watched()
     subject.set.post(1)
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_change_by_a_call_in_flight_counts() -> None:
     subject, watcher, once = watched()
     subject.set.future(1).result()
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_change_by_a_call_in_flight_counts() -> None:
 def test_any_change_of_variables_counts(method: str) -> None:
     subject, watcher, once = watched()
     vista.send(subject, method)
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_thread_that_changes_nothing_is_not_told() -> None:
@@ -181,13 +181,13 @@ def test_a_change_before_the_method_raised_counts() -> None:
     subject, watcher, once = watched()
     with pytest.raises(RuntimeError):
         subject.set_and_raise(1)
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_change_before_a_posted_method_raised_counts() -> None:
     subject, watcher, once = watched()
     subject.set_and_raise.post(1)
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_change_made_before_the_watcher_came_does_not_count() -> None:
@@ -229,7 +229,7 @@ def test_an_object_without_variables_can_be_watched() -> None:
     plain.add_notify_when_modified(watcher)
     plain.describe()
     vista.delete(plain)
-    until(lambda: watcher.get_notes() == [["deleted", vista.id_of(plain)]])
+    assert until(watcher.get_notes) == [["deleted", vista.id_of(plain)]]
 
 
 # --- when it is told ---------------------------------------------------------------------------
@@ -242,7 +242,7 @@ def test_nothing_is_told_before_the_thread_that_changed_something_ends() -> None
     assert settled(watcher) == []
     gate.open()
     changing.result()
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_thread_that_changes_nothing_does_not_tell_of_one_that_is_suspended() -> None:
@@ -253,7 +253,7 @@ def test_a_thread_that_changes_nothing_does_not_tell_of_one_that_is_suspended() 
     assert settled(watcher) == []
     gate.open()
     changing.result()
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_change_after_a_suspension_counts() -> None:
@@ -262,21 +262,21 @@ def test_a_change_after_a_suspension_counts() -> None:
     until(lambda: gate.count() == 1)
     gate.open()
     changing.result()
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_change_before_a_call_into_the_own_object_is_told_when_the_outer_thread_ends() -> None:
     subject, watcher, once = watched()
     vista.register_service("watcher", watcher)
     assert subject.set_and_call_self(1) == []
-    until(lambda: watcher.get_notes() == once)
+    until(watcher.get_notes)
     assert settled(watcher) == once
 
 
 def test_a_change_by_a_call_into_the_own_object_is_told_once() -> None:
     subject, watcher, once = watched()
     subject.set_between(3)
-    until(lambda: watcher.get_notes() == once)
+    until(watcher.get_notes)
     assert settled(watcher) == once
 
 
@@ -285,7 +285,7 @@ def test_a_killed_thread_is_told_of_what_it_changed() -> None:
     changing = subject.set_and_wait.future(1, gate)
     until(lambda: gate.count() == 1)
     changing.cancel()
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_nested_thread_killed_by_a_timeout_is_told_of_what_it_changed() -> None:
@@ -300,7 +300,7 @@ def test_a_nested_thread_killed_by_a_timeout_is_told_of_what_it_changed() -> Non
 
     (subject, watcher, once), gate = watched(), vista.create(Gate)
     assert vista.create(Caller).run(subject, gate)
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_killed_thread_that_others_keep_waiting_is_told_of_what_it_changed() -> None:
@@ -311,7 +311,7 @@ def test_a_killed_thread_that_others_keep_waiting_is_told_of_what_it_changed() -
     keeping = subject.set_exclusive.future(1, other)
     until(lambda: other.count() == 1)
     first.cancel()
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
     other.open()
     keeping.result()
 
@@ -329,7 +329,7 @@ def test_changes_by_methods_of_other_kinds_are_told_once(method: str, way: str) 
         vista.post(subject, method, 1)
     else:
         vista.future(subject, method, 1).result()
-    until(lambda: watcher.get_notes() == once)
+    until(watcher.get_notes)
     assert settled(watcher) == once
 
 
@@ -341,7 +341,7 @@ def test_a_preemptable_method_that_raises_is_told_of_what_it_changed(way: str) -
             subject.set_beside_and_raise(1)
     else:
         subject.set_beside_and_raise.post(1)
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 @pytest.mark.parametrize("method", ["set_async", "set_exclusive"])
@@ -352,7 +352,7 @@ def test_changes_by_methods_that_wait_are_told_at_their_end(method: str) -> None
     assert settled(watcher) == []
     gate.open()
     changing.result()
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_preemptable_thread_does_not_tell_of_the_one_it_interrupted() -> None:
@@ -363,7 +363,7 @@ def test_a_preemptable_thread_does_not_tell_of_the_one_it_interrupted() -> None:
     assert settled(watcher) == []
     gate.open()
     changing.result()
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 # --- cost --------------------------------------------------------------------------------------

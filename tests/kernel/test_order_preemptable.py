@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import vista
-from tests.kernel.cast import Gate, runs, until
+from tests.kernel.cast import Gate, filled, runs, until
 from vista.kernel.current import current
 from vista.kernel.upgrade import _readdressed
 
@@ -52,6 +52,26 @@ def ledger(node: vista.Node) -> vista.Ref:
     return vista.create(PreemptableLedger)
 
 
+def send_by(style: str, ledger: vista.Ref, method: str, entry: int) -> None:
+    """Send a message by a call, a post or a call in flight."""
+    if style == "call":
+        vista.send(ledger, method, entry)
+    elif style == "post":
+        vista.post(ledger, method, entry)
+    else:
+        vista.future(ledger, method, entry).result()
+
+
+def jot_among_many(ledger: vista.Ref) -> tuple[int, int]:
+    """Jot 1 while others have messages; how many of these are done then, and how many there are."""
+    others = [vista.create(PreemptableLedger) for _ in range(100)]
+    waiting = [one.write.future(0) for one in others]
+    ledger.jot(1)
+    done = sum(one.done() for one in waiting)
+    vista.gather(*waiting)
+    return done, len(waiting)
+
+
 @pytest.mark.parametrize("second", ["write", "write_async", "write_natively", "jot"])
 @pytest.mark.parametrize("style", ["call", "post", "future"])
 def test_nothing_overtakes_a_preemptable_post_of_the_same_sender(
@@ -59,15 +79,10 @@ def test_nothing_overtakes_a_preemptable_post_of_the_same_sender(
 ) -> None:
     def send_both() -> None:
         ledger.jot.post(1)
-        if style == "call":
-            vista.send(ledger, second, 2)
-        elif style == "post":
-            vista.post(ledger, second, 2)
-        else:
-            vista.future(ledger, second, 2).result()
+        send_by(style, ledger, second, 2)
 
     node.call(send_both)
-    until(lambda: ledger.read() == [1, 2])
+    assert filled(ledger.read, 2) == [1, 2]
 
 
 @pytest.mark.parametrize("style", ["call", "post", "future"])
@@ -76,15 +91,10 @@ def test_a_preemptable_message_does_not_overtake_what_is_ready_to_run(
 ) -> None:
     def send_both() -> None:
         ledger.write.post(1)
-        if style == "call":
-            ledger.jot(2)
-        elif style == "post":
-            ledger.jot.post(2)
-        else:
-            ledger.jot.future(2).result()
+        send_by(style, ledger, "jot", 2)
 
     node.call(send_both)
-    until(lambda: ledger.read() == [1, 2])
+    assert filled(ledger.read, 2) == [1, 2]
 
 
 def test_a_preemptable_call_waits_for_nobody_elses_messages(
@@ -94,12 +104,7 @@ def test_a_preemptable_call_waits_for_nobody_elses_messages(
         ledger.jot.post(0)
         # What was posted before has passed.
         ledger.write(0)
-        others = [vista.create(PreemptableLedger) for _ in range(100)]
-        waiting = [one.write.future(0) for one in others]
-        ledger.jot(1)
-        done = sum(one.done() for one in waiting)
-        vista.gather(*waiting)
-        return done, len(waiting)
+        return jot_among_many(ledger)
 
     assert node.call(call_among_many) == (0, 100)
 
@@ -111,16 +116,7 @@ def test_a_preemptable_call_waits_for_nothing_that_waits_for_its_turn_in_the_obj
     keeping = ledger.keep.future(gate)
     until(lambda: gate.count() == 1)
     written = ledger.write.future(2)
-
-    def call_among_many() -> tuple[int, int]:
-        others = [vista.create(PreemptableLedger) for _ in range(100)]
-        waiting = [one.write.future(0) for one in others]
-        ledger.jot(1)
-        done = sum(one.done() for one in waiting)
-        vista.gather(*waiting)
-        return done, len(waiting)
-
-    assert node.call(call_among_many) == (0, 100)
+    assert node.call(lambda: jot_among_many(ledger)) == (0, 100)
     assert not written.done()
     gate.open()
     vista.gather(keeping, written)
@@ -148,10 +144,7 @@ def test_of_two_preemptable_posts_the_second_is_not_overtaken_either(
     def post_and_call() -> list[Any]:
         ledger.jot_and_call.post(1, 3)
         ledger.jot.post(2)
-        until_three: list[Any] = []
-        while len(until_three) < 3:
-            until_three = ledger.read()
-        return until_three
+        return filled(ledger.read, 3)
 
     assert node.call(post_and_call) == [1, 2, 3]
 
@@ -184,7 +177,8 @@ def test_a_preemptable_message_does_not_wait_for_a_kept_object(ledger: vista.Ref
     keeping = ledger.keep.future(gate)
     until(lambda: gate.count() == 1)
     ledger.jot.post(1)
-    until(lambda: ledger.read() == [1])
+    assert until(ledger.read) == [1]
+    assert not keeping.done()
     gate.open()
     keeping.result()
 
@@ -197,7 +191,7 @@ def test_an_object_with_a_guard_keeps_the_order_too(node: vista.Node, ledger: vi
         ledger.write(2)
 
     node.call(send_both)
-    until(lambda: ledger.read() == [1, 2])
+    assert filled(ledger.read, 2) == [1, 2]
 
 
 def test_deleting_with_a_preemptable_message_under_way_harms_nobody(

@@ -32,7 +32,7 @@ def test_an_os_thread_started_by_a_coroutine_may_send(real_node: vista.Node) -> 
 def test_an_os_thread_started_by_a_coroutine_may_post(real_node: vista.Node) -> None:
     journal = vista.create(Journal)
     vista.create(Asker).post_from_an_os_thread(journal)
-    until(lambda: journal.read() == ["posted"])
+    assert until(journal.read) == ["posted"]
 
 
 def test_an_os_thread_started_by_a_coroutine_may_call_in_flight(real_node: vista.Node) -> None:

@@ -66,7 +66,8 @@ def test_calls_of_a_method_are_counted_whatever_the_way() -> None:
     busy.work.future().result()
     busy.work.post()
     vista.create(BusyBee).work_many(busy, 10)
-    until(lambda: figures("work")["calls"] == 13)
+    until(lambda: figures("work")["calls"] > 12)
+    assert figures("work")["calls"] == 13
 
 
 def test_calls_are_counted_for_all_objects_of_a_class_together() -> None:
@@ -236,14 +237,14 @@ def test_services_are_counted() -> None:
 def test_posts_whose_method_raises_are_counted() -> None:
     busy = vista.create(BusyBee)
     busy.fail.post()
-    until(lambda: vista.statistics()["posts_failed"] == 1)
+    assert until(lambda: vista.statistics()["posts_failed"]) == 1
 
 
 def test_posts_that_reach_nobody_are_counted() -> None:
     busy = vista.create(BusyBee)
     vista.delete(busy)
     busy.work.post()
-    until(lambda: vista.statistics()["posts_lost"] == 1)
+    assert until(lambda: vista.statistics()["posts_lost"]) == 1
 
 
 def test_messages_that_a_full_queue_refused_are_counted(make_node: Any) -> None:

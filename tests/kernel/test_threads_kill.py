@@ -165,7 +165,7 @@ def test_a_killed_thread_runs_its_finally_blocks(
     worker.wait_and_tidy_up.post(gate)
     until(lambda: gate.count() == 1)
     kill("wait_and_tidy_up")
-    until(lambda: journal.read() == ["tidy"])
+    assert until(journal.read) == ["tidy"]
 
 
 def test_a_killed_thread_cannot_survive_by_catching_every_exception(

@@ -65,8 +65,10 @@ def caller(node: vista.Node) -> vista.Ref:
 
 
 def test_a_call_that_takes_too_long_ends_with_call_timeout(caller: vista.Ref) -> None:
-    late = pytest.raises(CallTimeout, match=r"Bounded\.nap did not answer in time")
-    with late, vista.timeout(0.01):
+    with (
+        pytest.raises(CallTimeout, match=r"Bounded\.nap did not answer in time"),
+        vista.timeout(0.01),
+    ):
         caller.nap(30)
 
 

@@ -111,7 +111,7 @@ def test_a_timer_whose_callback_raises_hinders_no_other(real_node: vista.Node) -
         timers.call_later(0.002, lambda: called.append("due"))
 
     real_node.call(start)
-    until(lambda: called == ["due"])
+    assert until(lambda: called) == ["due"]
 
 
 def test_many_cancelled_timers_take_no_room(node: vista.Node) -> None:
@@ -141,7 +141,7 @@ def test_a_callback_is_nobodys_code(node: vista.Node) -> None:
             target.start()
 
     vista.create(Asker).ask(vista.create(Starter))
-    until(lambda: seen == [None])
+    assert until(lambda: seen) == [None]
 
 
 class EarlyLoop:

@@ -330,7 +330,7 @@ def test_watchers_stay_and_are_told_of_later_changes() -> None:
     till.add_notify_when_modified(watcher)
     till.upgrade()
     till.add(1)
-    until(lambda: watcher.count() == 1)
+    assert until(watcher.count) == 1
 
 
 def test_an_upgrade_that_changes_nothing_is_no_modification() -> None:
@@ -399,7 +399,7 @@ def test_a_message_on_its_way_to_the_meta_object_gets_there() -> None:
     till, meta = vista.create(OldTill), vista.create(Chronicler)
     till.set_meta(meta)
     vista.create(Actor).run(till, meta)
-    until(lambda: meta.get_seen() == [["add", [1]]])
+    assert until(meta.get_seen) == [["add", [1]]]
 
 
 def test_objects_are_counted_under_their_version() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import vista
-from tests.kernel.cast import Counter, Gate, until
+from tests.kernel.cast import Counter, Gate, filled, until
 from tests.kernel.test_notification import Subject, Watcher, settled, watched
 from vista import Object
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.usefixtures("node")
 def test_a_watcher_is_told_of_the_deletion() -> None:
     subject, watcher, _ = watched()
     vista.delete(subject)
-    until(lambda: watcher.get_notes() == [["deleted", vista.id_of(subject)]])
+    assert until(watcher.get_notes) == [["deleted", vista.id_of(subject)]]
 
 
 def test_a_change_by_the_thread_that_deletes_is_not_told_after_the_deletion() -> None:
     subject, watcher, _ = watched()
     subject.set_and_delete(1)
-    until(lambda: watcher.get_notes() == [["deleted", vista.id_of(subject)]])
+    until(watcher.get_notes)
     assert settled(watcher) == [["deleted", vista.id_of(subject)]]
 
 
@@ -44,7 +44,7 @@ def test_a_deletion_is_told_once_though_two_ask_for_it() -> None:
     first, second = subject.delete_yourself.future(), subject.delete_yourself.future()
     first.exception()
     second.exception()
-    until(lambda: watcher.get_notes() == [["deleted", vista.id_of(subject)]])
+    until(watcher.get_notes)
     assert len(settled(watcher)) == 1
 
 
@@ -68,7 +68,8 @@ def test_many_watchers_are_told() -> None:
     watchers = [vista.create(Watcher) for _ in range(5)]
     subject.add_notify_when_modified(*watchers)
     subject.set(1)
-    until(lambda: all(len(watcher.get_notes()) == 1 for watcher in watchers))
+    told = [until(watcher.get_notes) for watcher in watchers]
+    assert told == [[["modified", vista.id_of(subject)]]] * 5
 
 
 def test_a_watcher_that_is_added_twice_is_told_once() -> None:
@@ -76,7 +77,7 @@ def test_a_watcher_that_is_added_twice_is_told_once() -> None:
     subject.add_notify_when_modified(watcher, watcher)
     subject.add_notify_when_modified(vista.id_of(watcher))
     subject.set(1)
-    until(lambda: watcher.get_notes() == once)
+    until(watcher.get_notes)
     assert settled(watcher) == once
 
 
@@ -92,7 +93,7 @@ def test_removing_one_that_does_not_watch_is_passed_over() -> None:
     subject, watcher, once = watched()
     subject.remove_notify_when_modified(vista.create(Watcher), "nobody")
     subject.set(1)
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 def test_a_service_name_may_watch() -> None:
@@ -100,7 +101,7 @@ def test_a_service_name_may_watch() -> None:
     vista.register_service("the watcher", watcher)
     subject.add_notify_when_modified("the watcher")
     subject.set(1)
-    until(lambda: len(watcher.get_notes()) == 1)
+    assert until(watcher.get_notes) == [["modified", vista.id_of(subject)]]
 
 
 def test_a_service_name_that_watches_is_looked_up_at_each_change() -> None:
@@ -131,7 +132,7 @@ def test_a_watcher_without_the_method_disturbs_nobody() -> None:
     subject, watcher, once = watched()
     subject.add_notify_when_modified(vista.create(Counter))
     subject.set(1)
-    until(lambda: watcher.get_notes() == once)
+    assert until(watcher.get_notes) == once
 
 
 @pytest.mark.parametrize("method", ["add_notify_when_modified", "remove_notify_when_modified"])
@@ -150,24 +151,24 @@ def test_a_mistake_among_several_watchers_adds_none() -> None:
 
 
 def test_an_object_may_watch_itself() -> None:
+    told = []
+
     class Narcissus(Object):
         def create(self) -> None:
-            self.told = 0
+            self.value = 0
             self.add_notify_when_modified(self)
 
         def change(self) -> None:
             self.value = 1
 
         def object_modified(self, id: vista.Id) -> None:
-            # Counting here is a change too: told once more, and then nothing changes any more.
-            self.told = min(self.told + 1, 3)
-
-        def get_told(self) -> int:
-            return self.told
+            # Below 3 this is a change too: told once more, until nothing changes any more.
+            self.value = min(self.value + 1, 3)
+            told.append(id)
 
     narcissus = vista.create(Narcissus)
     narcissus.change()
-    until(lambda: narcissus.get_told() == 3)
+    assert filled(lambda: told, 3) == [vista.id_of(narcissus)] * 3
 
 
 def test_a_watcher_may_read_the_object_that_changed() -> None:
@@ -184,4 +185,4 @@ def test_a_watcher_may_read_the_object_that_changed() -> None:
     subject, reader = vista.create(Subject), vista.create(Reader)
     subject.add_notify_when_modified(reader)
     subject.set(7)
-    until(lambda: reader.get_values() == [7])
+    assert until(reader.get_values) == [7]

@@ -233,34 +233,39 @@ class Yard:
             rows += self.callers(reader, "end")
         return rows
 
-    def check(self, rows: list[Row]) -> None:
-        """Compare what was answered with what the group holds, and forget both."""
+    def faults(self, rows: list[Row]) -> list[str]:
+        """Compare what was answered with what the group holds, and forget both; what is wrong."""
         ask = [self.readers[0], "ask", "ledger"]
         entries: list[list[Any]] = []
         while portion := self.callers(*ask, ["read", len(entries)]):
             entries += portion
             if len(portion) < READ_AT_ONCE:
                 break
-        assert self.callers(*ask, ["count_repeated"]) == 0, "something was executed twice"
-        check_ledger([row for row in rows if row[2][0] == "add"], entries, self.told)
-        check_registers([row for row in rows if row[2][0] != "add"])
+        found = ledger_faults([row for row in rows if row[2][0] == "add"], entries, self.told)
+        found += register_faults([row for row in rows if row[2][0] != "add"])
+        if repeated := self.callers(*ask, ["count_repeated"]):
+            found.append(f"{repeated} calls were executed twice")
         self.told += len(entries)
         self.callers(*ask, ["forget"])
         self.callers(self.readers[0], "ask", "register", ["forget"])
         self.settle()
+        return found
 
 
-def check_ledger(rows: list[Row], entries: list[list[Any]], before: int) -> None:
-    """Everything acknowledged is there once, where it was said to be, in the order of time."""
+def ledger_faults(rows: list[Row], entries: list[list[Any]], before: int) -> list[str]:
+    """What of the acknowledged is not there once, where it was said to be, in the order of time."""
     told = {(caller, number): position for caller, number, _, position, *_ in rows}
     held = {(caller, number): position for position, caller, number in entries}
-    assert len(held) == len(entries), "an entry stands there twice"
     # Everybody asked until he was answered: so nothing else is there either.
-    assert held == told
-    assert [entry[0] for entry in entries] == [before + 1 + place for place in range(len(entries))]
+    found = [f"{entry} was told or is held, not both" for entry in told.items() ^ held.items()]
+    if len(held) != len(entries):
+        found.append("an entry stands there twice")
+    if [entry[0] for entry in entries] != list(range(before + 1, before + 1 + len(entries))):
+        found.append(f"from {before} on the entries are not counted one by one")
     numbers: dict[str, int] = {}
     for _, caller, number in entries:
-        assert number > numbers.get(caller, 0), "one caller's entries changed places"
+        if number <= numbers.get(caller, 0):
+            found.append(f"entry {number} of {caller} changed places")
         numbers[caller] = number
     ended = sorted((end, position) for *_, position, _, end in rows)
     begun = sorted((begin, position) for *_, position, begin, _ in rows)
@@ -269,16 +274,21 @@ def check_ledger(rows: list[Row], entries: list[list[Any]], before: int) -> None
         while place < len(ended) and ended[place][0] < begin:
             latest = max(latest, ended[place][1])
             place += 1
-        assert position > latest, "an entry stands before one that was answered before it began"
+        if position <= latest:
+            found.append(f"entry {position} began when {latest} was answered")
+    return found
 
 
-def check_registers(rows: list[Row]) -> None:
-    """What was read and written can have happened one thing after the other."""
+def register_faults(rows: list[Row]) -> list[str]:
+    """What was read and written and cannot have happened one thing after the other."""
     by_key: dict[str, list[Operation]] = {}
     for caller, _, call, answer, begin, end in rows:
         by_key.setdefault(call[1], []).append(Operation(caller, tuple(call), answer, begin, end))
-    for key, history in by_key.items():
-        assert linearization(history) is not None, f"{key} cannot have been so: {history}"
+    return [
+        f"{key} cannot have been so: {history}"
+        for key, history in by_key.items()
+        if linearization(history) is None
+    ]
 
 
 def longest_silence(rows: list[Row], since: float) -> float:

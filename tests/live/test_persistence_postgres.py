@@ -133,9 +133,11 @@ def test_what_was_committed_is_read_back_whole(store: PostgresStore) -> None:
 
 
 def test_a_store_that_was_closed_can_be_opened_at_once(cluster: Cluster) -> None:
-    for _ in range(20):
+    for number in range(20):
         made = PostgresStore(cluster.url, "handed on")
         made.open()
+        assert [known.key for known in made.known()] == [bytes([key]) for key in range(number)]
+        made.commit(Batch((row(bytes([number])),), (), True))
         made.close()
 
 

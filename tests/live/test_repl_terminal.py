@@ -274,9 +274,8 @@ SUBSCRIBER = """class LastWords(Object):
 def test_leaving_tells_the_subscribers_of_the_shutdown_service(prompt: Prompt) -> None:
     prompt.enter(SUBSCRIBER + "\n")
     prompt.enter('create("ShutdownService").subscribe(create("LastWords"))')
-    prompt.type("\x04")
-    prompt.until("told that it ends")
-    prompt.process.expect(pexpect.EOF)
+    assert prompt.leave() == 0
+    assert "told that it ends" in CONTROL.sub("", prompt.process.before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

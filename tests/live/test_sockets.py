@@ -191,6 +191,8 @@ def test_a_killed_connecting_peer_is_lost_within_a_second(scheme: str, tmp_path:
                 await until(lambda: a.accepted and a.accepted[0].messages)
                 process.kill()
                 await until(lambda: a.accepted[0].losses, 1.0)
+                words = a.accepted[0].channel.words
+                assert a.accepted[0].losses == [f"the connection of {words} broke"]
 
     run(body)
 
@@ -333,7 +335,8 @@ def test_a_socket_file_of_a_dead_process_is_replaced(tmp_path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(ipc(tmp_path).path)
         async with sides() as (a, b):
-            await joined(a, b, ipc(tmp_path))
+            near, far = await joined(a, b, ipc(tmp_path))
+            assert (a.accepted, near.losses, far.losses) == ([far], [], [])
 
     run(body)
 

@@ -222,4 +222,4 @@ def test_the_lines_of_the_original_boot_as_written(tmp_path: Path) -> None:
             secondary.expect("in the game at step ")
             for process in (secondary, primary):
                 process.signal(signal.SIGTERM)
-                process.end()
+                assert process.end() == 0

@@ -23,7 +23,7 @@ from tests.chromium import browser, needs_chromium
 from tests.live.process import ROOT, Process, own_directories
 from tests.live.process import vista as run
 from tests.live.starship_servers import until
-from tests.live.test_starship_web import board, see_a_step
+from tests.live.test_starship_web import board, steps_seen
 
 CAPTAINS = 4
 ORDERS = 6
@@ -225,20 +225,21 @@ def be_on_the_bridge(page: Page, root: str, name: str) -> None:
     expect(page.locator("body")).to_have_attribute("data-mode", "captain")
 
 
-def order(page: Page, name: str) -> None:
-    """Press a button that gives an order, and be told that it counts."""
+def order(page: Page, name: str) -> int:
+    """Press a button that gives an order; return the status of the answer."""
     with page.expect_response(lambda told: told.request.method == "POST") as told:
         page.locator(f'[data-testid="{name}"]').click()
-    assert told.value.status < 400
+    return told.value.status
 
 
-def see_shields(page: Page, state: str, script: bool) -> None:
-    """See the shields up or down; without script the page is loaded anew."""
+def shields(page: Page, state: str, script: bool) -> str:
+    """See the shields up or down, as captain; without script the page is loaded anew."""
     shown = page.locator('[data-testid="shields-state"]')
     if not script:
         until(lambda: page.reload() and shown.inner_text() == state)
     expect(shown).to_have_text(state)
     expect(page.locator("body")).to_have_attribute("data-mode", "captain")
+    return shown.inner_text()
 
 
 @needs_chromium
@@ -253,12 +254,12 @@ def test_pages_go_on_when_the_conductor_is_killed(machines: list[Machine]) -> No
         board(live, root, "Bounty")
         be_on_the_bridge(plain, root, "Beagle")
         for page in (live, plain):
-            order(page, "shields-up")
+            assert order(page, "shields-up") < 400
         leads.process.signal(signal.SIGKILL)
         leads.process.end()
         for page in (live, plain):
-            see_shields(page, "Up", page is live)
-            order(page, "shields-down")
-            see_shields(page, "Down", page is live)
-        see_a_step(live)
+            assert shields(page, "Up", page is live) == "Up"
+            assert order(page, "shields-down") < 400
+            assert shields(page, "Down", page is live) == "Down"
+        assert steps_seen(live) > 0
         expect(live.locator("#connection")).to_have_attribute("data-state", "live")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
 import termios
 import time
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import pexpect
@@ -217,6 +219,7 @@ def test_who_is_ended_gives_the_terminal_back(
 
 def test_control_z_leads_to_the_shell_and_fg_back(game: Game, tmp_path: Path) -> None:
     terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], tmp_path, PS1="shell> ")
+    terminal.process.logfile_read = shown = io.StringIO()
     try:
         words = " ".join(f"'{word}'" for word in (*COMMAND, "starship", url(game)))
         terminal.process.expect_exact("shell> ")
@@ -234,6 +237,8 @@ def test_control_z_leads_to_the_shell_and_fg_back(game: Game, tmp_path: Path) ->
         terminal.process.expect_exact("\x1b[?1049l")
     finally:
         terminal.process.close(force=True)
+    found = [word for word, _ in groupby(re.findall(r"1049[hl]|Stopped", shown.getvalue()))]
+    assert found == ["1049h", "1049l", "Stopped", "1049h", "1049l"]
 
 
 def test_a_terminal_has_colours(game: Game, open_terminal: Callable[..., Terminal]) -> None:

@@ -307,10 +307,12 @@ def board(page: Page, root: str, name: str) -> None:
     expect(page.locator("#connection")).to_have_attribute("data-state", "live")
 
 
-def see_a_step(page: Page) -> None:
-    """See the game go on."""
+def steps_seen(page: Page) -> int:
+    """See the game go on; return by how many steps."""
     body = page.locator("body")
-    expect(body).not_to_have_attribute("data-step", body.get_attribute("data-step") or "")
+    before = body.get_attribute("data-step") or ""
+    expect(body).not_to_have_attribute("data-step", before)
+    return int(body.get_attribute("data-step") or "") - int(before)
 
 
 def told(root: str, path: str) -> Any:
@@ -360,7 +362,7 @@ def test_players_go_on_when_their_primary_is_killed_and_when_their_server_is(
                 expect(page.locator("#connection")).to_have_attribute("data-state", "live")
                 expect(page.locator("body")).not_to_contain_text("Link to the primary lost")
                 expect(page.locator("body")).to_have_attribute("data-mode", "captain")
-                see_a_step(page)
+                assert steps_seen(page) > 0
             until(lambda: states(root) == ["ready", "ready"])
         order_speed(near, "5.0")
         stop_amidst_a_step(outpost, root)
@@ -369,6 +371,7 @@ def test_players_go_on_when_their_primary_is_killed_and_when_their_server_is(
         expect(far.locator("body")).to_have_attribute("data-mode", "captain")
         expect(far.locator("#connection")).to_have_attribute("data-state", "live")
         expect(near.locator("#nav")).to_contain_text(re.compile(r"want.*5\.0"))
+        assert far.url.startswith(f"{root}/starship/bridge")
     for context in chromium.contexts:
         context.close()
 

@@ -289,6 +289,10 @@ class Graph:
             if (hops := self.distances(other).get(number, 0))
         }
 
+    def known(self, number: int) -> dict[bytes, tuple[bytes, int]]:
+        """The nodes that the node reaches by its table, with their epochs and hops."""
+        return {row.node: (row.epoch, row.hops) for row in self.nodes[number].routing.table()}
+
     def distances(self, to: int) -> dict[int, int]:
         """How far it is to a node from each that reaches it, by breadth first search.
 
@@ -340,8 +344,7 @@ class Graph:
         """Check that every node knows the truth and that messages arrive by the shortest way."""
         for number, node in self.nodes.items():
             truth = self.truth(number)
-            table = {row.node: (row.epoch, row.hops) for row in node.routing.table()}
-            assert table == truth
+            assert self.known(number) == truth
             assert node.provided == self.services(number)
             for other in self.nodes:
                 if identity(other) in truth:

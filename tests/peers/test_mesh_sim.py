@@ -104,6 +104,7 @@ def test_nodes_come_one_after_another(world: World) -> None:
     for name in "abcd":
         nodes += members(world, name)
         world.drive(lambda nodes=nodes: is_full(nodes), 10.0)
+        assert [len(linked(node)) for node in nodes] == [len(nodes) - 1] * len(nodes)
 
 
 def test_sockets_make_a_mesh_as_well(world: World) -> None:
@@ -228,7 +229,8 @@ def test_a_node_that_returns_is_linked_in_the_midst_of_a_pause_between_attempts(
 ) -> None:
     members(world, "bcde")
     leave_and_return(world, 16.0)
-    world.drive(lambda: _are_up(world) and is_full(world.nodes), 3.0)
+    world.pass_time(3.0)
+    assert [len(linked(node)) for node in world.nodes] == [4] * 5
 
 
 def _established(node: SimulatedNode) -> list[int]:
@@ -259,7 +261,7 @@ def test_a_mesh_is_whole_after_a_storm(request: pytest.FixtureRequest, place: in
         world.pass_time(60.0)
         world.calm()
         world.drive(lambda: _are_up(world), 60.0)
-        world.drive(lambda: is_full(world.nodes), 300.0)
+        assert_full(world, world.nodes, 300.0)
 
 
 # --- who is let in -------------------------------------------------------------------------
@@ -300,7 +302,8 @@ def test_a_node_with_an_unknown_key_is_logged_once_with_what_lets_it_in(
     take_part(stranger(world, tmp_path, "other", b"o" * 32, {}))
     world.pass_time(100.0)
     (line,) = lines(caplog, b"o" * 32)
-    assert line.startswith("the mesh vista at 239.255.86.73:8673, tcp://127.0.0.1:")
+    where = "the mesh vista at 239.255.86.73:8673, tcp://127.0.0.1:"
+    assert line.startswith(f"refused a peer: {where}")
     assert f"vista authorize {key_text(public_key_of(b'o' * 32))} USER call,create" in line
 
 
@@ -350,16 +353,17 @@ def test_garbage_and_floods_keep_nobody_apart(world: World) -> None:
 def test_linked_nodes_take_part_in_placement(world: World) -> None:
     nodes = members(world, "abc")
     world.drive(lambda: is_full(nodes), 60.0)
-    for node in nodes:
-        mesh = peering(node).mesh
-        world.drive(lambda mesh=mesh: sorted(mesh.nodes) == identities(nodes), 10.0)
+    world.pass_time(10.0)
+    assert [sorted(peering(node).mesh.nodes) for node in nodes] == [identities(nodes)] * 3
 
 
 def test_a_node_that_is_lost_takes_part_no_more(world: World) -> None:
-    one, _ = nodes = members(world, "ab")
+    one, other = nodes = members(world, "ab")
     world.drive(lambda: is_full(nodes), 60.0)
+    assert peering(one).mesh.others == identities([other])
     world.crash("b")
-    world.drive(lambda: peering(one).mesh.others == [], 60.0)
+    world.pass_time(60.0)
+    assert peering(one).mesh.others == []
 
 
 def test_a_node_of_somebody_else_takes_no_part_in_placement(world: World, tmp_path: Path) -> None:

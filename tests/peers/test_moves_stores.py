@@ -254,15 +254,21 @@ def settled_at_a(voyage: Voyage, flags: int) -> vista.Ref:
     return made
 
 
+def settled_and_back(world: World, late: str, flags: int = 0) -> tuple[Voyage, vista.Ref]:
+    """A voyage whose node a crashed and is back, with what `settled_at_a` makes before that."""
+    voyage = Voyage(world, late)
+    settled = settled_at_a(voyage, flags)
+    voyage.fall("a")
+    drive_until_linked(world)
+    return voyage, settled
+
+
 @pytest.mark.parametrize("flags", [0, 1])
 def test_a_copy_that_came_before_its_store_was_open_gives_way_to_the_object_that_is_in_it(
     flags: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with World(SEED, conditions=PROMPT) as world:
-        voyage = Voyage(world, "a")
-        settled = settled_at_a(voyage, flags)
-        voyage.fall("a")
-        drive_until_linked(world)
+        voyage, settled = settled_and_back(world, "a", flags)
         a, b = voyage.node("a"), voyage.node("b")
         b.call(lambda: vista.copy(seen(b, settled), creator_id(voyage.identities["a"])))
         # It is of before 1 was taken.
@@ -286,10 +292,7 @@ def test_a_copy_that_came_before_its_store_was_open_gives_way_to_the_object_that
 
 def test_a_replica_that_was_moved_here_before_its_store_was_open_stays_and_the_row_too() -> None:
     with World(SEED, conditions=PROMPT) as world:
-        voyage = Voyage(world, "a")
-        settled = settled_at_a(voyage, 0)
-        voyage.fall("a")
-        drive_until_linked(world)
+        voyage, settled = settled_and_back(world, "a")
         a, b = voyage.node("a"), voyage.node("b")
         b.call(lambda: vista.move(seen(b, settled), creator_id(voyage.identities["a"])))
         world.pass_time(3 * LATE_SECONDS)
@@ -303,10 +306,7 @@ def test_a_replica_that_was_moved_here_before_its_store_was_open_stays_and_the_r
 
 def test_what_came_here_in_an_earlier_run_is_no_copy_and_its_replica_is_one() -> None:
     with World(SEED, conditions=PROMPT) as world:
-        voyage = Voyage(world, "")
-        settled = settled_at_a(voyage, 0)
-        voyage.fall("a")
-        drive_until_linked(world)
+        voyage, settled = settled_and_back(world, "")
         moves = [peering(voyage.node(name)).moves for name in "ab"]
         assert [one.has_copy(settled._id) for one in moves] == [False, True]
 

@@ -121,11 +121,15 @@ def test_a_future_that_is_cancelled_ends_its_thread(place: Place) -> None:
 def test_a_future_that_is_cancelled_before_it_runs_runs_never_or_ends(place: Place) -> None:
     gate = place.create(Gate)
 
-    def work() -> None:
-        gate.pass_through.future().cancel()
+    def work() -> Any:
+        call = gate.pass_through.future()
+        call.cancel()
+        return call.exception()
 
-    place.run(work)
-    until(lambda: gate.count() == 0)
+    assert isinstance(place.run(work), ThreadKilled)
+    vista.sleep(1.0)
+    assert gate.count() == 0
+    assert not runs_there(place, "pass_through")
 
 
 def test_every_call_ends_once_whatever_is_cancelled(place: Place) -> None:

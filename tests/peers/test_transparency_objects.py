@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import vista
-from tests.kernel.cast import Counter, Journal, until
+from tests.kernel.cast import Counter, Journal, filled, until
 from tests.peers.places import Place
 from tests.peers.travellers import (
     Chamber,
@@ -31,21 +31,21 @@ def test_a_watcher_is_told_of_changes(place: Place) -> None:
     counter.get()
     counter.increment(1)
     id = vista.id_of(counter)
-    until(lambda: board.get_notices() == [["modified", id]] * 2)
+    assert filled(board.get_notices, 2) == [["modified", id]] * 2
 
 
 def test_a_watcher_is_told_of_the_deletion(place: Place) -> None:
     counter, board = place.create(Counter), vista.create(NoticeBoard)
     counter.add_notify_when_modified(board)
     vista.delete(counter)
-    until(lambda: board.get_notices() == [["deleted", vista.id_of(counter)]])
+    assert until(board.get_notices) == [["deleted", vista.id_of(counter)]]
 
 
 def test_a_far_watcher_is_told_of_a_near_object(place: Place) -> None:
     counter, board = vista.create(Counter), place.create(NoticeBoard)
     counter.add_notify_when_modified(vista.id_of(board))
     counter.increment(1)
-    until(lambda: board.get_notices() == [["modified", vista.id_of(counter)]])
+    assert until(board.get_notices) == [["modified", vista.id_of(counter)]]
 
 
 def test_a_watcher_that_watches_no_more_is_not_told(place: Place) -> None:
@@ -267,4 +267,4 @@ def test_a_service_may_watch(place: Place) -> None:
     vista.wait_for_service("board")
     counter.add_notify_when_modified("board")
     counter.increment(1)
-    until(lambda: board.get_notices() == [["modified", vista.id_of(counter)]])
+    assert until(board.get_notices) == [["modified", vista.id_of(counter)]]

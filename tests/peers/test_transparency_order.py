@@ -89,7 +89,7 @@ def test_a_post_has_no_sender(place: Place) -> None:
         place.create(Journal),
     )
     own.tell(traveller, "note_sender", journal)
-    until(lambda: journal.read() == [None])
+    assert until(journal.read) == [None]
 
 
 def test_a_far_object_may_answer_its_sender(place: Place) -> None:

@@ -261,7 +261,9 @@ def test_a_closed_channel_does_not_wait_for_ever_for_a_peer() -> None:
         near = connect(world, "b")
         near.channel.send([b"0"])
         near.channel.close()
-        world.run_until_idle(60.0)
+        world.pass_time(60.0)
+        assert world.hub.idle
+        assert not near.channel.send([b"1"])
 
 
 def test_a_closed_listener_accepts_nobody_and_keeps_who_is_there() -> None:

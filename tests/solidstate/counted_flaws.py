@@ -61,7 +61,7 @@ COUNTED_FLAWS: tuple[Flaw, ...] = (
         "or self.counter(counted) != counter:",
         "or self.counter(counted) is None:",
         "forging",
-        hint=543,
+        hint=817,
     ),
     _flaw(
         "vouched-for-too-much",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from apps.solidstate.pbft.configuration import Config
+from tests.refusals import refusal
 from vista import BadValueError
 
 BAD: dict[str, tuple[dict[str, object], str]] = {
@@ -34,7 +37,6 @@ def test_what_cannot_work_is_refused(name: str) -> None:
         Config(**settings).validate()  # type: ignore[arg-type]
 
 
-def test_the_values_that_are_given_work() -> None:
-    Config().validate()
-    Config(replica=None).validate()
-    Config(replicas=7, replica=6).validate()
+@pytest.mark.parametrize("settings", [{}, {"replica": None}, {"replicas": 7, "replica": 6}])
+def test_the_values_that_are_given_work(settings: dict[str, Any]) -> None:
+    assert refusal(Config(**settings)) == ""

@@ -54,8 +54,9 @@ def test_groups_with_trusted_counters_keep_their_promises(chunk: int, seeds: ran
 def test_each_kind_of_faulty_replica_with_a_trusted_counter_is_survived(
     strategy: str, seeds: range
 ) -> None:
-    for seed in seeds[::100]:
-        run_seed(seed, strategies=[strategy], mode="minbft")
+    assert_all_different(
+        run_seed(seed, strategies=[strategy], mode="minbft") for seed in seeds[::100]
+    )
 
 
 def test_with_trusted_counters_and_without_faults_no_primary_is_suspected(seeds: range) -> None:
@@ -74,8 +75,7 @@ def test_storms_over_trusted_counters_meet_what_they_are_meant_to_meet() -> None
 def test_each_kind_of_fault_alone_is_survived_where_replicas_only_crash(
     fault: str, seeds: range
 ) -> None:
-    for seed in seeds[::20]:
-        run_seed(seed, [fault], mode="crash")
+    assert_all_different(run_seed(seed, [fault], mode="crash") for seed in seeds[::20])
 
 
 def test_where_replicas_only_crash_and_none_does_no_primary_is_suspected(seeds: range) -> None:
@@ -85,20 +85,17 @@ def test_where_replicas_only_crash_and_none_does_no_primary_is_suspected(seeds: 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_each_kind_of_faulty_replica_is_survived(strategy: str, seeds: range) -> None:
-    for seed in seeds[::20]:
-        run_seed(seed, strategies=[strategy])
+    assert_all_different(run_seed(seed, strategies=[strategy]) for seed in seeds[::20])
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_each_kind_of_fault_alone_is_survived(fault: str, seeds: range) -> None:
-    for seed in seeds[::20]:
-        run_seed(seed, [fault])
+    assert_all_different(run_seed(seed, [fault]) for seed in seeds[::20])
 
 
 @pytest.mark.parametrize("replicas", [7, 10])
 def test_larger_groups_keep_their_promises(replicas: int, seeds: range) -> None:
-    for seed in seeds[::40]:
-        run_seed(seed, replicas=replicas)
+    assert_all_different(run_seed(seed, replicas=replicas) for seed in seeds[::40])
 
 
 def test_without_faults_no_primary_is_suspected(seeds: range) -> None:

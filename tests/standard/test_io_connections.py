@@ -327,17 +327,23 @@ def test_a_listener_has_no_bytes_to_read() -> None:
     server.delete_yourself()
 
 
+def greeting(server: vista.Ref, client: vista.Ref) -> bytes:
+    """Connect to a listener and say hello; return what is heard of that."""
+    caller = vista.create("IOobject", server.get_address())
+    (accepted,) = client.hear("connection_accepted")
+    caller.write_bytes(b"hello")
+    heard: bytes = accepted.read_bytes()
+    accepted.close()
+    caller.delete_yourself()
+    return heard
+
+
 def test_a_unix_socket_connects_and_its_path_goes_with_the_listener(
     client: vista.Ref, tmp_path: Path
 ) -> None:
     server = vista.create("AcceptConnection", f"unix:{tmp_path}/s", client)
-    caller = vista.create("IOobject", f"unix:{tmp_path}/s")
-    (accepted,) = client.hear("connection_accepted")
-    caller.write_bytes(b"hello")
-    assert accepted.read_bytes() == b"hello"
     assert server.get_address() == f"unix:{tmp_path}/s"
-    accepted.close()
-    caller.delete_yourself()
+    assert greeting(server, client) == b"hello"
     server.delete_yourself()
     assert not (tmp_path / "s").exists()
 
@@ -346,6 +352,7 @@ def test_the_socket_file_of_a_killed_process_is_replaced(client: vista.Ref, tmp_
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "s"))
     server = vista.create("AcceptConnection", f"unix:{tmp_path}/s", client)
+    assert greeting(server, client) == b"hello"
     server.delete_yourself()
 
 

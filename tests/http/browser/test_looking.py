@@ -107,10 +107,19 @@ def test_an_unknown_node_is_told_from_one_that_is_lost() -> None:
         assert "No node 4r7q2v9kzm1x8c5t is reached from here." in page
 
 
-@pytest.mark.parametrize("name", ["x", "Local.", "Local.Nothing/0", "Local.BrowsedLamp/x"])
-def test_an_unknown_class_is_not_found(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x", "There is no page at this address."),
+        ("Local.", "There is no page at this address."),
+        ("Local.Nothing/0", 'no class "Local.Nothing version 0"'),
+        ("Local.BrowsedLamp/x", "“Local.BrowsedLamp” is no name of a class."),
+    ],
+)
+def test_an_unknown_class_is_not_found(name: str, words: str) -> None:
     with visited() as visitor:
-        visitor.page(f"/node/{node_text(vista.here())}/class/{name}", 404)
+        page = visitor.page(f"/node/{node_text(vista.here())}/class/{name}", 404)
+        assert words in page
 
 
 def test_a_class_tells_what_it_takes_without_any_object_of_it() -> None:
@@ -149,7 +158,9 @@ def test_a_node_with_many_objects_has_small_pages() -> None:
 )
 def test_a_query_that_makes_no_sense_is_passed_over(query: str) -> None:
     with visited() as visitor:
-        visitor.page(f"/node/{node_text(vista.here())}/objects?{query}")
+        lamp = vista.id_of(vista.create(BrowsedLamp))
+        page = visitor.page(f"/node/{node_text(vista.here())}/objects?{query}")
+        assert f'href="/browser/object/{lamp}"' in page
 
 
 def test_a_service_and_an_id_are_found() -> None:

@@ -25,7 +25,7 @@ TURN_SECONDS = 0.01
 
 
 class Counts:
-    """Counts what there is when it is made; `await_same` waits until there is no more again.
+    """Counts what there is when it is made; `left` says what there is more when all has settled.
 
     There may be less: what others left is still going.
     """
@@ -35,24 +35,30 @@ class Counts:
         self._before = self._count()
         self._instances_before = _instances()
 
-    def await_same(self) -> None:
-        """Wait until everything that was made since is gone; 30 s at most."""
+    def left(self) -> dict[str, Any]:
+        """What is still there of all that was made since: nothing as soon as it is gone.
+
+        By name, how many there were before and are after, 30 s later at most.
+        """
         for _ in range(TURNS_MAX):
-            if all(found <= self._before[name] for name, found in self._count().items()):
+            if not (more := self._more()):
                 break
             vista.sleep(TURN_SECONDS)
-        found = self._count()
-        both = {name: (before, found[name]) for name, before in self._before.items()}
-        changed = {name: two for name, two in both.items() if not two[1] <= two[0]}
-        assert not changed, f"before and after: {changed}"
+        else:
+            return more
         # A worker that has not gone to rest still knows what it did last; nobody else may.
         for _ in range(COLLECTIONS_MAX):
             _forget_tracebacks()
             kept = _instances() - self._instances_before
             if all(count <= WORKERS_BUSY_MAX for count in kept.values()):
-                return
+                return {}
             vista.sleep(TURN_SECONDS)
-        raise AssertionError(f"{kept} kept")
+        return {"instances": kept}
+
+    def _more(self) -> dict[str, Any]:
+        found = self._count()
+        both = {name: (before, found[name]) for name, before in self._before.items()}
+        return {name: two for name, two in both.items() if not two[1] <= two[0]}
 
     def _count(self) -> dict[str, Any]:
         return {

@@ -6,13 +6,14 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import vista
 from apps.http.objects.daemon import HTTPdaemon
 from apps.http.objects.loader import URLfileLoader
 
 SECONDS_MAX = 30.0
+Seen = TypeVar("Seen")
 
 
 class Site:
@@ -69,6 +70,15 @@ def wait_until(condition: Callable[[], bool]) -> None:
             return
         vista.sleep(0.01)
     raise AssertionError("it never came to hold")
+
+
+def at_last(look: Callable[[], Seen], wanted: Seen) -> Seen:
+    """What is seen when it is as wanted, or 30 s later; the node's own clock turns meanwhile."""
+    for _ in range(3000):
+        if (seen := look()) == wanted:
+            return seen
+        vista.sleep(0.01)
+    return seen
 
 
 def read_until(client: socket.socket, end: bytes) -> bytes:

@@ -17,12 +17,23 @@ from apps.http.objects.events import HTTPeventStream
 from apps.http.objects.loader import URLfileLoader
 from apps.http.objects.proxy import HTTPproxy
 from tests.http.objects.h2client import h2_client
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
+from tests.http.objects.served import (
+    Answer,
+    Site,
+    at_last,
+    get,
+    read_all,
+    read_until,
+    served,
+    wait_until,
+)
 from tests.http.objects.sockets import HttpChatSocketPage, HttpEchoSocketPage, talking
 from tests.http.syntax.frames import TEXT, frame
 
 KEY = {"secret_key": b"k" * 32}
 SHOP = "shop.example"
+PARTS = ("AfarSource", "AfarFeeder", "HTTPreaderWatch", "RepeatingTimerEvent")
+"""What there is of a body on the node that makes it."""
 SECONDS_MAX = 30.0
 
 
@@ -146,9 +157,9 @@ class Two:
         id = vista.id_of(target)
         return self.far.call(lambda: vista.send(id, message))
 
-    def await_none(self, *names: str) -> None:
-        """Wait until the other node has none of these objects."""
-        wait_until(lambda: not self.left(*names))
+    def left_at_last(self, *names: str) -> list[str]:
+        """What the other node keeps of them: none once they are gone."""
+        return at_last(lambda: self.left(*names), [])
 
 
 @contextmanager
@@ -203,7 +214,7 @@ def test_a_body_ends_when_the_node_that_reads_it_is_lost(
             assert len(two.left("AfarSource", "AfarFeeder")) == 1
             wait_until(lambda: len(two.left("HTTPreaderWatch")) == 1)
             two.cut()
-            two.await_none("AfarSource", "AfarFeeder", "HTTPreaderWatch", "RepeatingTimerEvent")
+            assert two.left_at_last(*PARTS) == []
 
 
 @pytest.mark.usefixtures("often")
@@ -214,7 +225,7 @@ def test_a_body_that_is_compressed_ends_when_the_node_that_reads_it_is_lost(
         two.page(AfarPage)
         with reading(two.site, "1.1", "stream", b"\x1f\x8b"):
             two.cut()
-            two.await_none("AfarSource", "HTTPreaderWatch")
+            assert two.left_at_last("AfarSource", "HTTPreaderWatch") == []
 
 
 @pytest.mark.usefixtures("often")
@@ -238,7 +249,7 @@ def test_who_gets_the_messages_of_a_socket_is_told_that_its_node_is_lost(tmp_pat
             wait_until(lambda: len(two.left("HTTPreaderWatch")) == 1)
             two.cut()
             wait_until(lambda: two.ask(page, "get_closed") == [(1006, "")])
-            two.await_none("HTTPreaderWatch")
+            assert two.left_at_last("HTTPreaderWatch") == []
 
 
 def test_a_page_that_talks_with_a_socket_ends_when_its_node_is_lost(tmp_path: Path) -> None:
@@ -273,7 +284,7 @@ def test_a_body_that_is_read_is_left_alone_and_nothing_is_left_of_it(
             gate.open_gate()
             if version == "2":
                 assert rest().startswith(b"piece of a body ")
-        two.await_none("AfarSource", "HTTPreaderWatch", "RepeatingTimerEvent")
+        assert two.left_at_last("AfarSource", "HTTPreaderWatch", "RepeatingTimerEvent") == []
 
 
 class AfarReader(vista.Object):
@@ -297,8 +308,8 @@ class AfarReader(vista.Object):
 def test_a_body_is_over_for_a_watch_when_its_reader_says_so_twice() -> None:
     reader = vista.create(AfarReader, True, False, True, False, False, True)
     vista.create(afar.HTTPreaderWatch, reader, 7, reader, "told_over", 7)
-    wait_until(lambda: reader.get_told() == ([7], [True]))
     wait_until(lambda: not [r for r in vista.objects() if r.class_name.endswith("HTTPreaderWatch")])
+    assert reader.get_told() == ([7], [True])
 
 
 @pytest.mark.parametrize("version", ["1.1", "2"])
@@ -309,8 +320,7 @@ def test_a_client_that_goes_leaves_nothing_on_the_other_node(tmp_path: Path, ver
         for query in ("stream", "feed"):
             with reading(two.site, version, query, b"piece"):
                 pass
-        names = ("AfarSource", "AfarFeeder", "HTTPreaderWatch", "RepeatingTimerEvent")
-        two.await_none(*names)
+        assert two.left_at_last(*PARTS) == []
 
 
 def test_a_loader_of_another_node_is_asked_for_its_files_at_once(
@@ -364,7 +374,7 @@ def test_the_source_of_an_answer_that_comes_too_late_is_ended(
             assert hold.begun.is_set()
             hold.over.set()
             wait_until(lambda: "made" in made)
-            two.await_none("AfarSource")
+            assert two.left_at_last("AfarSource") == []
         assert made == ["made", "deleted"]
 
 

@@ -20,7 +20,16 @@ from apps.http.objects.asgi import HTTPmountASGI
 from tests.http.objects import asgi_apps
 from tests.http.objects.asgi_apps import GATES, TOLD, open_gates
 from tests.http.objects.pages import HttpEchoPage
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
+from tests.http.objects.served import (
+    Answer,
+    Site,
+    at_last,
+    get,
+    read_all,
+    read_until,
+    served,
+    wait_until,
+)
 
 APPS = "tests.http.objects.asgi_apps"
 
@@ -253,12 +262,14 @@ def test_an_application_is_told_that_the_client_is_gone(habits: Site) -> None:
     # It is found out when something is sent, and here nothing is: the mount ends it.
     mounted = next(row.id for row in vista.objects() if row.class_name == "HTTP.HTTPmountASGI")
     vista.send(mounted, "end_exchange", 1)
-    wait_until(lambda: TOLD == ["http.request http.disconnect"])
+    wait_until(lambda: TOLD != [])
+    assert TOLD == ["http.request http.disconnect"]
 
 
 def test_after_its_answer_an_application_is_told_that_it_is_over(habits: Site) -> None:
     habits.get("/api?asks_after_its_answer")
-    wait_until(lambda: TOLD == ["http.disconnect http.disconnect"])
+    wait_until(lambda: TOLD != [])
+    assert TOLD == ["http.disconnect http.disconnect"]
 
 
 def test_an_application_that_takes_no_notice_is_cancelled(
@@ -267,7 +278,8 @@ def test_an_application_that_takes_no_notice_is_cancelled(
     monkeypatch.setattr(asgi, "GONE_SECONDS", 0.1)
     monkeypatch.setitem(asgi_apps.HABITS, "ignores", _ignores)
     habits.get("/api?ignores", method="HEAD")
-    wait_until(lambda: TOLD == ["ignores: CancelledError: "])
+    wait_until(lambda: TOLD != [])
+    assert TOLD == ["ignores: CancelledError: "]
 
 
 async def _ignores(receive: Any, send: Any) -> None:
@@ -281,8 +293,8 @@ def test_nothing_is_left_of_an_answer(habits: Site) -> None:
         with habits.connect() as client:
             client.sendall(get("/api?streams_without_end"))
             read_until(client, b"x" * 100)
-    wait_until(lambda: not [row for row in vista.objects() if "HTTPasgiBody" in row.class_name])
-    wait_until(lambda: sum(line.startswith("pieces: ") for line in TOLD) == 5)
+    assert at_last(bodies, []) == []
+    assert at_last(lambda: sum(line.startswith("pieces: ") for line in TOLD), 5) == 5
 
 
 # --- Starlette -------------------------------------------------------------------------------

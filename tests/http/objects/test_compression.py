@@ -17,7 +17,15 @@ from apps.http.content.resources import Feed, Request, Response
 from apps.http.errors import ProfileError
 from apps.http.objects import cached
 from tests.http.content.test_compressing import unpacked, unpacked_so_far
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
+from tests.http.objects.served import (
+    Answer,
+    Site,
+    at_last,
+    get,
+    read_all,
+    read_until,
+    served,
+)
 
 ALL = "Accept-Encoding: gzip, deflate, br, zstd"
 TEXT = "".join(f"line {number} of a long page\n" for number in range(200))
@@ -300,8 +308,8 @@ def test_a_form_is_made_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_forms_count_for_what_is_kept(site: Site) -> None:
     site.directory.find("GET", "/long.txt")
     before = site.directory.get_cached_bytes()
-    body = site.get("/long.txt", ALL).body
-    wait_until(lambda: site.directory.get_cached_bytes() == before + len(body))
+    both = before + len(site.get("/long.txt", ALL).body)
+    assert at_last(site.directory.get_cached_bytes, both) == both
 
 
 def test_a_file_that_grew_counts_with_its_size(site: Site, tree: Path) -> None:
@@ -309,11 +317,7 @@ def test_a_file_that_grew_counts_with_its_size(site: Site, tree: Path) -> None:
     before = site.directory.get_cached_bytes()
     (tree / "a.txt").write_text("0123456789" * 10)
     site.directory.find("GET", "/a.txt").check_if_still_valid()
-    for _ in range(3000):
-        if site.directory.get_cached_bytes() == before + 90:
-            return
-        vista.sleep(0.01)
-    raise AssertionError("the file counts with its old size")
+    assert at_last(site.directory.get_cached_bytes, before + 90) == before + 90
 
 
 def test_no_form_is_made_that_would_drive_its_own_file_out(tmp_path: Path, tree: Path) -> None:

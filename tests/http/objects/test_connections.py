@@ -21,7 +21,16 @@ from tests.http.objects.pages import (
     HttpLastPage,
     HttpStreamingPage,
 )
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
+from tests.http.objects.served import (
+    Answer,
+    Site,
+    at_last,
+    get,
+    read_all,
+    read_until,
+    served,
+    wait_until,
+)
 
 
 class HttpFullReceive(vista.Object):
@@ -235,7 +244,7 @@ def test_a_client_that_never_reads_is_dropped(tmp_path: Path, tree: Path) -> Non
     with served(tree, profile(tmp_path, text)) as site, site.connect() as client:
         client.sendall(get("/large"))
         read_until(client, b"\r\n\r\n")
-        wait_until(lambda: site.daemon.get_connections() == 0)
+        assert at_last(site.daemon.get_connections, 0) == 0
 
 
 def test_a_client_that_reads_none_of_many_answers_is_dropped(tmp_path: Path, tree: Path) -> None:
@@ -244,7 +253,7 @@ def test_a_client_that_reads_none_of_many_answers_is_dropped(tmp_path: Path, tre
     with served(tree, profile(tmp_path, text)) as site, site.connect() as client:
         client.sendall(get("/kept") * 100)
         read_until(client, b"\r\n\r\n")
-        wait_until(lambda: site.daemon.get_connections() == 0)
+        assert at_last(site.daemon.get_connections, 0) == 0
 
 
 def sent_without_reading(client: socket.socket, data: bytes, most: int) -> int:
@@ -320,7 +329,7 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(site: Site) -> Non
     for cut in (1, 20, 40):
         with site.connect() as client:
             client.sendall(get("/a.txt")[:cut])
-    wait_until(lambda: site.daemon.get_connections() == 0)
+    assert at_last(site.daemon.get_connections, 0) == 0
 
 
 def test_a_stream_whose_fields_cannot_be_sent_is_500_and_its_source_goes(site: Site) -> None:

@@ -15,7 +15,16 @@ from apps.http.objects.events import HTTPeventStream
 from apps.http.objects.websocket import messages
 from tests.http.objects.h2client import h2_client
 from tests.http.objects.pages import HttpEchoPage
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
+from tests.http.objects.served import (
+    Answer,
+    Site,
+    at_last,
+    get,
+    read_all,
+    read_until,
+    served,
+    wait_until,
+)
 from tests.http.objects.sockets import Client, upgrade
 
 
@@ -312,12 +321,13 @@ def test_over_http_2_what_begins_to_be_pushed_after_the_end_has_begun_is_ended(
         wait_until(lambda: gate.count() == 1)
         call = stopping(site)
         while client.farewell is None:
-            client.read()
+            assert client.read()
         gate.let_go()
         # h2 reads nothing behind a farewell.
         data = b""
-        while not ENDS[is_socket](data):
-            data += client.socket.recv(65536)
+        while not ENDS[is_socket](data) and (piece := client.socket.recv(65536)):
+            data += piece
+        assert ENDS[is_socket](data)
         client.socket.close()
         call.result(timeout=30)
 
@@ -367,4 +377,4 @@ def test_an_endless_body_is_cut_off(hurried: Site) -> None:
         client.sendall(get("/endless"))
         read_until(client, b"piece")
         hurried.daemon.system_shutdown()
-        wait_until(lambda: hurried.daemon.get_connections() == 0)
+        assert at_last(hurried.daemon.get_connections, 0) == 0

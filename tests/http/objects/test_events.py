@@ -14,7 +14,16 @@ from apps.http.content.resources import Request, Response
 from apps.http.errors import AnswerError
 from apps.http.objects.events import HISTORY_BYTES_MAX, HTTPeventStream
 from apps.http.objects.logs import HTTPcommonLogFormat
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
+from tests.http.objects.served import (
+    Answer,
+    Site,
+    at_last,
+    get,
+    read_all,
+    read_until,
+    served,
+    wait_until,
+)
 from tests.http.objects.test_remote import two_nodes
 from tests.http.syntax.streams import dispatched
 
@@ -168,7 +177,7 @@ def test_a_page_may_have_its_visitors_listen_and_tell_them_how_things_stand(site
 def test_a_client_that_goes_is_forgotten(site: Site) -> None:
     stream = stream_of(site)
     listen(site, stream).close()
-    wait_until(lambda: stream.send_event("x") == 0)
+    assert at_last(lambda: stream.send_event("x"), 0) == 0
 
 
 def test_silence_is_broken_by_comments(site: Site) -> None:
@@ -183,7 +192,11 @@ def test_without_clients_nothing_beats(site: Site) -> None:
     stream = stream_of(site, heartbeat_seconds=0.1)
     listen(site, stream).close()
     wait_until(lambda: stream.get_clients() == 0)
-    wait_until(lambda: not [row for row in vista.objects() if "RepeatingTimer" in str(row)])
+
+    def beats() -> list[str]:
+        return [row.class_name for row in vista.objects() if "RepeatingTimer" in row.class_name]
+
+    assert at_last(beats, []) == []
 
 
 def test_a_client_that_does_not_read_is_dropped_and_the_others_are_served(site: Site) -> None:
@@ -315,8 +328,8 @@ def test_a_stream_may_live_on_another_node() -> None:
         site.directory.register_object("/tide", stream)
         with listen(site, stream) as client:
             stream.send_event("from afar")
-            read_until(client, b"data: from afar\n\n")
-        wait_until(lambda: stream.get_clients() == 0)
+            assert b"data: from afar\n" in read_until(client, b"\n\n")
+        assert at_last(stream.get_clients, 0) == 0
 
 
 def test_the_loss_of_the_streams_node_ends_the_answer(tmp_path: Path) -> None:
@@ -327,5 +340,5 @@ def test_the_loss_of_the_streams_node_ends_the_answer(tmp_path: Path) -> None:
         with listen(site, stream) as client:
             far.stop()
             with contextlib.suppress(ConnectionResetError):
-                read_all(client)
-        wait_until(lambda: site.daemon.get_connections() == 0)
+                assert b"data:" not in read_all(client)
+        assert at_last(site.daemon.get_connections, 0) == 0

@@ -25,7 +25,7 @@ from apps.http.objects.logs import HTTPcommonLogFormat
 from apps.http.objects.protected import HTTPprotectedDirectory
 from tests.http.objects.h2client import Got, H2Client, h2_client
 from tests.http.objects.pages import HttpEchoPage, HttpFailingPage, HttpStreamingPage
-from tests.http.objects.served import Site, get, read_all, read_until, served, wait_until
+from tests.http.objects.served import Site, at_last, get, read_all, read_until, served, wait_until
 from tests.http.objects.test_protected import basic
 
 REFUSED = ErrorCodes.REFUSED_STREAM
@@ -133,10 +133,14 @@ def fast(tree: Path, tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-def idle(site: Site) -> None:
-    """Wait until no request and no connection is left."""
-    wait_until(lambda: site.daemon.get_connections() == 0)
-    wait_until(lambda: not [row for row in vista.threads() if "HTTP" in row.class_name])
+def left_of(site: Site) -> list[str]:
+    """What is left at last of connections and of requests: none, once all is over."""
+
+    def look() -> list[str]:
+        threads = [row.class_name for row in vista.threads() if "HTTP" in row.class_name]
+        return ["a connection"] * site.daemon.get_connections() + threads
+
+    return at_last(look, [])
 
 
 # --- requests ------------------------------------------------------------------------------
@@ -306,7 +310,7 @@ def test_an_answer_that_its_client_does_not_take_is_in_the_log(fast: Site, tmp_p
         client.flush()
         # Without a body, for which this client leaves no room any longer.
         assert client.answer(client.ask("/a.txt", method="HEAD")).status == 200
-    idle(fast)
+    assert left_of(fast) == []
     logger.flush()
     assert '"GET /made?1000000 HTTP/2" 200 65535' in log.read_text()
 
@@ -399,7 +403,7 @@ def test_a_client_that_reads_nothing_at_all_is_dropped(tmp_path: Path, tree: Pat
                 number = client.ask("/made?1000000")
                 client.h2.increment_flow_control_window(2**30, number)
                 client.flush()
-            idle(site)
+            assert left_of(site) == []
 
 
 def test_more_requests_at_a_time_than_may_be_are_refused(tmp_path: Path) -> None:
@@ -446,7 +450,7 @@ def test_a_client_that_asks_for_ever_more_at_a_time_is_dropped(tmp_path: Path) -
             client.flush()
             assert client.leave() == ErrorCodes.ENHANCE_YOUR_CALM
         gate.open_gate()
-        idle(site)
+        assert left_of(site) == []
 
 
 def test_cve_2023_44487_a_client_that_withdraws_all_it_asks_for_is_dropped(fast: Site) -> None:
@@ -456,7 +460,7 @@ def test_cve_2023_44487_a_client_that_withdraws_all_it_asks_for_is_dropped(fast:
             client.h2.reset_stream(client.ask("/echo"))
             with_luck(client)
         assert client.leave() == ErrorCodes.ENHANCE_YOUR_CALM
-    idle(fast)
+    assert left_of(fast) == []
 
 
 def with_luck(client: H2Client) -> None:
@@ -473,14 +477,14 @@ def test_a_client_that_pings_without_end_is_dropped(fast: Site) -> None:
             client.h2.ping(b"12345678")
         client.flush()
         assert client.leave() == ErrorCodes.ENHANCE_YOUR_CALM
-    idle(fast)
+    assert left_of(fast) == []
 
 
 def test_a_client_that_breaks_the_rules_is_told_and_dropped(fast: Site) -> None:
     with h2_client(fast) as client:
         client.socket.sendall(bytes(9))
         assert client.leave() == ErrorCodes.PROTOCOL_ERROR
-    idle(fast)
+    assert left_of(fast) == []
 
 
 # --- bodies that come piece by piece -------------------------------------------------------
@@ -522,7 +526,7 @@ def test_events_are_pushed(fast: Site) -> None:
         assert client.get("/a.txt").status == 200
         vista.delete(stream)
         assert client.answer(number).ended
-    idle(fast)
+    assert left_of(fast) == []
 
 
 def test_a_client_that_stops_listening_is_forgotten(fast: Site) -> None:
@@ -532,10 +536,10 @@ def test_a_client_that_stops_listening_is_forgotten(fast: Site) -> None:
         wait_until(lambda: stream.get_clients() == 1)
         client.h2.reset_stream(number)
         client.flush()
-        wait_until(lambda: stream.get_clients() == 0)
+        assert at_last(stream.get_clients, 0) == 0
         client.ask("/tide")
         wait_until(lambda: stream.get_clients() == 1)
-    wait_until(lambda: stream.get_clients() == 0)
+    assert at_last(stream.get_clients, 0) == 0
 
 
 def test_a_listener_that_takes_nothing_loses_its_stream_only(fast: Site) -> None:
@@ -613,7 +617,7 @@ def test_draining_answers_what_was_taken_and_says_farewell(fast: Site) -> None:
         while piece := client.socket.recv(65536):
             data += piece
         assert b"opened" in data
-    idle(fast)
+    assert left_of(fast) == []
 
 
 def test_a_connection_without_requests_is_closed_with_a_farewell(tmp_path: Path) -> None:
@@ -631,7 +635,7 @@ def test_a_client_that_goes_away_leaves_nothing(fast: Site) -> None:
         wait_until(lambda: gate.get_waiting() == 1)
     wait_until(lambda: fast.daemon.get_connections() == 0)
     gate.open_gate()
-    idle(fast)
+    assert left_of(fast) == []
 
 
 def test_a_client_that_ends_its_side_gets_its_answers_and_the_end(fast: Site) -> None:
@@ -659,15 +663,14 @@ def test_a_client_that_says_farewell_gets_its_answers_and_the_end(fast: Site) ->
         assert client.answer(first).body == client.answer(second).body == b"opened"
         while client.read():
             pass
-    idle(fast)
+    assert left_of(fast) == []
 
 
 def test_a_client_that_says_farewell_and_asked_for_nothing_is_closed(fast: Site) -> None:
     with h2_client(fast) as client:
         client.socket.sendall(GoAwayFrame(0).serialize())
-        while client.read():
-            pass
-    idle(fast)
+        assert client.leave() == -1  # no farewell is said to who has said it
+    assert left_of(fast) == []
 
 
 def test_fields_about_the_connection_are_left_out(fast: Site) -> None:
@@ -694,7 +697,7 @@ def test_requests_are_logged_with_their_version(tree: Path, tmp_path: Path) -> N
         with h2_client(site) as client:
             client.get("/a.txt?q")
             client.get("/a%00")
-        idle(site)
+        assert left_of(site) == []
         vista.delete(log)
     found = re.findall(r'"(.*)" (\d+) (\d+)', (tmp_path / "log").read_text())
     assert found[0] == ("GET /a.txt?q HTTP/2", "200", "10")

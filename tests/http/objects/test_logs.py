@@ -152,6 +152,8 @@ def test_a_log_made_later_is_seen_by_connections_that_last(
         client.sendall(get("/a.txt?later"))
         read_until(client, b"abcdefghij")
         wait_until(lambda: log.get_figures()["lines"] == 1)
+        log.flush()
+    assert '"GET /a.txt?later HTTP/1.1" 200' in (tmp_path / "log").read_text()
 
 
 def test_a_log_for_which_too_much_waits_costs_lines_and_no_requests() -> None:

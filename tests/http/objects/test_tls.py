@@ -22,7 +22,16 @@ from apps.http.objects.certificates import default_directory, expiry, self_signe
 from apps.http.objects.daemon import HTTPdaemon
 from apps.http.objects.profile import Profile, parse_profile, read_profile
 from apps.http.objects.tls import CHECK_SECONDS, CertificateFiles, identity_of, read_identity
-from tests.http.objects.served import Answer, Site, get, read_all, read_until, served, wait_until
+from tests.http.objects.served import (
+    Answer,
+    Site,
+    at_last,
+    get,
+    read_all,
+    read_until,
+    served,
+    wait_until,
+)
 
 TLS = "tls:127.0.0.1:0"
 
@@ -136,7 +145,7 @@ def test_a_client_that_reads_nothing_over_tls_is_dropped(
     with served(tree, profile, address=TLS) as site, secured(site, trusting(pem)) as client:
         client.sendall(get("/large"))
         read_until(client, b"\r\n\r\n")
-        wait_until(lambda: site.daemon.get_connections() == 0)
+        assert at_last(site.daemon.get_connections, 0) == 0
 
 
 # --- the handshake -------------------------------------------------------------------------

@@ -16,7 +16,15 @@ from apps.http.content.forms import UploadedFile
 from apps.http.content.resources import Request
 from apps.http.objects.protected import URLprotectedFile
 from apps.http.objects.uploads import status_of
-from tests.http.objects.served import Answer, Site, read_all, read_until, served, wait_until
+from tests.http.objects.served import (
+    Answer,
+    Site,
+    at_last,
+    read_all,
+    read_until,
+    served,
+    wait_until,
+)
 from tests.http.objects.test_protected import basic, digest_field
 from tests.http.objects.test_remote import two_nodes
 
@@ -171,7 +179,7 @@ def test_a_site_that_ends_leaves_nothing(tmp_path: Path) -> None:
         client.sendall(DATA[:5000])
         wait_until(lambda: bool(list((tmp_path / "spool").glob("upload-*"))))
         vista.delete(site.daemon)
-        wait_until(lambda: not list((tmp_path / "spool").glob("upload-*")))
+        assert at_last(lambda: list((tmp_path / "spool").glob("upload-*")), []) == []
 
 
 def test_what_an_earlier_process_left_is_removed_at_the_start(tmp_path: Path) -> None:
@@ -179,7 +187,7 @@ def test_what_an_earlier_process_left_is_removed_at_the_start(tmp_path: Path) ->
     left = tmp_path / "spool" / "upload-left"
     left.write_bytes(DATA)
     with uploading(tmp_path):
-        wait_until(lambda: not left.exists())
+        assert at_last(lambda: list((tmp_path / "spool").iterdir()), []) == []
 
 
 def test_a_body_beyond_the_bound_of_bodies_gets_413(tmp_path: Path) -> None:

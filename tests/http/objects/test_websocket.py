@@ -17,7 +17,7 @@ from apps.http.objects.certificates import self_signed
 from apps.http.objects.logs import HTTPcommonLogFormat
 from apps.http.objects.protected import HTTPprotectedDirectory
 from apps.http.objects.websocket import INBOX_MESSAGES_MAX
-from tests.http.objects.served import Answer, Site, get, served, wait_until
+from tests.http.objects.served import Answer, Site, at_last, get, served, wait_until
 from tests.http.objects.sockets import (
     KEY,
     Client,
@@ -46,6 +46,11 @@ def leftovers() -> list[str]:
     """What is there of sockets and their timers."""
     kinds = ("HTTPwebSocket", "HTTPfastReceive", "RepeatingTimer")
     return [str(row) for row in vista.objects() if any(kind in str(row) for kind in kinds)]
+
+
+def threads() -> list[str]:
+    """The threads that work for clients."""
+    return [row.class_name for row in vista.threads() if "HTTP" in row.class_name]
 
 
 def refused(site: Site, request: bytes) -> Answer:
@@ -260,7 +265,7 @@ def test_who_tells_many_need_not_know_which_are_closed(site: Site) -> None:
 def test_no_thread_waits_for_a_client_whose_messages_are_delivered(site: Site) -> None:
     page_of(site, HttpChatSocketPage)
     with talking(site):
-        wait_until(lambda: [row for row in vista.threads() if "HTTP" in str(row)] == [])
+        assert at_last(threads, []) == []
 
 
 def test_a_page_on_another_node_talks_as_one_here() -> None:
@@ -334,7 +339,7 @@ def test_a_client_that_does_not_read_is_dropped(tmp_path: Path) -> None:
     with served(profile=str(tmp_path / "p")) as site:
         page_of(site, HttpChoosingSocketPage)
         with talking(site, path="/socket?flood"):
-            wait_until(lambda: leftovers() == [])
+            assert at_last(leftovers, []) == []
 
 
 def test_a_client_that_answers_no_ping_is_dropped(tmp_path: Path) -> None:
@@ -375,8 +380,8 @@ def test_a_client_that_goes_without_a_close_ends_the_page_with_1006(site: Site) 
     page = page_of(site, HttpEchoSocketPage)
     with talking(site):
         pass
-    wait_until(lambda: page.get_code() == 1006)
-    wait_until(lambda: leftovers() == [])
+    assert at_last(page.get_code, 1006) == 1006
+    assert at_last(leftovers, []) == []
 
 
 def test_a_page_that_returns_closes_with_1000(site: Site) -> None:
@@ -442,6 +447,6 @@ def test_sockets_leave_nothing(site: Site) -> None:
         with talking(site) as client:
             client.send(frame(TEXT, b"x"))
             client.next()
-    wait_until(lambda: page.get_ended() == 20)
-    wait_until(lambda: leftovers() == [])
-    wait_until(lambda: [row for row in vista.threads() if "HTTP" in str(row)] == [])
+    assert at_last(page.get_ended, 20) == 20
+    assert at_last(leftovers, []) == []
+    assert at_last(threads, []) == []

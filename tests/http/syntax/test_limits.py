@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import astuple, fields, replace
 from typing import Any
 
 import pytest
@@ -14,7 +14,12 @@ NAMES = [field.name for field in fields(HttpLimits)]
 
 
 def test_the_limits_as_they_come_are_valid() -> None:
-    HttpLimits().validate()
+    limits = HttpLimits()
+    limits.validate()
+    assert all(0 < bound < float("inf") for bound in astuple(limits))
+    assert limits.unread_bytes_max >= limits.head_bytes_max >= limits.field_bytes_max
+    assert limits.head_bytes_max > limits.method_bytes_max + limits.target_bytes_max
+    assert limits.chunk_extensions_bytes_max >= limits.chunk_extension_bytes_max
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -200,6 +200,7 @@ def test_a_mistake_is_told_at_its_field_and_the_list_of_them_leads_there(
         email.fill("anna@example.org")
         email.press("Enter")
         expect(page.get_by_test_id("number")).to_have_text(stand.customer.cart.orders[1]["number"])
+    assert [(form["email"], form["town"]) for form in stand.sent] == [("anna@example.org", "Kiel")]
 
 
 # --- the pictures of the documentation -----------------------------------------------------
