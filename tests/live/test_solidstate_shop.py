@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +116,50 @@ def switch(chromium: Browser, root: str, number: int, do: str, state: str) -> No
     page.close()
 
 
+def expect_no_clients(chromium: Browser, root: str, number: int) -> None:
+    """See that the front end gives no clients to a machine that lies, and why."""
+    page = chromium.new_page()
+    page.goto(f"{root}/machines")
+    machine = page.get_by_test_id(f"machine-{number}")
+    expect(machine).to_contain_text(f"out: replica {number} answers otherwise than was proven")
+    page.close()
+
+
+def serving(process: Process) -> int:
+    """The process of the machine that serves the only customer: whose connection stays."""
+    told = [re.search(r"cart-(\d) .* shop is served at .*:(\d+)/", line) for line in process.errors]
+    sites = {int(found[2]): int(found[1]) for found in told if found}
+    stays: set[tuple[str, int]] | None = None
+    for _ in range(100):
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        open_to = [(row[1], int(row[2].partition(":")[2], 16)) for row in rows if row[3] == "01"]
+        there = {one for one in open_to if one[1] in sites}
+        stays = there if not stays else stays & there
+        if len(stays) == 1 and stays == there:
+            [(_, port)] = stays
+            return pids(process)[sites[port]]
+        threading.Event().wait(0.2)  # until the front end has asked how the servers are
+    raise AssertionError(f"nobody, or more than one, serves: {stays}")
+
+
+def buy_from_machines_that_fail(chromium: Browser, root: str, process: Process) -> None:
+    """Have the very machine fail that one's connection goes to, each time before the next click."""
+    context = chromium.new_context(java_script_enabled=False)
+    context.route(re.compile(r"\.(svg|css)$"), lambda route: route.abort())  # one connection only
+    customer = Customer(context.new_page())
+    customer.page.goto(root)
+    customer.add("Black tea")
+    killed = serving(process)
+    os.kill(killed, signal.SIGKILL)
+    customer.add("Deck mug")
+    stopped = serving(process)
+    os.kill(stopped, signal.SIGSTOP)
+    customer.add("Deck mug")
+    os.kill(stopped, signal.SIGCONT)
+    customer.expect_count(3)
+    context.close()
+
+
 def wait_for_line(process: Process, words: str) -> None:
     """Wait until the log says something, before or after this is called."""
     if not any(words in line for line in list(process.errors)):
@@ -138,6 +183,7 @@ def test_the_cart_is_whole_whatever_one_machine_does_and_after_all_were_killed(
         switch(chromium, root, 1, "lie", "^lies$")
         customer.add("Deck mug")
         wait_for_line(process, "answers otherwise than was proven, say solidstate-cart-")
+        expect_no_clients(chromium, root, 1)
         customer.add("Heather honey")
         switch(chromium, root, 1, "well again", "^well$")
         switch(chromium, root, 2, "Kill", "^well$")
@@ -165,5 +211,6 @@ def test_the_cart_is_whole_whatever_one_machine_does_and_after_all_were_killed(
         page.goto(f"{demonstration.root}/machines")
         assert Axe().run(page).response["violations"] == []
         page.close()
+        buy_from_machines_that_fail(chromium, demonstration.root, process)
         process.signal(signal.SIGTERM)
         assert process.end() == 0

@@ -171,23 +171,8 @@ def conductor(machines: list[Machine]) -> Machine:
     return next(one for one in machines if url == f"http://localhost:{one.port}")
 
 
-@pytest.mark.timeout(300)  # six starts of processes, on a machine that does much else
-def test_servers_are_killed_and_no_order_is_lost_or_given_twice(machines: list[Machine]) -> None:
-    captains = [Captain(number, machines) for number in range(CAPTAINS)]
-    for captain in captains:
-        captain.start()
-    for captain in captains:
-        assert captain.has_begun.wait(60)
-    first = conductor(machines)
-    for machine in (first, machines[first.number % 4]):
-        machine.process.signal(signal.SIGKILL)
-        machine.process.end()
-        others = [other for other in machines if other is not machine]
-        step = max(other.step() for other in others)
-        until(lambda step=step, others=others: all(one.step() > step + 1 for one in others))  # type: ignore[misc]
-        machine.start()
-        machine.find_port()
-        until(lambda machine=machine, step=step: machine.step() > step)  # type: ignore[misc]
+def end_and_find_each_order_once(machines: list[Machine], captains: list[Captain]) -> None:
+    """Have captains end, and see what they ordered in its step, once, and one galaxy everywhere."""
     for captain in captains:
         captain.may_end.set()
     for captain in captains:
@@ -209,6 +194,53 @@ def test_servers_are_killed_and_no_order_is_lost_or_given_twice(machines: list[M
     assert all(len(steps) == 1 for steps in orders.values())
     # A step may have come between the two questions to a server.
     assert all(hash in (hashes[step], hashes.get(step + 1)) for step, hash in found)
+
+
+@pytest.mark.timeout(300)  # six starts of processes, on a machine that does much else
+def test_servers_are_killed_and_no_order_is_lost_or_given_twice(machines: list[Machine]) -> None:
+    captains = [Captain(number, machines) for number in range(CAPTAINS)]
+    for captain in captains:
+        captain.start()
+    for captain in captains:
+        assert captain.has_begun.wait(60)
+    first = conductor(machines)
+    for machine in (first, machines[first.number % 4]):
+        machine.process.signal(signal.SIGKILL)
+        machine.process.end()
+        others = [other for other in machines if other is not machine]
+        step = max(other.step() for other in others)
+        until(lambda step=step, others=others: all(one.step() > step + 1 for one in others))  # type: ignore[misc]
+        machine.start()
+        machine.find_port()
+        until(lambda machine=machine, step=step: machine.step() > step)  # type: ignore[misc]
+    end_and_find_each_order_once(machines, captains)
+
+
+def test_a_server_that_hangs_stops_no_game_and_goes_on_with_the_others(
+    machines: list[Machine],
+) -> None:
+    hangs = conductor(machines)
+    others = [one for one in machines if one is not hangs]
+    captain = Captain(CAPTAINS, others)
+    hangs.process.signal(signal.SIGSTOP)
+    try:
+        step = max(one.step() for one in others)
+        captain.start()
+        assert captain.has_begun.wait(60)
+        until(lambda: all(one.step() > step + 3 for one in others))
+        until(lambda: state_of(hangs, others[0]) == "following")
+    finally:
+        hangs.process.signal(signal.SIGCONT)
+    until(lambda: state_of(hangs, others[0]) == "ready")
+    assert hangs.step() > step
+    end_and_find_each_order_once(machines, [captain])
+
+
+def state_of(machine: Machine, told_by: Machine) -> str:
+    """How a machine is, as the page of the servers of another one says."""
+    found = told_by.ask("/starship/servers.json") or {"servers": []}
+    url = f"http://localhost:{machine.port}"
+    return next((str(row["state"]) for row in found["servers"] if row["url"] == url), "")
 
 
 def servers(node: vista.Node) -> list[vista.Id]:

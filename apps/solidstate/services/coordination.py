@@ -154,6 +154,13 @@ def _pause(waiting: asyncio.Future[None], seconds: float) -> bool:
     return True
 
 
+def _checked(name: str) -> str:
+    """Return a name. Raises `BadValueError` for what is none: None would stand for every name."""
+    if not isinstance(name, str):
+        raise vista.BadValueError(f"a name is a text, not {name!r:.60}")
+    return name
+
+
 class _Patience:
     """What is left of a wait, however often it is interrupted; None waits for ever."""
 
@@ -180,7 +187,7 @@ class _Line:
         self._id = ""
         self._space: vista.Ref = session.get_space()
         self._kind = kind
-        self._name = name
+        self._name = _checked(name)
         self._template: tuple[str | None, ...] = (kind, name, *[None] * count)
         self._fields: tuple[str, ...] | None = None
         self._number = 0
@@ -318,11 +325,11 @@ class Barrier:
     """
 
     def __init__(self, session: vista.Ref, name: str, parties: int) -> None:
-        if parties < 1:
-            raise vista.BadValueError(f"a barrier is for 1 or more parties, not {parties}")
+        if type(parties) is not int or parties < 1:
+            raise vista.BadValueError(f"a barrier is for 1 or more parties, not {parties!r:.60}")
         self._session = session
         self._space: vista.Ref = session.get_space()
-        self._name = name
+        self._name = _checked(name)
         self._parties = parties
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -330,10 +337,10 @@ class Barrier:
 
         Raises `ExpiredError` when the session is over.
         """
+        own = ("barrier", self._name, secrets.token_hex(8))
         opened = ("barrier open", self._name)
-        id = self._session.get_session()
-        number = self._space.out(("barrier", self._name, secrets.token_hex(8)), id)
         try:
+            self._space.out(own, self._session.get_session())
             if self._space.count(("barrier", self._name, None)) >= self._parties:
                 self._space.cas(opened, opened)
             patience = _Patience(self._session, timeout)
@@ -342,10 +349,13 @@ class Barrier:
                 if self._session.wait_for_match(opened, left) is not None:
                     return True
                 if not left:
+                    # Waited for: who is told that he is late counts no longer.
+                    self._space.inp(own)
                     return False
         finally:
-            with contextlib.suppress(ExpiredError):
-                self._space.withdraw(number, id)
+            # Whatever came back: one that stood still would count beside that of the next try.
+            with contextlib.suppress(vista.CallError):
+                vista.future(self._space, "inp", own)
 
 
 class Queue:
@@ -358,7 +368,7 @@ class Queue:
     def __init__(self, session: vista.Ref, name: str) -> None:
         self._session = session
         self._space: vista.Ref = session.get_space()
-        self._name = name
+        self._name = _checked(name)
 
     def put(self, item: str | float | bytes) -> None:
         """Add an item at the end; it stays when the session is over."""

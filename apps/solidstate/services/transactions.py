@@ -18,12 +18,14 @@ from typing import Any, Self, TypeVar
 
 from apps.solidstate.errors import ConflictError, ExpiredError, StateTooLargeError
 from apps.solidstate.objects.replicated import ReplicatedObject, read_only
-from vista import BadValueError, CallError, Ref
+from vista import BadValueError, CallError, Ref, encode_value
 
 _log = logging.getLogger("vista.solidstate")
 
 KEY_CHARACTERS_MAX = 1_000
 KEYS_MAX = 1_000_000
+VALUE_BYTES_MAX = 250_000
+"""Bytes of a value as it is sent: it has to fit into an answer, which has 256 KiB at most."""
 WRITES_MAX = 10_000
 """Keys that one transaction reads at once, or writes."""
 OPEN_MAX = 10_000
@@ -98,6 +100,7 @@ class TransactionalStore(ReplicatedObject, namespace="SolidState"):
     @read_only
     def get(self, key: str) -> Any:
         """Return the value of a key that was committed last, None if it has none."""
+        _check_key(key)
         return self._value(key, self.version)
 
     @read_only
@@ -112,7 +115,8 @@ class TransactionalStore(ReplicatedObject, namespace="SolidState"):
 
         ``unchanged`` are further keys that nobody may have written since it began. Returns the
         version that all of it has. Raises `ConflictError` when a key was written meanwhile,
-        `ExpiredError` when the transaction is over, `BadValueError` for keys that are none.
+        `ExpiredError` when the transaction is over, `BadValueError` for keys that are none and for
+        a value that is too large.
         """
         self._expire()
         began = self._transaction(transaction)[0]
@@ -120,6 +124,7 @@ class TransactionalStore(ReplicatedObject, namespace="SolidState"):
             raise BadValueError(f"writes are values by their keys, unlike {writes!r:.60}")
         self._check_count(writes)
         self._check_count(unchanged)
+        _check_values(writes)
         self._check_room(writes)
         late = sorted(key for key in {*writes, *unchanged} if self._written_at(key) > began)
         del self.open[transaction]
@@ -136,13 +141,13 @@ class TransactionalStore(ReplicatedObject, namespace="SolidState"):
     def abort(self, transaction: str) -> None:
         """End a transaction that writes nothing; one that is over already is no mistake."""
         self._expire()
-        if self.open.pop(transaction, None) is not None:
+        if isinstance(transaction, str) and self.open.pop(transaction, None) is not None:
             self._tidy()
 
     # --- how it is kept --------------------------------------------------------------------
 
     def _transaction(self, id: str) -> tuple[int, float]:
-        found = self.open.get(id)
+        found = self.open.get(id) if isinstance(id, str) else None
         if found is None:
             raise ExpiredError("the transaction is over: it took too long, or it was ended")
         return found
@@ -173,14 +178,14 @@ class TransactionalStore(ReplicatedObject, namespace="SolidState"):
                 _thin(versions, values, read)
 
     def _check_count(self, keys: Iterable[str]) -> None:
+        # A text is a sequence of texts as well, and none of keys.
+        if isinstance(keys, str) or not isinstance(keys, Iterable):
+            raise BadValueError(f"keys are a list of texts, unlike {keys!r:.60}")
         rows = list(keys)
         if len(rows) > WRITES_MAX:
             raise BadValueError(f"a transaction takes {WRITES_MAX} keys at once, not {len(rows)}")
         for key in rows:
-            if not isinstance(key, str) or len(key) > KEY_CHARACTERS_MAX:
-                raise BadValueError(
-                    f"a key is a text of {KEY_CHARACTERS_MAX} characters at most, not {key!r:.60}"
-                )
+            _check_key(key)
 
     def _check_room(self, writes: Mapping[str, Any]) -> None:
         if len(self.history) + len(writes) > KEYS_MAX:
@@ -211,6 +216,22 @@ class TransactionalStore(ReplicatedObject, namespace="SolidState"):
                 self.crowded[key] = oldest
             elif values[0] is None:
                 del self.history[key]
+
+
+def _check_key(key: str) -> None:
+    if not isinstance(key, str) or len(key) > KEY_CHARACTERS_MAX:
+        raise BadValueError(
+            f"a key is a text of {KEY_CHARACTERS_MAX} characters at most, not {key!r:.60}"
+        )
+
+
+def _check_values(writes: Mapping[str, Any]) -> None:
+    for key in sorted(writes):
+        size = len(encode_value(writes[key]))
+        if size > VALUE_BYTES_MAX:
+            raise BadValueError(
+                f"a value has {VALUE_BYTES_MAX} bytes at most, not {size} as that of {key:.60}"
+            )
 
 
 def _thin(versions: list[int], values: list[Any], read: Sequence[int]) -> None:

@@ -112,7 +112,8 @@ class TupleSpace(ReplicatedObject, namespace="SolidState"):
     def close_session(self, session: str) -> None:
         """End a session: its tuples and watches go. One that is over already is no mistake."""
         self._expire()
-        if session in self.sessions and not self._end(session):
+        known = isinstance(session, str) and session in self.sessions
+        if known and not self._end(session):
             heapq.heappush(self.ends, (_OVER, session))
 
     def _expire(self) -> None:
@@ -217,7 +218,7 @@ class TupleSpace(ReplicatedObject, namespace="SolidState"):
         Raises `ExpiredError` when the tuple itself is not there any longer.
         """
         self._expire()
-        if number not in self.places.get(_place(_tuple(fields)), {}):
+        if _number(number) not in self.places.get(_place(_tuple(fields)), {}):
             raise ExpiredError("the tuple is gone: its session is over, or somebody took it")
         return self._last_before(number, _template(template))
 
@@ -237,7 +238,7 @@ class TupleSpace(ReplicatedObject, namespace="SolidState"):
     def withdraw(self, number: int, session: str) -> bool:
         """Take back a tuple of the session by its number; return whether it was there."""
         self._expire()
-        place = self._session(session)[2].get(number)
+        place = self._session(session)[2].get(_number(number))
         if place is None:
             return False
         self._remove(place, number)
@@ -274,7 +275,7 @@ class TupleSpace(ReplicatedObject, namespace="SolidState"):
         """
         self._expire()
         row = self._session(session)
-        if number not in self.places.get(_place(_tuple(fields)), {}):
+        if _number(number) not in self.places.get(_place(_tuple(fields)), {}):
             return False
         self._watch(row, number, (session, target, tag, None))
         return True
@@ -388,7 +389,8 @@ class TupleSpace(ReplicatedObject, namespace="SolidState"):
         return next(_matched(template, rows), None)
 
     def _listed(self, template: Fields, most: int) -> list[_Numbered]:
-        rows = heapq.nsmallest(max(0, min(most, LISTED_MAX)), self._matching(template))
+        count = max(0, min(_number(most), LISTED_MAX))
+        rows = heapq.nsmallest(count, self._matching(template))
         sizes = accumulate(len(encode_value(fields)) for _, fields in rows)
         return rows[: max(1, sum(size <= LISTED_BYTES_MAX for size in sizes))]
 
@@ -441,6 +443,12 @@ def _template(fields: Sequence[Any]) -> Fields:
         if type(field) is int and field.bit_length() > INTEGER_BITS_MAX:
             raise BadValueError(f"a number in a tuple has {INTEGER_BITS_MAX} bits at most")
     return tuple(fields)
+
+
+def _number(given: int) -> int:
+    if not isinstance(given, int):
+        raise BadValueError(f"tuples are numbered and counted in whole numbers, not {given!r:.60}")
+    return given
 
 
 def _place(fields: Fields) -> _Place:

@@ -65,6 +65,9 @@ class ShopCart(HTTPreplicaStateVariable, namespace="SolidState"):
         elif page == "orders.html":
             shown["orders"] = [_order_row(one) for one in reversed(self.orders)]
             shown["none"] = not self.orders
+        else:
+            # A template that others include is a file of the same folder.
+            raise ValueError("There is no such page here.")
         return shown
 
     def _totals(self) -> dict[str, Any]:

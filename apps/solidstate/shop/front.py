@@ -28,6 +28,10 @@ NUMBERS_MAX = 8
 """Replicas that one machine is held to be, the first that it named: one that lies is no other one
 by naming another number."""
 
+LOOKS_ALONE_MAX = 2
+"""Looks after which a front end is said to lack what tells it who lies: lines of an rc file go one
+after the other."""
+
 _DAEMON = "HTTPdaemon:"
 
 _log = logging.getLogger("vista.solidstate")
@@ -41,6 +45,8 @@ class ForwardToPool(ForwardConnection, namespace="SolidState"):
     ``create(listen_address, pool, health_page="/health")``: all `HTTPdaemon` objects that listen at
     a ``tcp:`` address on nodes with a `ReplicaPoolMember` of the pool are its servers, but for
     those of its own node. They come and go with their nodes. What `ForwardConnection` does it does.
+    Its own node needs a `ReplicaPoolMember` of the pool as well: else it takes no word for a lie,
+    and the log says so.
 
     Besides, it asks the machines every three seconds whose answers disagreed with what the group
     proved. A machine that f + 1 others accuse gets no clients, and the log names it; 20 seconds
@@ -57,6 +63,7 @@ class ForwardToPool(ForwardConnection, namespace="SolidState"):
         self._places: dict[str, set[bytes]] = {}
         self._numbers: dict[bytes, set[int]] = {}
         self._needed = 0
+        self._looks_alone = 0
         self._asking = False
         self.initialize(listen_address, *([health_page] if health_page else []))
         _log.info("the servers of pool %s are reached at %s", pool, self.get_url())
@@ -83,7 +90,9 @@ class ForwardToPool(ForwardConnection, namespace="SolidState"):
 
     def _find_servers(self, rows: list[vista.ServiceRow], members: dict[bytes, vista.Id]) -> None:
         """Take what the machines serve; one that names what is no address harms no other one."""
-        found = _addresses(rows, members.keys() - {vista.id_of(vista.here()).node})
+        here = vista.id_of(vista.here()).node
+        self._note_membership(bool(members) and here not in members)
+        found = _addresses(rows, members.keys() - {here})
         for address, nodes in found.items():
             if address not in self._places:
                 try:
@@ -99,6 +108,15 @@ class ForwardToPool(ForwardConnection, namespace="SolidState"):
                 self.remove_server(address)
         there = set().union(*self._places.values())
         self._numbers = {node: found for node, found in self._numbers.items() if node in there}
+
+    def _note_membership(self, lacks: bool) -> None:
+        """Tell once that nobody here says how many have to agree; its line may come a bit later."""
+        self._looks_alone = self._looks_alone + 1 if lacks else 0
+        if self._looks_alone == LOOKS_ALONE_MAX:
+            _log.warning(
+                "pool %s: this node has no line ReplicaPoolMember %s, so machines that lie keep "
+                "their clients", self.pool, self.pool,
+            )  # fmt: skip
 
     def _hear(self, rows: list[vista.ServiceRow], members: dict[bytes, vista.Id]) -> None:
         """Ask every machine, and have it ask the group, so that it can tell more the next time."""

@@ -213,7 +213,8 @@ class HTTPreplicaClientProxy(vista.Object, namespace="SolidState"):
         """Answer with a page of the session."""
         query = parameters_of(request)
         page = query.pop("page", FIRST_PAGE)
-        if not is_page_name(page) or not self.kind.has_page(page):
+        # The template for what went wrong is no page of its own.
+        if page == ERROR_PAGE or not is_page_name(page) or not self.kind.has_page(page):
             return plain_page(404, "There is no such page.", self._home())
         self._note_use()
         shown, error = self._ask("show", (page, query))

@@ -43,6 +43,34 @@ class ContestedSpace(ClockedSpace):
         return super().inp(template)
 
 
+class ForgetfulSpace(ClockedSpace):
+    """A space whose first answer to one of its methods is lost on its way."""
+
+    def create(self, loses: str) -> None:  # type: ignore[override]
+        super().create()
+        self.loses = loses
+
+    def out(self, fields: Sequence[Any], session: str = "") -> int:
+        number = super().out(fields, session)
+        self._lose("out")
+        return number
+
+    def inp(self, template: Sequence[Any]) -> Any:
+        found = super().inp(template)
+        self._lose("inp")
+        return found
+
+    def withdraw(self, number: int, session: str) -> bool:
+        found = super().withdraw(number, session)
+        self._lose("inp")
+        return found
+
+    def _lose(self, method: str) -> None:
+        if self.loses == method:
+            self.loses = ""
+            raise vista.CallTimeout(f"{method} was not answered in time")
+
+
 class CoordinationWorker(vista.Object):
     """A program that takes part; what it did is in the list of a `CoordinationDiary`."""
 
@@ -269,6 +297,24 @@ def test_who_does_not_wait_for_the_others_does_not_count(stage: Stage) -> None:
     assert stage.said() == ["ann is late", "bob is late"]
 
 
+@pytest.mark.parametrize("method", ["out", "inp"])
+def test_who_comes_to_a_barrier_again_after_a_lost_answer_counts_once(
+    stage: Stage, method: str
+) -> None:
+    stage.space = stage.node.call(vista.create, ForgetfulSpace, method)
+    ann = stage.worker("ann")
+    with pytest.raises(vista.CallTimeout, match=r"was not answered in time"):
+        ann.meet(2, 1.0)
+    assert ann.meet(2, 1.0) is False
+    assert stage.space.count_all() == 0
+
+
+def test_a_barrier_that_opened_is_passed_though_nobody_answers_any_longer(stage: Stage) -> None:
+    stage.space = stage.node.call(vista.create, ForgetfulSpace, "inp")
+    calls = [stage.worker(name).meet.future(2) for name in ("ann", "bob")]
+    assert [call.result() for call in calls] == [True, True]
+
+
 def test_each_item_of_a_queue_is_taken_once_in_its_order(stage: Stage) -> None:
     takers = [stage.worker(name).consume.future(5) for name in ("ann", "bob")]
     stage.world.pass_time(1.0)
@@ -291,18 +337,25 @@ def test_an_empty_queue_gives_nothing_after_the_time(stage: Stage) -> None:
     assert stage.space.count_watches() == 0
 
 
+_MISUSE = r"1 or more parties|a name is a text|not held here|stand first"
+
+
 @pytest.mark.parametrize(
     "misuse",
     [
         lambda session: Barrier(session, "start", 0),
+        lambda session: Barrier(session, "start", "three"),  # type: ignore[arg-type]
+        lambda session: Barrier(session, None, 3),  # type: ignore[arg-type]
+        lambda session: Lock(session, None),  # type: ignore[arg-type]
+        lambda session: Queue(session, None),  # type: ignore[arg-type]
         lambda session: Lock(session, "printer").release(),
         lambda session: Election(session, "chief").wait_until_leader(),
     ],
-    ids=["parties", "release", "candidate"],
+    ids=["no party", "parties", "barrier", "lock", "queue", "release", "candidate"],
 )
 def test_misuse_is_an_error(stage: Stage, misuse: Any) -> None:
     session = stage.worker("ann").get_session()
-    with pytest.raises(vista.BadValueError, match=r"1 or more parties|not held here|stand first"):
+    with pytest.raises(vista.BadValueError, match=_MISUSE):
         misuse(session)
     assert stage.space.count_all() == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -43,6 +44,15 @@ def test_a_key_that_is_none_is_refused(store: Executed, key: object) -> None:
     assert store.call("count") == 0
 
 
+@pytest.mark.parametrize("method", ["get", "has", "remove", "remove_key"])
+@pytest.mark.parametrize("key", [5, ["tea"]], ids=["number", "list"])
+def test_what_is_no_key_is_told_whatever_is_asked_of_it(
+    store: Executed, method: str, key: object
+) -> None:
+    with pytest.raises(vista.BadValueError, match=r"^a key is a text of 1000 characters at most"):
+        store.call(method, key)
+
+
 def test_a_store_has_a_bound(store: Executed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("apps.solidstate.services.store.KEYS_MAX", 2)
     store.call("put", "a", 1)
@@ -71,27 +81,36 @@ def test_the_mapping_is_one(node: SimulatedNode) -> None:
         assert dict(mapping) == {"milk": 2, "nothing": None, "tea": 4}
         assert ("tea" in mapping, "coffee" in mapping, 5 in mapping) == (True, False, False)
         assert mapping.pop("tea") == 4
+        assert (mapping.pop("tea", 0), mapping.pop(5, 0)) == (0, 0)  # type: ignore[call-overload]
         assert mapping.setdefault("salt", 1) == 1
+        assert (mapping.setdefault("salt", 9), mapping.setdefault("nothing", 9)) == (1, None)
         assert mapping.swap("salt", 1, 2)
         assert not mapping.swap("salt", 1, 3)
         del mapping["nothing"]
         assert sorted(mapping.items()) == [("milk", 2), ("salt", 2)]
+        assert mapping.popitem() == ("milk", 2)
         mapping.clear()
         assert len(mapping) == 0
+        with pytest.raises(KeyError, match=r"the store is empty"):
+            mapping.popitem()
+        with pytest.raises(KeyError, match=r"^'tea'$"):
+            mapping.pop("tea")
 
     node.call(use)
 
 
+@pytest.mark.parametrize("key", ["tea", 5, "t" * 1_001], ids=["text", "number", "long"])
 @pytest.mark.parametrize("action", ["get", "delete"])
-def test_a_key_that_is_not_there_is_a_key_error(node: SimulatedNode, action: str) -> None:
+def test_a_key_that_is_not_there_is_a_key_error(node: SimulatedNode, action: str, key: Any) -> None:
     def use() -> None:
         mapping = StoreMapping(vista.create(ReplicatedStore))
+        assert mapping.get(key, "none") == "none"
         if action == "get":
-            mapping["tea"]
+            mapping[key]
         else:
-            del mapping["tea"]
+            del mapping[key]
 
-    with pytest.raises(KeyError, match=r"^'tea'$"):
+    with pytest.raises(KeyError, match=rf"^{key!r}$"):
         node.call(use)
 
 
@@ -152,3 +171,9 @@ def test_a_full_store_is_listed_within_the_lines_of_a_call(store: Executed) -> N
 def test_a_list_behind_what_is_no_text_is_refused(store: Executed) -> None:
     with pytest.raises(vista.BadValueError, match=r"^keys are listed behind a text"):
         store.call("list", 5)
+
+
+@pytest.mark.parametrize("most", ["all", 2.5, None], ids=repr)
+def test_a_list_of_what_is_no_count_is_refused(store: Executed, most: object) -> None:
+    with pytest.raises(vista.BadValueError, match=r"^a whole number of keys is listed, not"):
+        store.call("list", "", most)

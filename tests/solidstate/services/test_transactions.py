@@ -123,14 +123,47 @@ def test_old_versions_are_forgotten_when_nobody_reads_them(store: Executed) -> N
         ("commit", [{"k" * 1_001: 1}], "a key is a text"),
         ("commit", [{}, ["x"] * 10_001], "a transaction takes 10000 keys at once"),
         ("commit", [["ann"]], "writes are values by their keys"),
+        ("commit", [{}, 5], "keys are a list of texts"),
+        ("read", ["ann"], "keys are a list of texts"),
+        ("read", [5], "keys are a list of texts"),
+        ("read", [[5]], "a key is a text"),
+        ("get", [["ann"]], "a key is a text"),
     ],
-    ids=["short", "no-number", "key", "long-key", "many", "list"],
+    ids=[
+        "short",
+        "no-number",
+        "key",
+        "long-key",
+        "many",
+        "list",
+        "unchanged",
+        "text",
+        "number",
+        "no-key",
+        "keys",
+    ],
 )
 def test_bad_input_is_refused(store: Executed, method: str, args: list[Any], words: str) -> None:
-    given = args if method == "begin" else [store.call("begin"), *args]
+    given = args if method in ("begin", "get") else [store.call("begin"), *args]
     with pytest.raises(vista.BadValueError, match=f"^{words}"):
         store.call(method, *given)
     assert store.call("count") == 2
+
+
+def test_a_value_that_no_answer_holds_is_refused_and_nothing_is_written(store: Executed) -> None:
+    store.call("commit", store.call("begin"), {"ann": "x" * 249_900})
+    assert len(store.call("read", store.call("begin"), ["ann"])["ann"]) == 249_900
+    id = store.call("begin")
+    with pytest.raises(vista.BadValueError, match=r"^a value has 250000 bytes at most.* of carl$"):
+        store.call("commit", id, {"bob": 1, "carl": "x" * 250_000})
+    assert (store.call("get", "bob"), store.call("get", "carl")) == (20, None)
+
+
+@pytest.mark.parametrize("id", [["x"], 5, None], ids=repr)
+def test_what_is_no_transaction_is_over(store: Executed, id: object) -> None:
+    store.call("abort", id)
+    with pytest.raises(ExpiredError, match=r"^the transaction is over"):
+        store.call("read", id, ["ann"])
 
 
 # --- bounds --------------------------------------------------------------------------------

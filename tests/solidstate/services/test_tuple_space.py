@@ -227,6 +227,24 @@ def test_what_is_no_tuple_is_refused(space: Executed, fields: Any, words: str) -
     assert space.call("count_all") == 0
 
 
+@pytest.mark.parametrize(
+    ("method", "args"),
+    [
+        ("rd_all", [("a",), "all"]),
+        ("in_all", [("a",), None]),
+        ("previous", [[1], ("a",), ("a",)]),
+        ("watch_removal", ["1", ("a",), "SESSION", "target", 1]),
+        ("withdraw", [[1], "SESSION"]),
+    ],
+)
+def test_what_is_no_number_is_refused(space: Executed, method: str, args: list[Any]) -> None:
+    id = space.call("open_session")
+    with pytest.raises(vista.BadValueError, match=r"numbered and counted in whole numbers, not"):
+        space.call(method, *(id if one == "SESSION" else one for one in args))
+    assert space.call("close_session", [id]) is None
+    space.call("keep_alive", id)
+
+
 @pytest.mark.parametrize("lease", [0, 0.9, 3_601, "long", float("nan")])
 def test_a_lease_has_its_bounds(space: Executed, lease: object) -> None:
     with pytest.raises(vista.BadValueError, match=r"^a lease is 1.0 to 3600.0 seconds"):

@@ -153,6 +153,12 @@ def test_an_order_of_somebody_else_is_not_shown(anna: Customer) -> None:
         Customer().show("order.html", number=number)
 
 
+@pytest.mark.parametrize("page", ["head.html", "top.html", "foot.html", "error.html"])
+def test_a_part_of_pages_is_no_page(anna: Customer, page: str) -> None:
+    with pytest.raises(ValueError, match=r"^There is no such page here\.$"):
+        anna.show(page)
+
+
 def test_a_session_makes_no_end_of_orders() -> None:
     ben = Customer()
     for _ in range(ORDERS_MAX):

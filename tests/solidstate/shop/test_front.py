@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from collections.abc import Iterator
@@ -27,15 +28,17 @@ class FrontOfTold(ForwardToPool):
         self._places.setdefault(address, set()).add(machine)
         self.add_server(address, address)
 
-    def find(self, served: list[tuple[str, str]], *members: str) -> None:
-        """Hear which machines serve at which addresses, of all that are there."""
+    def find(self, served: list[tuple[str, str]], *members: str, own: bool = True) -> None:
+        """Hear which machines serve at which addresses, of all that are there; ``own`` is too."""
         nodes = {name: name.ljust(10).encode() for name in members}
         ids = {name: vista.Id.make(node, 1) for name, node in nodes.items()}
         rows = [
             vista.ServiceRow(f"HTTPdaemon:{address}", ids[name], "", name)
             for name, address in served
         ]
-        self._find_servers(rows, {nodes[name]: id for name, id in ids.items()})
+        here = vista.id_of(vista.here())
+        there = {nodes[name]: id for name, id in ids.items()}
+        self._find_servers(rows, there | ({here.node: here} if own else {}))
 
     def weigh(self, told: dict[bytes, dict[str, Any]], now: float) -> None:
         self._weigh(told, now)
@@ -263,6 +266,21 @@ def test_a_machine_that_names_no_address_does_not_keep_others_away(
 ) -> None:
     front.find([("A", words), ("B", "tcp:127.0.0.1:2")], "A", "B")
     assert addresses(front) == ["tcp:127.0.0.1:2"]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["member", "no member"])
+def test_a_front_end_that_hears_of_no_lies_says_so_once(
+    front: vista.Ref, own: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "vista.solidstate")
+    for _ in range(4):
+        front.find([], "A", own=own)
+    said = [record.getMessage() for record in caplog.records if POOL in record.getMessage()]
+    words = (
+        "pool carts: this node has no line ReplicaPoolMember carts, so machines that lie keep "
+        "their clients"
+    )
+    assert said == ([] if own else [words])
 
 
 def test_a_machine_that_names_addresses_without_end_gets_some(front: vista.Ref) -> None:

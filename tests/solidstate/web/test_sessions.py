@@ -268,7 +268,7 @@ def test_a_page_that_cannot_be_made_says_so(browser: Browser, query: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "page", ["none.html", "../index.html", "lines.row.html", "", "index.html%00"]
+    "page", ["none.html", "../index.html", "lines.row.html", "", "index.html%00", "error.html"]
 )
 def test_a_page_without_a_template_is_not_found(browser: Browser, page: str) -> None:
     assert browser.ask(ONE, "GET", f"{browser.address}?page={page}").status == 404

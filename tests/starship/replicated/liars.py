@@ -1,13 +1,17 @@
-"""Servers of a game that lie: about what they computed, about what there is, to everybody."""
+"""Servers of a game that lie about what they computed, or what there is, or that save nothing."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from dataclasses import replace
 from typing import Any
 
 import vista
+from apps.solidstate.objects.places import AnyPlace
 from apps.starship.replicated.realm import Collecting, order_entry, write_realm
+from tests.solidstate.objects.pool import SimulatedPlace
 from tests.starship.replicated.fleet import SimulatedStarshipServer
 
 
@@ -25,6 +29,20 @@ class SlowStarshipServer(SimulatedStarshipServer, namespace="StarShip"):
 
     def _patience(self) -> float:
         return super()._patience() or 1_000.0
+
+
+class FullPlace(SimulatedPlace):
+    """A place without room."""
+
+    def write(self, path: str, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class FullStarshipServer(SimulatedStarshipServer, namespace="StarShip"):
+    """One that finds no room for its galaxy."""
+
+    def _make_place(self, directory: str) -> AnyPlace:
+        return FullPlace(vista.here().get_name())
 
 
 class RowdyStarshipServer(SimulatedStarshipServer, namespace="StarShip"):

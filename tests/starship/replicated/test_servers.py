@@ -16,6 +16,7 @@ from tests.solidstate.objects.liars import LyingPoolMember
 from tests.solidstate.objects.pool import TIN, use
 from tests.starship.replicated.fleet import INTERVAL, NAMES, Fleet, SimulatedStarshipServer
 from tests.starship.replicated.liars import (
+    FullStarshipServer,
     SlowStarshipServer,
     SpoiltStarshipServer,
     WrongStarshipServer,
@@ -223,6 +224,29 @@ def test_a_galaxy_that_was_spoilt_on_the_disk_is_not_believed(
         fleet.until(lambda: fleet.step("s3") > 3, 60.0)
         assert len(fleet.hashes()) == 1
     assert said in [record.getMessage() for record in caplog.records]
+
+
+def test_a_server_whose_disk_is_full_plays_on_and_says_that_it_saves_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("apps.starship.replicated.server.SAVE_STEPS", 2)
+    for name in ("vista.starship", "vista.solidstate"):
+        caplog.set_level(logging.ERROR, name)
+    with World(13) as world:
+        fleet = Fleet(world, servers={"s2": FullStarshipServer})
+        fleet.honest.append("s2")
+        world.medium("s2").fill()
+        fleet.ask("s1", "enlist", "Bobs", "F", BOB)
+        fleet.pass_steps(4)
+        said = [record.getMessage() for record in caplog.records]
+        assert "the galaxy cannot be saved here: [Errno 28] No space left on device" in said
+        assert any("cannot go on: its disk fails: " in one for one in said)
+        tables = [json.loads(fleet.ask(name, "get_servers_table")) for name in ("s1", "s2")]
+        assert [table["saving"] for table in tables] == ["", "[Errno 28] No space left on device"]
+        # Its replica is one of the faulty ones; the server itself computes, and asks the others.
+        assert [row["state"] for row in tables[0]["servers"]] == ["ready"] * 4
+        assert fleet.ask("s2", "order", "Bobs", BOB, "k", "course", ["90"])[0]
+        assert len(fleet.hashes()) == 1
 
 
 # --- servers that lie ----------------------------------------------------------------------
