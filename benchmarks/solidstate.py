@@ -56,38 +56,40 @@ class Scene:
 
 
 class Pools:
-    """The pools that the rows use; each starts with the first row that needs it."""
+    """The pool that the rows use, one at a time: others would share the machine with it."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._pools: dict[tuple[str, str], Pool] = {}
+        self._running: tuple[tuple[str, str, int], Pool] | None = None
 
     def ask(self, scene: Scene, requests: int) -> Asked:
         """Have the users of a scene make so many requests, after some that do not count."""
-        key = scene.mode, scene.reads
-        if key not in self._pools:
-            self._pools[key] = self._stack.enter_context(pool(scene))
-        running = self._pools[key]
+        key = scene.mode, scene.reads, scene.proxies
+        if self._running is None or self._running[0] != key:
+            self.close()
+            self._running = key, self._stack.enter_context(pool(scene))
+        running = self._running[1]
         running.work(max(scene.users, requests // 10), scene)
         return running.work(requests, scene)
 
     def close(self) -> None:
         """End them."""
         self._stack.close()
-        self._pools.clear()
+        self._running = None
 
 
 def solidstate_rows(pools: Pools) -> list[Row]:
     """Return the rows with what must be reached."""
+    many, one = {"proxies": 2, "users": 2_000}, "replicated call, one user"
     return [
-        _row(pools, "replicated calls, 2,000 users", Scene(users=2_000), 15),
-        _row(pools, "replicated calls, 2,000 users, crash-only", Scene("crash", users=2_000), 25),
+        _row(pools, "replicated calls, 2,000 users", Scene(**many), 15),
         _row(pools, "replicated calls, 200 users", Scene(users=200)),
-        _row(pools, "replicated calls, 200 users, crash-only", Scene("crash", users=200)),
-        _row(pools, "replicated call, one user", Scene(), 1.5),
-        _row(pools, "replicated call, one user, crash-only", Scene("crash"), 1.5),
+        _row(pools, one, Scene(), 1.5),
         _row(pools, "replicated reads, 200 users", Scene(users=200, asks="peek")),
         _row(pools, "replicated read, one user", Scene(asks="peek")),
+        _row(pools, "replicated calls, 2,000 users, crash-only", Scene("crash", **many), 25),
+        _row(pools, "replicated calls, 200 users, crash-only", Scene("crash", users=200)),
+        _row(pools, f"{one}, crash-only", Scene("crash"), 1.5),
     ]
 
 
@@ -220,7 +222,11 @@ def _scenes() -> tuple[Scene, ...]:
     users = [Scene(mode, users=users) for mode in modes for users in (10, 50, 1_000, 2_000)]
     counted = [Scene("minbft", users=users) for users in (1, 10, 50, 200, 1_000, 2_000)]
     counted += [Scene("minbft", users=200, payload=payload) for payload in (100, 1024)]
-    proxies = [Scene(mode, proxies=4, users=200) for mode in modes]
+    proxies = [
+        Scene(mode, proxies=proxies, users=users)
+        for mode in modes
+        for proxies, users in ((4, 200), (2, 2_000))
+    ]
     states = [
         Scene(mode, users=200, state=state)
         for mode in modes

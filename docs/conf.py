@@ -19,6 +19,7 @@ autodoc_preserve_defaults = True
 autoclass_content = "class"
 python_use_unqualified_type_names = True
 
+html_static_path = ["_static"]
 html_theme = "alabaster"
 html_theme_options = {
     "description": "A distributed object runtime for Python",

@@ -226,7 +226,7 @@ def test_replicated_objects_are_measured_in_different_scenes() -> None:
     assert len(set(scenes)) == len(scenes)
     assert {scene.mode for scene in scenes} == {"byzantine", "crash", "minbft"}
     assert {scene.payload for scene in scenes} == {0, 100, 1024}
-    assert {scene.proxies for scene in scenes} == {1, 4}
+    assert {scene.proxies for scene in scenes} == {1, 2, 4}
     assert {scene.faults for scene in scenes} == {1, 2, 3}
     assert {scene.batch for scene in scenes} == {10, 50, 200, 1_000}
 
