@@ -98,11 +98,11 @@ def find_administrator(peer: vista.Ref, group: str) -> tuple[str, vista.Ref]:
     if group:
         founders = {name: id for name, id in founders.items() if name == group}
     if len(founders) != 1:
-        found = ", ".join(sorted(founders)) or "none"
+        found = ", ".join(sorted(claims)) or "none"
         which = f"group {group!r}" if group else "the group that is meant"
         raise SolidStateError(
             f"the machine that founded {which} has to be reached by this node; groups whose "
-            f"founders are: {found}" + (" (give --group)" if founders else "")
+            f"founders are: {found}" + (" (give --group)" if len(founders) > 1 else "")
         )
     [(name, id)] = founders.items()
     if len(claims[name]) > 1 and id.node != here:

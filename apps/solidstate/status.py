@@ -14,8 +14,10 @@ from typing import Any
 
 import vista
 from apps.solidstate import operating
-from apps.solidstate.objects.showing import state_words
+from apps.solidstate.errors import SolidStateError
+from apps.solidstate.objects.showing import in_words, state_words, view_of
 from apps.solidstate.operating import DONE, FAILED
+from apps.solidstate.suspicions import suspicions
 
 _POOL = "SolidState/pool/"
 ASK_SECONDS = 5.0
@@ -57,6 +59,12 @@ def main(words: Sequence[str]) -> int:
         return operating.main(options)
     with vista.Node("solidstate-status"):
         told = ask(vista.connect(options.url))
+    if options.group:
+        try:
+            told = of_group(told, options.group)
+        except SolidStateError as error:
+            print(operating.printable(f"vista solidstate status: {error}"), file=sys.stderr)
+            return FAILED
     if options.json:
         print(json.dumps(told, indent=1, default=str))
     elif not told:
@@ -78,8 +86,7 @@ def read_words(words: Sequence[str]) -> argparse.Namespace:
         made[name] = command = commands.add_parser(name, help=help, description=help)
         command.add_argument("url", metavar="URL", help="any node that is linked with the pool")
         command.add_argument("--json", action="store_true", help="print all there is, as JSON")
-        if name != "status":
-            command.add_argument("--group", default="", help="where the pool has several")
+        command.add_argument("--group", default="", help="where the pool has several")
     who, node = "a replica's number or the name of its node", "the name of a node of the pool"
     for name in ("remove", "replace"):
         made[name].add_argument("who", metavar="WHO", help=who)
@@ -117,6 +124,26 @@ def ask(peer: vista.Ref) -> list[dict[str, Any]]:
     return told
 
 
+def of_group(told: Sequence[dict[str, Any]], group: str) -> list[dict[str, Any]]:
+    """Return what is told with the replicas of one group alone.
+
+    Machines that do not answer stay: nobody knows which replicas they have. Raises
+    `SolidStateError` where no replica of the group is reached.
+    """
+    known = sorted({str(row["group"]) for row in replicas(told)})
+    if group not in known:
+        raise SolidStateError(
+            f"no replica of group {group!r} is reached; those that are, are of: "
+            f"{', '.join(known) or 'none'}"
+        )
+    return [
+        {**one, "servers": {k: row for k, row in one["servers"].items() if row["group"] == group}}
+        if "servers" in one
+        else one
+        for one in told
+    ]
+
+
 def _is_status(said: Any) -> bool:
     """Tell whether a machine told what can be shown: it may be faulty."""
     if not isinstance(said, dict) or not isinstance(said.get("node"), str):
@@ -128,7 +155,8 @@ def _is_status(said: Any) -> bool:
 def _is_row(row: Any) -> bool:
     if not isinstance(row, dict) or not all(isinstance(row.get(k), _ROW[k]) for k in _ROW):
         return False
-    if row["runs"] and not all(isinstance(row.get(k), _RUNNING[k]) for k in _RUNNING):
+    wanted = [k for k in _RUNNING if row["runs"] or k in row]
+    if not all(isinstance(row.get(k), _RUNNING[k]) for k in wanted):
         return False
     return all(
         isinstance(one, list)
@@ -150,8 +178,8 @@ def replicas(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def is_well(row: dict[str, Any]) -> bool:
-    """Tell whether a replica runs and its word counts."""
-    return bool(row["runs"] and row["voting"])
+    """Tell whether a replica runs, its word counts, and it holds what enough others do."""
+    return bool(row["runs"] and row["voting"] and not row.get("divided"))
 
 
 def missing(rows: Sequence[dict[str, Any]]) -> list[Any]:
@@ -181,7 +209,8 @@ def lines(told: Sequence[dict[str, Any]]) -> list[str]:
     found = replicas(told)
     shown: list[str] = []
     for group in dict.fromkeys(row["group"] for row in found):
-        shown += _group([row for row in found if row["group"] == group])
+        rows = [row for row in found if row["group"] == group]
+        shown += _group(rows) + [f"  {line}" for line in suspicions(told, rows)]
     shown += [f"{row['node']}: {row['ails']}" for row in told if "servers" not in row]
     return shown or ["no group was founded yet"]
 
@@ -190,32 +219,41 @@ def _group(rows: list[dict[str, Any]]) -> list[str]:
     first = rows[0]
     tolerates = first.get("tolerates", first["faults"])
     shown = [f"group {first['group']}: {first['mode']}, tolerates {_faults(tolerates)}"]
+    epoch = max(row.get("epoch", 0) for row in rows)
+    if epoch:
+        shown[0] += f", epoch {epoch}"
     if first["mode"] == "minbft":
         shown[0] += "; its trusted counters are processes, a stand-in for hardware"
-    furthest = max(row.get("executed", 0) for row in rows)
+    reached = _reached(rows)
     lost = [(str(number), "", "no machine tells of it", *[""] * 5) for number in missing(rows)]
-    shown += _table([_COLUMNS, *(_row(row, furthest) for row in rows), *lost])
+    shown += _table([_COLUMNS, *(_row(row, reached) for row in rows), *lost])
     reports = sorted(
         ([at, row["id"], kind, words] for row in rows for at, kind, words, _ in row["reports"])
     )
     for at, number, kind, words in reports[-REPORTS_SHOWN:]:
         when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        shown.append(f"  {when} replica {number}: {kind}: {words}")
+        shown.append(f"  {when} replica {number}: {kind}: {in_words(words)}")
     for row in rows:
         shown += [f"  replica {row['id']} differed: {one}" for one in row.get("differences", [])]
     return shown
+
+
+def _reached(rows: Sequence[dict[str, Any]]) -> int:
+    """Return how far the group is: half of its replicas, of which few lie, are there or further."""
+    told = sorted(row["executed"] for row in rows if row["runs"])
+    return told[len(told) // 2] if told else 0
 
 
 def _faults(count: int) -> str:
     return "1 fault" if count == 1 else f"{count} faults"
 
 
-def _row(row: dict[str, Any], furthest: int) -> tuple[str, ...]:
+def _row(row: dict[str, Any], reached: int) -> tuple[str, ...]:
     number, node, state = str(row["id"]), str(row["node"]), state_words(row)
     if not row["runs"]:
         return number, node, state, "", "", "", "", str(row["starts"])
-    behind = furthest - row["executed"]
-    figures = (row["view"], row["executed"], behind, row["stable"], row["starts"])
+    behind = max(reached - row["executed"], 0)
+    figures = (view_of(row["view"]), row["executed"], behind, row["stable"], row["starts"])
     return number, node, state, *map(str, figures)
 
 

@@ -7,15 +7,17 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
 
 from apps.solidstate.objects.backup import read_backup
-from tests.live.process import COMMAND, ROOT, own_directories, vista
+from tests.live.process import COMMAND, ROOT, Process, own_directories, vista
 
 FRONT = "ipc:solidstate-operations"
 READY = "peers may connect: vista repl --connect ipc:"
 BOUND_SECONDS = 120.0
+LINK = re.compile(r"the object browser of localhost: (http://\S+)")
 
 
 @pytest.fixture
@@ -44,7 +46,26 @@ ShutdownService
 CreateOnEveryNode ReplicaPoolMember carts {disks}
 CreateReplicasOnServers carts 1 Cart cart "" ReplicaClientProxy "" "" minbft
 AcceptPeerConnections ipc:solidstate-operations
+HTTPdaemon - tcp:127.0.0.1:0 localhost
+HTTPmetrics localhost /metrics
+HTTPcreateObjectBrowserSession localhost /browser
 """
+
+
+class Visitor:
+    """Somebody who was told the link of the object browser."""
+
+    def __init__(self, process: Process) -> None:
+        process.expect("the object browser of localhost: ")
+        [link] = [found[1] for line in process.errors if (found := LINK.search(line))]
+        self.root = link.partition("/browser/")[0]
+        self._opener = build_opener(HTTPCookieProcessor())
+        self.get(link.removeprefix(self.root))
+
+    def get(self, path: str) -> str:
+        """Return the page at a path."""
+        with self._opener.open(self.root + path, timeout=BOUND_SECONDS) as answer:
+            return str(answer.read().decode())
 
 
 @pytest.mark.timeout(300)  # four processes and as many commands, on a machine that does much else
@@ -54,6 +75,7 @@ def test_a_server_is_replaced_another_leads_and_the_state_is_saved(directory: Pa
     rc.write_text(RC.format(classes=classes, disks=directory / "disks"))
     with vista("--processes", "4", str(rc), directory=directory) as process:
         process.expect(READY)
+        visitor = Visitor(process)
         send = ("send", "--connect", FRONT, "--timeout", "100", "cart")
         assert run(*send, "add", "tea") == "1\n"
         # The front end itself is the one machine that is no replica yet.
@@ -63,6 +85,14 @@ def test_a_server_is_replaced_another_leads_and_the_state_is_saved(directory: Pa
         assert "group carts up to batch " in run("solidstate", "backup", FRONT, str(file))
         shown = run("solidstate", "status", FRONT)
         assert re.search(r"^  3 +operations-1 +ok", shown, re.M), shown
+        figures = visitor.get("/metrics").splitlines()
+        labels = '{group="carts",replica="3"}'
+        for name in ("runs", "voting", "epoch"):
+            assert f"vista_solidstate_{name}{labels} 1.0" in figures
+        page = visitor.get("/browser/find?q=SolidState/carts/3")
+        assert "SolidState.ReplicaServer" in page
+        for name in ("state", "view", "behind", "suspected", "diverged", "report_0"):
+            assert f">{name}<" in page
         process.process.terminate()
         assert process.end() == 0
     read_backup(file.read_bytes()).verify()

@@ -73,7 +73,7 @@ A running node and all that it can reach: name, uptime, objects, threads, calls
 since the start, links.""",
         ),
         "solidstate": """\
-usage: vista solidstate status URL [--json]
+usage: vista solidstate status URL [--group NAME] [--json]
        vista solidstate COMMAND URL ... [--group NAME] [--json]
 
 status asks every machine of the pools that the node at URL can reach how its

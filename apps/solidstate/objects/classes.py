@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dis
 import inspect
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
@@ -24,6 +26,11 @@ WORLDLY = frozenset(
 """Modules whose answers differ from replica to replica, and that reach outside."""
 
 _CLOCKS = frozenset({"now", "today", "utcnow"})
+
+_BARE = bytes([dis.opmap["PUSH_EXC_INFO"], dis.opmap["POP_TOP"]])
+"""How a handler for every exception begins: it drops the exception it does not look at."""
+
+_MATCH = dis.opmap["CHECK_EXC_MATCH"]
 
 
 class ReplicatedMethod(NamedTuple):
@@ -76,13 +83,19 @@ class ReplicatedClass:
     def check(self) -> None:
         """Raise `BadValueError` for what every replica would do another way.
 
-        What can be seen: methods that wait, and names of modules such as ``time`` or ``random``.
+        What can be seen: methods that wait, that use modules such as ``time`` or ``random``, and
+        that catch everything: one that never ends would catch what ends it, and never end.
         """
         for base in _own_bases(self.cls):
             for name, function in _functions(base).items():
                 where = f"{base.__name__}.{name}"
                 if _waits(function):
                     raise BadValueError(f"{where} waits: a replicated method is a plain one")
+                if any(map(_catches_all, _codes(function.__code__))):
+                    raise BadValueError(
+                        f"{where} catches everything, also what ends a method that never ends: "
+                        f"write except Exception, or finally where something is to be undone"
+                    )
                 for used in _worldly(function):
                     raise BadValueError(
                         f"{where} uses {used}, which differs from replica to replica; there are "
@@ -179,6 +192,23 @@ def _worldly(function: FunctionType) -> Iterator[str]:
         clocks = names & _CLOCKS
         if dates and clocks:
             yield f"{min(dates)}.{min(clocks)}"
+
+
+def _catches_all(code: CodeType) -> bool:
+    """Tell whether code has a handler for every exception, or names the class of all."""
+    operations = code.co_code[::2]
+    if "BaseException" in code.co_names or _BARE in operations:
+        return True
+    if _MATCH not in operations:
+        return False
+    # Where the last of some handlers is bare, those before it lead to it.
+    steps = {step.offset: step for step in dis.get_instructions(code)}
+    order = [step for step in steps.values() if step.opname not in ("CACHE", "NOP")]
+    return any(
+        steps[after.argval].opname == "POP_TOP"
+        for step, after in pairwise(order)
+        if step.opname == "CHECK_EXC_MATCH"
+    )
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -104,6 +104,17 @@ class Mail:
         if principal in self._numbers:
             self._addresses.setdefault(principal, ref)
 
+    def note_addresses(self, replicas: Sequence[object]) -> None:
+        """Take note of where others are said to be, in the order of their numbers; None is unknown.
+
+        Raises `BadValueError` for what is no list of places.
+        """
+        if not isinstance(replicas, list | tuple):
+            raise BadValueError(f"replicas are given as a list, not {replicas!r:.60}")
+        for number, ref in enumerate(replicas):
+            if ref is not None and number != self._me:
+                self.note_address(number, vista.ref_of(ref))
+
     def unseal(self, sender: object, sealed: object) -> bytes | None:
         """Return what is in a letter; None, and count it, when ``sender`` did not seal it."""
         if type(sealed) is bytes and type(sender) in (int, str):

@@ -137,6 +137,15 @@ def told(value: Any, waiting: int, readable: bool = False) -> bytes:
     return vista.encode_value(["readable" if readable else "ok", value, waiting])
 
 
+def told_some(rows: list[Any]) -> bytes:
+    """Return the result with the rows that fit; None behind them says that there are more."""
+    result = told(rows, 0)
+    while len(result) > RESULT_BYTES_MAX:
+        rows = rows[: len(rows) // 2]
+        result = told([*rows, None], 0)
+    return result
+
+
 def read_told(value: Any, version: Version) -> bytes:
     """Return the result that says what a read returned, and what it saw."""
     return vista.encode_value(["read", value, version])

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from apps.solidstate.objects.doubts import Doubts
 from apps.solidstate.objects.wishes import Wish, Wishes
 from apps.solidstate.pbft.canonical import pack, unpack
 from apps.solidstate.pbft.client import Client
 from apps.solidstate.pbft.effects import Answer, Effect
-from apps.solidstate.pbft.events import Ask
+from apps.solidstate.pbft.events import Ask, Received, Tick
 from vista import LocalProtocolError
 
 Answered = list[tuple[Wish, bytes]]
@@ -24,12 +25,25 @@ Answered = list[tuple[Wish, bytes]]
 
 
 class Portions:
-    """Asks a group, by a client that nobody else uses, for what waits among ``wishes``."""
+    """Asks a group, by a client that nobody else uses, for what waits among ``wishes``.
 
-    def __init__(self, client: Client, wishes: Wishes) -> None:
+    ``group`` is its name.
+    """
+
+    def __init__(self, client: Client, wishes: Wishes, group: str = "") -> None:
         self._client = client
         self._wishes = wishes
         self._asked: list[Wish] = []
+        self._doubts = Doubts(client, group)
+
+    def handle(self, event: Received | Tick, now: float) -> list[Effect]:
+        """Have the client take in an event, and return what is to be done."""
+        effects = self._client.handle(event, now)
+        if isinstance(event, Tick):
+            self._doubts.note(effects)
+        elif self._doubts.open:
+            self._doubts.hear(event.sender, event.message, self._asked)
+        return effects
 
     def ask(self, now: float) -> list[Effect]:
         """Ask for the next portion, which there is, and return what is to be sent."""

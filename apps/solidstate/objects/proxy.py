@@ -17,6 +17,7 @@ from apps.solidstate.objects.delivering import send_out
 from apps.solidstate.objects.operations import READ, read_result
 from apps.solidstate.objects.portions import Answered, Portions
 from apps.solidstate.objects.postings import OUTBOX_MAX
+from apps.solidstate.objects.requests import check_number, check_request
 from apps.solidstate.objects.server import BUNDLE_OPERATIONS_MAX
 from apps.solidstate.objects.service import NAMES_AT_ONCE, VARIABLES_MAX
 from apps.solidstate.objects.standing import ReplicatedVariable
@@ -90,7 +91,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
         self._open_client(name)
         self._reads = self._charter.unordered_reads
         self._wishes = Wishes(BUNDLE_OPERATIONS_MAX, BUNDLE_BYTES_MAX)
-        self._portions = Portions(self._client, self._wishes)
+        self._portions = Portions(self._client, self._wishes, group)
         self._beliefs = Beliefs()
         self._begins: dict[tuple[str, str], bytes] = {}
         self._rests = False
@@ -122,17 +123,15 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
         """
         self._check_user()
         self.note_replica_oids(replica_list)
-        if proxy_obj_name:
-            vista.register_service(proxy_obj_name, self)
         if id is not None:
             self.set_next_request_id(id)
+        if proxy_obj_name:
+            vista.register_service(proxy_obj_name, self)
 
     def note_replica_oids(self, replicas: Sequence[Any]) -> None:
         """Take note of where the replicas are, in the order of their numbers, None for unknown."""
         assert self._mail is not None
-        for number, ref in enumerate(replicas):
-            if ref is not None:
-                self._mail.note_address(number, vista.ref_of(ref))
+        self._mail.note_addresses(replicas)
 
     def _check_user(self) -> None:
         """Raise `AccessDenied` for users for whom nothing is asked here."""
@@ -176,6 +175,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
     ) -> Any:
         """Do as `issue_request`, with keyword arguments for the method."""
         self._check_user()
+        check_request(method, args, key)
         operation = ["call", state_variable, method, list(args), kwargs, key]
         # What has a key is executed, so that its answer is kept.
         value, waiting = self._ask(operation, "" if key is not None else method)
@@ -217,6 +217,8 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
         the least does.
         """
         self._check_user()
+        # The core would take anything, and compare each answer with it.
+        check_number(faults_to_initially_tolerate, "faults_to_initially_tolerate")
         return self._client.raise_wait_limit(faults_to_initially_tolerate)
 
     def set_next_request_id(self, id: int) -> int:
@@ -226,8 +228,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
         the answers of what was executed already. Without it requests have no keys.
         """
         self._check_user()
-        if id < 0:
-            raise BadValueError(f"a request's number is 0 or more, not {id}")
+        check_number(id, "a request's number")
         self._next_request_id = id
         return id
 
@@ -294,6 +295,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
         It is not asked whether there is such a variable. Raises `Overloaded` for too many.
         """
         self._check_user()
+        check_name(name)
         return self._stand_in(name)
 
     def _stand_in(self, name: str) -> vista.Ref:
@@ -439,7 +441,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
             vista.self_ref(self).look_for_messages.post()
         effects: list[Any] = []
         for received in self._received():
-            effects += self._client.handle(received, now)
+            effects += self._portions.handle(received, now)
         answered = self._portions.answered(effects)
         waiting = len(self._wishes)
         if answered and len(answered) + waiting > 1 and waiting < ENOUGH_WAIT and not self._rests:
@@ -451,7 +453,7 @@ class ReplicaClientProxy(Questioner, namespace="SolidState"):
             if self._wishes and not self._client.busy:
                 effects += self._portions.ask(now)
             if now >= self._client.next_deadline():
-                effects += self._client.handle(Tick(), now)
+                effects += self._portions.handle(Tick(), now)
         self._follow()
         self._answer(answered)
         self._carry_out(effects)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
 from typing import Any, ClassVar, TypeVar
 
 import vista
 from apps.solidstate.pbft.canonical import digest_of
+from apps.solidstate.pbft.service import Context
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 _READ_ONLY = "__solidstate_read_only__"
@@ -44,6 +45,13 @@ def is_read_only(method: Callable[..., Any]) -> bool:
 def random_at(random: bytes, place: int) -> bytes:
     """Return the random bytes of one operation of a bundle, as `BundledService` makes them."""
     return digest_of(random + place.to_bytes(4, "big"))
+
+
+def placed(context: Context, place: int | None) -> Context:
+    """Return the context of one operation of a bundle; that of the call itself for no place."""
+    if place is None:
+        return context
+    return replace(context, random=random_at(context.random, place))
 
 
 class UnorderedError(Exception):

@@ -18,6 +18,7 @@ from apps.solidstate.objects.challenges import Challenges
 from apps.solidstate.objects.classes import ReplicatedClass, load_class
 from apps.solidstate.objects.correspondent import TURN_SECONDS, Correspondent
 from apps.solidstate.objects.counters import known_device
+from apps.solidstate.objects.divided import Division
 from apps.solidstate.objects.identity import joined, note_membership, replica_folder
 from apps.solidstate.objects.mail import service_name
 from apps.solidstate.objects.places import Counter, ReplicaDisk
@@ -46,7 +47,7 @@ from apps.solidstate.pbft.effects import (
 )
 from apps.solidstate.pbft.encoding import encode
 from apps.solidstate.pbft.events import Certified, Received, Tick
-from apps.solidstate.pbft.messages import Membership
+from apps.solidstate.pbft.messages import Blobs, Membership
 from apps.solidstate.pbft.replica import Replica
 from apps.solidstate.trusted_counter import DeviceKeys, device_name
 from vista import AccessDenied, BadValueError
@@ -73,7 +74,7 @@ _WRITES = (Append, Store, Compact)
 _QUIET = (*_WRITES, Executed)
 """Effects of which nobody else hears; asked for first, as they are the most."""
 
-_LEVELS = {"diverged": logging.ERROR, "damaged": logging.ERROR, "faulty": logging.ERROR}
+_LEVELS = dict.fromkeys(("diverged", "divided", "damaged", "faulty"), logging.ERROR)
 _WARNINGS = frozenset({"suspect", "rolled-back", "retired"})
 
 
@@ -109,6 +110,7 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         self._replica: Replica | None = None
         self._disk: ReplicaDisk | None = None
         self._service: ObjectService | None = None
+        self._division = Division()
         self._others: tuple[int, ...] = ()
         self._retry_at = 0.0
         self._ails = ""
@@ -135,9 +137,7 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
     def note_replica_oids(self, replicas: Sequence[Any]) -> None:
         """Take note of where the replicas are, in the order of their numbers, None for unknown."""
         assert self._mail is not None
-        for number, ref in enumerate(replicas):
-            if ref is not None and number != self._number:
-                self._mail.note_address(number, vista.ref_of(ref))
+        self._mail.note_addresses(replicas)
 
     def get_current_view_id(self) -> int:
         """Return the number of the view, -1 while the replica does not run."""
@@ -151,7 +151,8 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         and checkpoint, numbers of batches; voting; pending requests; starts; letters dropped and
         refused; variables, how many; state_bytes; reports, the last ones, each as [seconds since
         1970, kind, words, member]; counts, how many of each kind there were;
-        differences, what the last repair found.
+        differences, what the last repair found, or what another one holds where no state is proven;
+        divided, whether that is so, and has been reported.
         """
         replica, service, charter = self._replica, self._service, self._charter
         told: dict[str, Any] = {
@@ -170,7 +171,7 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
                 "checkpoint": max(replica.checkpoints.trees, default=0),
                 "pending": len(replica.requests.pending), "variables": len(service.variables),
                 "state_bytes": sum(one.weight for one in service.variables.values()),
-                "differences": service.differences,
+                "differences": service.differences, "divided": self._division.told,
             }  # fmt: skip
         return told
 
@@ -367,11 +368,15 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
             # Of one turn they come at one time, which is the less asked for.
             for message in mail.read(*letter):
                 effects += replica.handle(Received(letter[0], message), now)
+                if type(message) is Blobs:
+                    self._division.take(letter[0], message)
             if self._loop_time() >= until:
                 break
         if self._fresh or self._now() >= replica.next_deadline():
             self._fresh = False
             effects += replica.handle(Tick(), self._now())
+        if replica.checkpoints.votes or self._division.open:
+            effects += self._division.look(replica, self._now())
         self._carry_out(effects)
         while self._counter is not None and (effects := self._count(effects)):
             self._carry_out(effects)
@@ -460,7 +465,9 @@ class ReplicaServer(Correspondent, namespace="SolidState"):
         service = self._service
         if service is None:
             return
-        if kind == "diverged":
+        if kind == "divided":
+            service.differences = [one.words for one in self._division.differences]
+        elif kind == "diverged":
             service.suspected = True
         elif kind == "transfer" and service.suspected:
             service.suspected = False

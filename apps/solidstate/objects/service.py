@@ -20,7 +20,6 @@ import heapq
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import vista
@@ -39,9 +38,10 @@ from apps.solidstate.objects.operations import (
     raised,
     read_operation,
     told,
+    told_some,
 )
 from apps.solidstate.objects.reading import READ_LINES_MAX, Reader
-from apps.solidstate.objects.replicated import Execution, executing, random_at
+from apps.solidstate.objects.replicated import Execution, executing, placed
 from apps.solidstate.objects.variables import Variable
 from apps.solidstate.pbft.service import Context
 
@@ -121,7 +121,8 @@ class ObjectService:
         self.suspected = False
         self._founded = 0
         self._classes: list[list[Any]] = []
-        self._total = 0
+        self._total = self._counted = 0
+        self._given: set[str] = set()
         self._owned: Counter[str] = Counter()
         self._heads: Counter[str] = Counter()
         self._head = b""
@@ -138,14 +139,16 @@ class ObjectService:
             kind, name, *rest = read_operation(operation)
             variable = self.variables.get(name)
             if kind != "call" or variable is None:
-                return self._carry_out(kind, name, variable, rest, _placed(context, place))
-            before = variable.weight
+                return self._carry_out(kind, name, variable, rest, placed(context, place))
+            self._given.add(name)
+            self._counted = variable.weight
+            variable.given += len(operation)
             try:
                 return self._call(variable, rest, context, place)
             finally:
-                self._total += variable.weight - before
+                self._total += variable.weight - self._counted
         except (SolidStateError, vista.VistaError) as error:
-            return raised(error, _waiting(variable))
+            return raised(error, 0 if variable is None else len(variable.outbox))
 
     def execute_read_only(self, operation: bytes) -> bytes | None:
         """Return the result of a call that only reads, None for what has to be ordered."""
@@ -164,7 +167,7 @@ class ObjectService:
             case "waiting":
                 wanting = (one for one in self.variables.values() if one.outbox)
                 names = (one.name for one in wanting if one.outbox.wants(context.client))
-                return _some_of(_portion(names, name))
+                return told_some(_portion(names, name))
         variable = self._known(name, variable)
         before = variable.weight
         try:
@@ -203,7 +206,7 @@ class ObjectService:
 
     def _retire(self, after: str, context: Context) -> bytes:
         """Forget what is over; return after which name to go on, empty at the end, and how many."""
-        names = self._after(after)
+        names = _portion(self.variables, after)
         patience = self._patience()
         over = [name for name in names if self.variables[name].is_over(context.time, patience)]
         for name in over:
@@ -214,9 +217,6 @@ class ObjectService:
         """Return the part of their time that variables nobody uses are given."""
         filled = max(len(self.variables) / self._variables_max, self._total / self._state_bytes_max)
         return min(1.0, max(PATIENCE_LEAST, (1.0 - filled) / (1.0 - PATIENCE_FROM)))
-
-    def _after(self, name: str) -> list[str]:
-        return _portion(self.variables, name)
 
     def _known(self, name: str, variable: Variable | None) -> Variable:
         if variable is None:
@@ -239,7 +239,8 @@ class ObjectService:
             )
 
     def _list(self, after: str) -> bytes:
-        return _some_of([[name, self.variables[name].kind.name] for name in self._after(after)])
+        names = _portion(self.variables, after)
+        return told_some([[name, self.variables[name].kind.name] for name in names])
 
     # --- state variables -------------------------------------------------------------------
 
@@ -323,7 +324,22 @@ class ObjectService:
         return kind
 
     def _is_full(self, variable: Variable | None) -> bool:
-        if variable is not None and variable.size > VARIABLE_BYTES_MAX:
+        """Tell whether there is no room, by what there is and not by what may have been kept."""
+        if self._seems_full(variable):
+            for name in sorted(self._given & self.variables.keys()):
+                one = self.variables[name]
+                before = self._counted if one is variable else one.weight
+                if wrong := one.measure():
+                    _log.error("%s", wrong)
+                self._total += one.weight - before
+                if one is variable:
+                    self._counted = one.weight
+            self._given.clear()
+            return self._seems_full(variable)
+        return False
+
+    def _seems_full(self, variable: Variable | None) -> bool:
+        if variable is not None and variable.size + variable.given > VARIABLE_BYTES_MAX:
             return True
         return self._total > self._state_bytes_max
 
@@ -335,8 +351,10 @@ class ObjectService:
         method_name, args, kwargs, key = rest
         if key is not None and (known := variable.answer(key)) is not None:
             return known
-        if key is not None and self._total * ANSWERS_BEYOND > self._state_bytes_max * (
-            ANSWERS_BEYOND + 1
+        if (
+            key is not None
+            and self._is_full(variable)
+            and self._total * ANSWERS_BEYOND > (self._state_bytes_max * (ANSWERS_BEYOND + 1))
         ):
             raise StateTooLargeError("the group has no room for an answer: drop state variables")
         method = method_of(variable.kind, method_name)
@@ -440,6 +458,7 @@ class ObjectService:
             rows.append([*variable.head, len(own)])
             pages += own
         self._total = sum(one.weight for one in self.variables.values())
+        self._given.clear()
         data = vista.encode_value([_FORMAT, self._founded, self._classes, rows])
         if data != self._head:
             self._head = data
@@ -466,6 +485,7 @@ class ObjectService:
         if self.suspected:
             self.differences = differences(before, made)
         self.variables = made
+        self._given.clear()
         self._total = sum(one.weight for one in made.values())
         self._owned = Counter(one.owner for one in made.values())
         self._heads = Counter()
@@ -473,26 +493,6 @@ class ObjectService:
             self._heads[one.owner] += one.head_bytes
 
 
-def _placed(context: Context, place: int | None) -> Context:
-    """Return the context of one operation of a bundle."""
-    if place is None:
-        return context
-    return replace(context, random=random_at(context.random, place))
-
-
 def _portion(names: Iterable[str], after: str) -> list[str]:
     """Return the next of some names after a name, in their order."""
     return heapq.nsmallest(NAMES_AT_ONCE, (name for name in names if name > after))
-
-
-def _some_of(rows: list[Any]) -> bytes:
-    """Return the result with the rows that fit; None behind them says that there are more."""
-    result = told(rows, 0)
-    while len(result) > RESULT_BYTES_MAX:
-        rows = rows[: len(rows) // 2]
-        result = told([*rows, None], 0)
-    return result
-
-
-def _waiting(variable: Variable | None) -> int:
-    return 0 if variable is None else len(variable.outbox)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import vista
+from apps.solidstate.pbft.membership import VIEWS_PER_EPOCH
 from vista import BadValueError
 
 FIGURES_SERVICE = "Figures:SolidState"
@@ -42,8 +44,7 @@ _OF_PROXIES = {
 }
 _NUMBERS = ("id", "epoch", "view", "primary", "executed", "stable", "starts")
 _FLAGS = ("runs", "voting", "retired")
-VIEW_BITS = 32
-"""A view number holds its epoch above these bits."""
+_VIEW = re.compile(r"\b(view|for) (\d{10,20})\b")
 
 Row = tuple[str, str, str, dict[str, str], float]
 """A figure: its name, counter or gauge, words, labels, value."""
@@ -68,7 +69,7 @@ def level_of(told: Mapping[str, Any]) -> dict[str, float]:
     """Return the figures of a replica that tells so of itself, by name; what it lacks is 0."""
     found = {name: float(told.get(name, 0)) for name in (*_LEVELS, *_TOTALS)}
     found["leads"] = float(told.get("primary") == told["id"] and bool(told.get("voting")))
-    found["view"] = float(int(told.get("view", 0)) % 2**VIEW_BITS)
+    found["view"] = float(view_of(int(told.get("view", 0))))
     found["behind"] = max(found["stable"] - found["executed"], 0.0)
     return found
 
@@ -97,14 +98,24 @@ def variables_of_server(told: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: value for name, value in told.items() if name not in ("reports", "counts")}
     counts = Counter(told.get("counts", {}))
     shown["state"] = state_words(told)
-    shown["behind"] = int(level_of(told)["behind"])
+    shown.update({name: int(level_of(told)[name]) for name in ("behind", "view")})
     shown["suspected"] = counts["suspect"] + counts["faulty"]
     shown["diverged"] = counts["diverged"]
     for number, (at, kind, words, _) in enumerate(reversed(told.get("reports", []))):
         if number == REPORTS_SHOWN:
             break
-        shown[f"report_{number}"] = f"{at:.3f} {kind}: {words}"
+        shown[f"report_{number}"] = f"{at:.3f} {kind}: {in_words(words)}"
     return dict(sorted(shown.items()))
+
+
+def view_of(number: int) -> int:
+    """Return the view, within its epoch, of a number that holds the epoch above it."""
+    return number % VIEWS_PER_EPOCH
+
+
+def in_words(words: str) -> str:
+    """Return the words of a report with views as `view_of` has them."""
+    return _VIEW.sub(lambda found: f"{found[1]} {view_of(int(found[2]))}", words)
 
 
 def state_words(told: Mapping[str, Any]) -> str:
@@ -115,6 +126,8 @@ def state_words(told: Mapping[str, Any]) -> str:
         return "left the group"
     if not told["voting"]:
         return "follows without a vote"
+    if told.get("divided"):
+        return "holds what too few others do"
     return "ok, primary" if told["primary"] == told["id"] else "ok"
 
 

@@ -33,15 +33,19 @@ BYTES_PER_LOOK = 256
 """The state is encoded and measured after so many calls as it has times these bytes: then each call
 pays for about as many bytes, however large the state is."""
 
+BYTES_PER_GIVEN = 2
+"""And for as many times the bytes it was called with: between two looks a state grows by half, or
+as many times that as the class keeps what it is given."""
+
 
 class Variable:
     """A state variable and what belongs to it; see the module's rules.
 
     ``founded`` is a text of its own for each variable ever made, also of one name; ``owner`` the
     client that had it made, and ``head_bytes`` what these take in the state; ``size`` the bytes it
-    had when it was measured last; ``made`` when it was made and ``used`` when it was called last by
-    what may change it, 0 for never, both in agreed microseconds; ``reads`` how many were not
-    ordered since the last that was looked after.
+    had when it was measured last, ``given`` those of the calls since then; ``made`` when it was
+    made and ``used`` when it was called last by what may change it, 0 for never, both in agreed
+    microseconds; ``reads`` how many were not ordered since the last that was looked after.
     """
 
     def __init__(self, name: str, kind: ReplicatedClass, founded: str, owner: str) -> None:
@@ -52,6 +56,7 @@ class Variable:
         self.head_bytes = len(vista.encode_value(self.head)) + _COUNT_BYTES
         self.instance = kind.make()
         self.size = 0
+        self.given = 0
         self.made = 0
         self.used = 0
         self.outbox = Postings()
@@ -76,8 +81,11 @@ class Variable:
 
     @property
     def weight(self) -> int:
-        """Bytes of the state that are the variable's: its size, kept answers, waiting messages."""
-        return self.size + self._answers_bytes + self.outbox.bytes
+        """Bytes of the state that are the variable's: its size, kept answers, waiting messages.
+
+        And what it was given since it was measured, all of which it may have kept.
+        """
+        return self.size + self.given + self._answers_bytes + self.outbox.bytes
 
     def keep_answer(self, key: str, result: bytes) -> None:
         """Keep an answer, and forget the oldest ones beyond the bounds."""
@@ -125,14 +133,14 @@ class Variable:
     def is_due(self) -> bool:
         """Count a call that may have changed something; tell whether to measure."""
         self._calls += 1
-        return self._calls * BYTES_PER_LOOK >= self.size
+        return self._calls * BYTES_PER_LOOK + self.given * BYTES_PER_GIVEN >= self.size
 
     def measure(self) -> str:
         """Note how large the variables are, and return what is wrong with them.
 
         Those that are no values are taken away.
         """
-        self._calls = 0
+        self._calls = self.given = 0
         words: list[str] = []
         while True:
             try:
@@ -190,6 +198,7 @@ class Variable:
             wrong = f"{self.name}: a method that is declared read-only changed it; that is undone"
             self.restore(self._pages)
         self.dirty = self.looked = False
+        self.given = 0
         return self._pages, wrong
 
     def undo_reads(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Iterator
@@ -28,6 +29,9 @@ from apps.solidstate.pbft.service import Context
 from vista.testing import World
 
 SEQUENCE = itertools.count(1)
+
+EVERYTHING = BaseException
+"""A name by which a class is not seen to catch everything."""
 
 
 class LabShelf(ReplicatedObject):
@@ -64,7 +68,7 @@ class LabShelf(ReplicatedObject):
     def spin_and_catch(self) -> str:
         try:
             self.spin()
-        except BaseException:
+        except EVERYTHING:
             return "caught"
         return "never"
 
@@ -123,6 +127,66 @@ class LabCalendar(ReplicatedObject):
 
     def look(self) -> Any:
         return [datetime.now() for _ in range(1)]
+
+
+class LabCatcher(ReplicatedObject):
+    """Could not be ended."""
+
+    def work(self) -> None:
+        while True:
+            try:
+                self.work()
+            except:  # noqa: E722
+                self.failed = True
+
+
+class LabLastCatcher(ReplicatedObject):
+    """Could not be ended either, nor by what its first handler is for."""
+
+    def work(self) -> None:
+        while True:
+            try:
+                self.work()
+            except ValueError:
+                return
+            except:  # noqa: E722
+                pass
+
+
+class LabNamedCatcher(ReplicatedObject):
+    """Names what it catches, which is everything."""
+
+    def work(self) -> None:
+        with contextlib.suppress(BaseException):
+            self.work()
+
+
+class LabGoer(ReplicatedObject):
+    """Goes on whatever happens."""
+
+    def work(self) -> None:
+        while True:
+            try:
+                self.work()
+            finally:
+                continue  # noqa: B012
+
+
+class LabCareful(ReplicatedObject):
+    """Catches errors, and undoes things, as any class may."""
+
+    def work(self) -> int:
+        try:
+            with contextlib.suppress(KeyError):
+                raise ValueError("one")
+        except (ValueError, TypeError):
+            return 1
+        except Exception:
+            raise
+        finally:
+            for one in (1, 2):
+                self.done = one
+        return 0
 
 
 class LabSleeper(ReplicatedObject):
@@ -383,11 +447,21 @@ def test_a_variable_that_is_no_value_is_refused_and_taken_away(service: ObjectSe
         ("LabClock", r"^LabClock\.look uses module time, which differs from replica to replica"),
         ("LabCalendar", r"^LabCalendar\.look uses datetime\.now"),
         ("LabSleeper", r"^LabSleeper\.wait waits: a replicated method is a plain one$"),
+        ("LabCatcher", r"^LabCatcher\.work catches everything, .*: write except Exception, or fin"),
+        ("LabLastCatcher", r"^LabLastCatcher\.work catches everything"),
+        ("LabNamedCatcher", r"^LabNamedCatcher\.work catches everything"),
+        ("LabGoer", r"^LabGoer\.work catches everything"),
     ],
 )
 def test_classes_that_ask_the_world_are_refused(name: str, words: str) -> None:
     with pytest.raises(vista.BadValueError, match=words):
         ask(make(), "create", "x", ["Local", name, 0], [], {})
+
+
+def test_a_class_that_catches_errors_and_undoes_things_is_taken() -> None:
+    made = make()
+    assert ask(made, "create", "x", ["Local", "LabCareful", 0], [], {}) is True
+    assert ask(made, "call", "x", "work", [], {}, None) == 1
 
 
 def test_a_class_that_is_not_loaded_stops_the_replica_and_is_no_answer() -> None:

@@ -331,6 +331,30 @@ def test_what_nobody_takes_keeps_nothing_else_from_being_sent(pool: Pool) -> Non
     assert [word for word, _ in pool.front.call(bell.list_heard)] == ["sold"]
 
 
+def test_what_the_proxy_that_asked_died_with_is_sent_by_another_under_the_same_key(
+    pool: Pool,
+) -> None:
+    pool.found()
+    pool.world.pass_time(5.0)
+    name = "server-0"
+    bell = pool.front.call(lambda: vista.create(PoolBell))
+
+    def announce() -> None:
+        vista.service("cart").announce_to("Bell", "sold")
+
+    pool.node(name).call(announce)
+    pool.world.crash(name)
+    pool.front.call(vista.register_service, "Bell", bell)
+    pool.world.pass_time(70.0)
+    heard = pool.front.call(bell.list_heard)
+    assert {word for word, _ in heard} == {"sold"}
+    assert {key.rpartition("/cart/")[2] for _, key in heard} == {"1/1"}
+    # And it is no longer wanted once f + 1 have said that it arrived.
+    before = len(heard)
+    pool.world.pass_time(70.0)
+    assert len(pool.front.call(bell.list_heard)) == before
+
+
 # --- losing servers ------------------------------------------------------------------------
 
 
@@ -483,22 +507,3 @@ def test_a_group_founded_anew_is_refused_where_the_old_one_is_pinned(pool: Pool)
     other = charter.replace('"nonce": "', '"nonce": "0')
     with pytest.raises(PinnedKeyError, match=r"remove group-[0-9a-f]{16} on each of its servers$"):
         pool.front.call(member.take_charter, other)
-
-
-# --- modes ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("mode", "faults", "servers"),
-    [("crash", 1, 3), ("crash", 3, 7), ("byzantine", 2, 7)],
-    ids=["crash-1", "crash-3", "byzantine-2"],
-)
-def test_a_group_goes_on_without_as_many_as_it_tolerates(
-    world: World, mode: str, faults: int, servers: int
-) -> None:
-    pool = Pool(world, servers)
-    cart = pool.found(POOL, faults, "PoolCart", "cart", mode=mode)
-    pool.call(cart, "add", "tea")
-    for number in range(faults):
-        pool.world.crash(f"server-{number}")
-    assert pool.call(cart, "add", "tea") == 2

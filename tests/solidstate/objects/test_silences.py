@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 import vista
+from apps.solidstate.objects.charter import MODES, mode_of
 from apps.solidstate.pbft.configuration import Config
 from tests.solidstate.objects.pool import POOL, Pool, make_world
 from vista.testing import SimulatedNode
@@ -60,6 +61,27 @@ def goes_on_in_a_world(dice: Random, mode: str, leads: bool, how: str) -> bool:
         assert found[-1] > world.hub.now - 0.5
         assert longest(began, found) <= TWO_TIMEOUTS
     return True
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_that_would_lead_next_and_is_gone_as_well_is_waited_for_in_turn(mode: str) -> None:
+    with make_world(1) as world:
+        pool = Pool(world, mode_of(mode).replicas(2))
+        pool.found(POOL, 2, "PoolCart", "cart", mode=mode)
+        ends: list[float] = []
+        for _ in range(CALLERS):
+            pool.front.spawn(call_on, pool, pool.front, ends)
+        world.pass_time(1.0)
+        began = world.hub.now
+        primary = pool.status("server-0")["primary"]
+        servers = pool.names[1:]
+        for place in (primary, primary + 1):
+            world.crash(servers[place % len(servers)])
+        world.pass_time(4 * TWO_TIMEOUTS)
+        found = sorted(end for end in ends if end >= began)
+        assert found[-1] > world.hub.now - 0.5
+        # The second one is waited for twice as long as the first.
+        assert longest(began, found) <= (1 + 2) * TWO_TIMEOUTS
 
 
 def longest(began: float, ends: list[float]) -> float:

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 import vista
+from apps.solidstate.errors import StateTooLargeError
 from apps.solidstate.objects.classes import find_class
 from apps.solidstate.objects.operations import read_result
 from apps.solidstate.objects.replicated import ReplicatedObject, read_only
-from apps.solidstate.objects.service import ObjectService
+from apps.solidstate.objects.service import VARIABLE_BYTES_MAX, ObjectService
 from apps.solidstate.objects.variables import VARIABLES_BYTES_MAX, Variable
 from apps.solidstate.pbft.service import Context
 from vista import encode_value
@@ -41,6 +42,16 @@ class StateShelf(ReplicatedObject):
 
     def put(self, thing: Any) -> None:
         self.things.append(thing)
+
+    def put_often(self, thing: bytes, times: int) -> None:
+        # Each is bytes of its own in the state.
+        self.things += [thing] * times
+
+    def replace(self, thing: Any) -> None:
+        self.things = [thing]
+
+    def clear(self) -> None:
+        self.things.clear()
 
     @read_only
     def count(self) -> int:
@@ -202,3 +213,74 @@ def test_the_pages_are_what_all_of_it_is_encoded_as_at_once() -> None:
     answers = [("key", b"answer")]
     row = [counts, shelf.outbox.row, answers, shelf.variables()]
     assert b"".join(pages) == encode_value(row)
+
+
+# --- what does not fit ---------------------------------------------------------------------
+
+LARGE = 500_000
+"""Bytes of a thing: about as many as a request may have."""
+
+
+def fill(two: Two, thing: bytes, most: int = 500) -> int:
+    """Put a thing again and again, without a checkpoint; return how often until it is refused."""
+    for count in range(most):
+        try:
+            two.call("put", thing)
+        except StateTooLargeError:
+            return count
+    return most
+
+
+def test_what_would_not_fit_is_refused_before_and_nothing_that_was_taken_is_lost() -> None:
+    two = Two()
+    count = fill(two, bytes(LARGE))
+    assert VARIABLE_BYTES_MAX < count * LARGE + LARGE < VARIABLE_BYTES_MAX + 2 * LARGE
+    two.check()
+    assert two.call("count") == count
+    with pytest.raises(StateTooLargeError, match=r"^shelf has \d+ bytes, and the call would make"):
+        two.call("put", b"x")
+    two.call("clear")
+    assert fill(two, bytes(LARGE), 3) == 3
+
+
+def test_what_a_class_keeps_twice_is_not_lost_either() -> None:
+    two = Two()
+    with pytest.raises(StateTooLargeError):
+        for _ in range(500):
+            two.call("put_often", bytes(LARGE), 3)
+    kept = two.call("count")
+    two.check()
+    assert two.call("count") == kept > VARIABLE_BYTES_MAX // LARGE
+
+
+def test_what_was_given_and_not_kept_leaves_the_room_to_others() -> None:
+    two = Two()
+    for _ in range(3 * VARIABLE_BYTES_MAX // LARGE):
+        two.call("replace", bytes(LARGE))
+    two.call("put", b"x")
+    assert two.call("count") == 2
+
+
+def test_all_variables_together_have_their_bound_before_a_checkpoint() -> None:
+    service = ObjectService(find_class, "founder", state_bytes_max=4 * LARGE)
+    named = StateShelf.__vista_class__
+    name = [named.namespace, named.name, named.version]
+
+    def ask(*operation: Any) -> Any:
+        number = next(SEQUENCE)
+        context = Context("founder", number, number, bytes(32))
+        return read_result(service.execute(encode_value([*operation]), context))[0]
+
+    for number in range(3):
+        ask("create", f"{number}", name, [], {})
+    # What is given to one and not kept takes no room of the others in the end.
+    for _ in range(9):
+        ask("call", "0", "replace", [bytes(LARGE)], {}, None)
+    for number in (1, 2, 1):
+        ask("call", f"{number}", "put", [bytes(LARGE)], {}, None)
+    with pytest.raises(StateTooLargeError):
+        ask("call", "2", "put", [bytes(LARGE)], {}, None)
+    with pytest.raises(StateTooLargeError, match=r"^the group holds as much as it may"):
+        ask("create", "more", name, [], {})
+    sizes = sum(one.size for one in service.variables.values())
+    assert 4 * LARGE < sizes < 5 * LARGE

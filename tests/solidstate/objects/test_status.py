@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 import vista
-from apps.solidstate.status import _is_status, all_well, ask, is_well, lines, main, replicas
+from apps.solidstate.errors import SolidStateError
+from apps.solidstate.status import (
+    _is_status,
+    all_well,
+    ask,
+    is_well,
+    lines,
+    main,
+    of_group,
+    replicas,
+)
 from tests.solidstate.objects.pool import Pool, make_world
 from vista.testing import World
 
@@ -60,6 +70,19 @@ def test_it_shows_what_ails_a_replica(world: World) -> None:
 
 def test_before_a_group_is_founded_it_says_so(world: World) -> None:
     assert lines(told_by(Pool(world, servers=1))) == ["no group was founded yet"]
+
+
+def test_one_group_alone_is_shown_where_it_is_asked_for() -> None:
+    silent: dict[str, Any] = {"node": "far", "ails": "does not answer"}
+    rows = {"carts": ROW, "books": {**ROW, "group": "books"}}
+    told: list[dict[str, Any]] = [{"node": "near", "servers": rows}, silent]
+    assert of_group(told, "books") == [
+        {"node": "near", "servers": {"books": rows["books"]}},
+        silent,
+    ]
+    words = r"^no replica of group 'x' is reached; those that are, are of: books, carts$"
+    with pytest.raises(SolidStateError, match=words):
+        of_group(told, "x")
 
 
 def test_machines_that_do_not_answer_are_shown() -> None:
