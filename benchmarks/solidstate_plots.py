@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,8 @@ from benchmarks.solidstate import Asked, Scene
 
 SIZE = (10.2, 5.4)
 """Inches of a plot: as wide as the pages of the docs."""
+LABEL_FACTOR = 3.0
+"""How many times the one before a value has to be for both to have room on a logarithmic axis."""
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 LOAD, SHAPE, CORE = (
     "benchmarks-replicated-load.svg",
@@ -59,6 +62,15 @@ class Panel:
     def ticks(self) -> list[float]:
         """The values that were measured, the least first."""
         return sorted({point[0] for line in self.lines.values() for point in line})
+
+    @property
+    def labels(self) -> list[str]:
+        """What stands at the ticks: nothing at one that the next one is too near to."""
+        following = [*self.ticks[1:], math.inf]
+        return [
+            "" if self.logarithmic and after < LABEL_FACTOR * value else f"{value:,g}"
+            for value, after in zip(self.ticks, following, strict=True)
+        ]
 
 
 def load_panels(found: Sequence[Asked]) -> list[Panel]:
@@ -185,7 +197,7 @@ def _draw_panel(panel: Panel, rates: Any, medians: Any) -> None:
     else:
         rates.set_ylim(bottom=0)
     for axis in (rates, medians):
-        axis.set_xticks([places[value] for value in ticks], [f"{value:,g}" for value in ticks])
+        axis.set_xticks([places[value] for value in ticks], panel.labels)
         axis.xaxis.set_minor_locator(NullLocator())
         axis.yaxis.set_minor_locator(NullLocator())
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))

@@ -252,6 +252,7 @@ def test_everything_that_is_varied_is_drawn(tmp_path: Path) -> None:
     assert [len(panel.lines) for panel in load] == [3, 3, 2]
     assert load[0].lines["byzantine"][0] == (1.0, 100.0, 0.01)
     assert load[0].ticks == [1, 10, 50, 200, 1000, 2000]
+    assert load[0].labels == ["1", "10", "50", "200", "", "2,000"]
     shape = solidstate_plots.shape_panels(asked)
     assert [panel.ticks for panel in shape] == [
         [1, 2, 3], [1, 2, 3], [0, 0.1, 1, 10], [10, 50, 200, 1000],
