@@ -100,6 +100,11 @@ def vista(*words: str, directory: Path = ROOT) -> Iterator[Process]:
     process = Process((*COMMAND, *words), directory)
     try:
         yield process
+    except BaseException:
+        # Whatever failed: what the process told is the first thing that is asked for.
+        print(f"vista {' '.join(words)} printed:", *process.output, sep="\n")
+        print("and to its standard error:", *process.errors, sep="\n")
+        raise
     finally:
         process.process.kill()
         process.end()

@@ -12,6 +12,7 @@ from vista.peering.routing import (
     Heard,
     LinkDown,
     LinkUp,
+    LinkYields,
     Lost,
     Reached,
     Rerouted,
@@ -260,6 +261,40 @@ def test_a_node_that_never_speaks_on_its_link_is_withdrawn() -> None:
     routing.handle(LinkUp(3, FAR, RUN), 0.1)
     assert routing.next_deadline() == 1.1
     assert told(routing.handle(Tick(), 1.1))[2] == [[], [FAR]]
+
+
+# --- links that yield ------------------------------------------------------------------------
+
+
+def test_what_a_yielding_link_leads_to_goes_over_another_one_as_soon_as_that_has_said_so() -> None:
+    routing = routing_with(B, B)
+    routing.handle(announce(2, word(FAR)), 0.0)
+    assert routing.handle(LinkYields(2), 0.0)[:1] == [Rerouted(B, 1, 1)]
+    assert (routing.route_to(FAR), routing.leads(2), routing.leads(1)) == (2, True, True)
+    assert routing.handle(announce(1, word(FAR)), 0.0)[:1] == [Rerouted(FAR, 1, 2)]
+    assert not routing.leads(2)
+    assert routing.handle(LinkDown(2), 0.0) == []
+
+
+def test_a_yielding_link_leads_where_no_other_one_does() -> None:
+    routing = routing_with(B)
+    routing.handle(LinkYields(1), 0.0)
+    assert routing.route_to(B) == 1
+    routing.handle(LinkUp(2, B, RUN), 0.0)
+    assert routing.route_to(B) == 1
+    assert routing.handle(announce(2), 0.0)[:1] == [Rerouted(B, 2, 1)]
+
+
+def test_a_link_may_yield_from_its_beginning() -> None:
+    routing = routing_with(B)
+    assert Rerouted(B, 2, 1) not in routing.handle(LinkUp(2, B, RUN, yields=True), 0.0)
+    routing.handle(announce(2), 0.0)
+    assert (routing.route_to(B), routing.leads(2)) == (1, False)
+
+
+def test_that_a_link_yields_which_has_ended_is_no_matter() -> None:
+    routing = routing_with(B)
+    assert routing.handle(LinkYields(7), 0.0) == []
 
 
 # --- nodes that run again, and two of one identity -------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from vista.wire.hello import FINISH
 from vista.wire.session import (
     Admit,
     Closed,
@@ -19,6 +20,7 @@ from vista.wire.session import (
     Introduced,
     Opened,
     Part,
+    PeerFinished,
     Received,
     Send,
     Session,
@@ -34,7 +36,9 @@ STEPS_MAX = 10_000
 
 def config(letter: str, **changes: Any) -> SessionConfig:
     """The settings of a node whose identity and epoch are made of one letter."""
-    made = SessionConfig(letter.encode() * 10, letter.encode() * 8, f"node {letter}")
+    made = SessionConfig(
+        letter.encode() * 10, letter.encode() * 8, f"node {letter}", features=frozenset({FINISH})
+    )
     return replace(made, **changes)
 
 
@@ -52,6 +56,7 @@ class End:
         self.established: list[Established] = []
         self.delivered: list[Deliver] = []
         self.windows_opened = 0
+        self.peer_finished = 0
         self.closed: Closed | None = None
 
     @property
@@ -79,6 +84,8 @@ class End:
                     self.delivered.append(effect)
                 case WindowOpen():
                     self.windows_opened += 1
+                case PeerFinished():
+                    self.peer_finished += 1
                 case Closed():
                     self.closed = effect
 

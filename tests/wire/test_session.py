@@ -17,6 +17,7 @@ from vista.wire.session import (
     Closed,
     Consumed,
     Event,
+    Finish,
     Kind,
     Lost,
     Opened,
@@ -28,9 +29,8 @@ from vista.wire.session import (
     State,
     Tick,
     Transmit,
-    state_table,
 )
-from vista.wire.session_states import TABLE
+from vista.wire.session_states import TABLE, state_table
 
 
 def greeting(kind: Kind, token: bytes, **changes: Any) -> bytes:
@@ -397,7 +397,7 @@ def test_a_closed_session_passes_over_everything() -> None:
     pair.do(pair.initiator, Close("done"))
     events: list[Event] = [
         Opened(), Received([b"x"]), Admit("u", frozenset()), Refuse("no"), Send([b"x"]),
-        Consumed(5), Close("again"), Lost("too late"), Tick(),
+        Consumed(5), Finish(), Close("again"), Lost("too late"), Tick(),
     ]  # fmt: skip
     assert [session.handle(event, pair.now) for event in events] == [[]] * len(events)
     assert session.send([b"x"], pair.now) == []
@@ -407,7 +407,7 @@ def test_a_closed_session_passes_over_everything() -> None:
 # ---- the table
 
 LOCAL: list[Event] = [
-    Opened(), Admit("u", frozenset()), Refuse("no"), Send([b"x"]), Consumed(0), Tick(),
+    Opened(), Admit("u", frozenset()), Refuse("no"), Send([b"x"]), Consumed(0), Finish(), Tick(),
 ]  # fmt: skip
 STAGES = {
     State.INITIATOR: 0,
@@ -418,6 +418,8 @@ STAGES = {
     State.CONFIRM_AWAITED: 3,
     State.WELCOMED: 4,
     State.ESTABLISHED: 5,
+    State.FINISHED: 6,
+    State.PEER_FINISHED: 7,
 }
 
 
@@ -435,6 +437,11 @@ def session_in(state: State) -> Session:
         pair.settle()
     if STAGES[state] > 4:
         pair.do(pair.initiator, pair.initiator.grant)
+    if STAGES[state] > 5:
+        pair.settle()
+        pair.do(pair.initiator, Finish())
+    if STAGES[state] > 6:
+        pair.carry(pair.initiator)
     (session,) = [end.session for end in pair.ends if end.state is state]
     return session
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.wire.session_pair import End, Pair
 from vista.errors import RemoteProtocolError
 from vista.wire.codec import pack_plain
-from vista.wire.session import MAGIC, Close, Closed, Kind, Received, State, Tick
+from vista.wire.session import MAGIC, Close, Closed, Finish, Kind, Received, State, Tick
 
 STAGES = ("acceptor hello", "initiator welcome", "acceptor confirm", "established")
 
@@ -59,6 +59,7 @@ def traffic() -> list[list[bytes]]:
     for end in pair.ends:
         pair.do(end, Tick())
     pair.settle()
+    pair.do(pair.initiator, Finish())
     pair.do(pair.initiator, Close("done"))
     return [[bytes(part) for part in message] for message in pair.initiator.sent]
 

@@ -10,13 +10,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.wire.session_pair import End, Pair, config
 from vista.wire.credit import BATCH_COST_MIN
-from vista.wire.session import Close, Consumed, Lost, Received, Send, State, Tick
+from vista.wire.hello import FINISH
+from vista.wire.session import Close, Consumed, Finish, Lost, Received, Send, State, Tick
+from vista.wire.session_states import LIVE
 
 ENDS = st.booleans()
 WINDOWS = st.sampled_from((300, 1000, 5000))
 GREETED = st.sampled_from((True, True, True, False))
 SIZES = st.lists(st.sampled_from((0, 10, 100, 300, 2000)), min_size=1, max_size=8)
 # What ends a session is rare, or no session would last long enough to meet anything else.
+SENDING = (State.ESTABLISHED, State.PEER_FINISHED)
 SELDOM = st.sampled_from((False,) * 19 + (True,))
 
 
@@ -44,7 +47,7 @@ class SessionStorm(RuleBasedStateMachine):
         """Begin anew, with another epoch at each end and windows of these sizes."""
         self.connections += 1
         epoch = self.connections.to_bytes(8)
-        features = frozenset({"copy", f"of-{one}"})
+        features = frozenset({"copy", f"of-{one}", FINISH})
         self.pair = Pair(
             # The identity seeds the tokens: those of each connection are others.
             config("i", node=b"i-" + epoch, epoch=epoch, window_bytes=one, features=features),
@@ -74,7 +77,7 @@ class SessionStorm(RuleBasedStateMachine):
         end = self.end(initiator)
         for size in sizes:
             body = len(self.given[id(end)]).to_bytes(4) + bytes(size)
-            if end.state is State.ESTABLISHED and end.session.fits([body]):
+            if end.state in SENDING and end.session.fits([body]):
                 self.pair.do(end, Send([body]))
                 self.given[id(end)].append(body)
 
@@ -122,6 +125,12 @@ class SessionStorm(RuleBasedStateMachine):
         assert end.session.stale == stale + (end.state is not State.CLOSED)
 
     @rule(initiator=ENDS, seldom=SELDOM)
+    def finish(self, initiator: bool, seldom: bool) -> None:
+        """One end sends nothing any more."""
+        if seldom and self.end(initiator).state in SENDING:
+            self.pair.do(self.end(initiator), Finish())
+
+    @rule(initiator=ENDS, seldom=SELDOM)
     def close(self, initiator: bool, seldom: bool) -> None:
         """One end says goodbye."""
         if seldom:
@@ -153,7 +162,7 @@ class SessionStorm(RuleBasedStateMachine):
                 break
         for end in pair.ends:
             if end.closed is None and pair.other(end).closed is None:
-                assert end.state is State.ESTABLISHED
+                assert end.state in LIVE
                 assert self.taken[id(pair.other(end))] == self.given[id(end)]
 
     @invariant()
@@ -173,6 +182,15 @@ class SessionStorm(RuleBasedStateMachine):
             alone = 4 + 2000 + BATCH_COST_MIN
             assert outstanding <= max(credit.peer_window, alone)
             assert credit.sent_consumed <= other.told <= other.consumed <= other.came <= credit.sent
+
+    @invariant()
+    def who_ends_complete_lost_nothing(self) -> None:
+        """An end that is complete has all that the other one sent, who sends nothing more."""
+        for end in self.pair.ends:
+            if end.closed is not None and end.closed.complete:
+                other = self.pair.other(end)
+                assert self.taken[id(end)] == self.given[id(other)]
+                assert other.state not in SENDING
 
     @invariant()
     def nobody_is_accused(self) -> None:

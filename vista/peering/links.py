@@ -28,6 +28,7 @@ from vista.wire.frames import (
     Part,
     Row,
 )
+from vista.wire.hello import FINISH
 from vista.wire.plain import in_rows
 from vista.wire.session import (
     Admit,
@@ -37,10 +38,12 @@ from vista.wire.session import (
     Deliver,
     Effect,
     Established,
+    Finish,
     Hello,
     Introduced,
     Lost,
     Opened,
+    PeerFinished,
     Refuse,
     Session,
     State,
@@ -71,7 +74,8 @@ class Link:
 
     ``number`` is used once on a node. ``hello`` is what the peer said of itself, None before that;
     ``grant`` what it may do here; ``acting_user`` and ``acting_rights`` what this node may do
-    there. ``is_congested`` says that calls are to wait. ``ended`` is why it ended, or None.
+    there. ``is_congested`` says that calls are to wait. ``ended`` is why it ended, or None, and
+    ``complete`` that everything had arrived then which was sent.
     """
 
     def __init__(self, peering: Peering, number: int, channel: Channel, *, initiator: bool) -> None:
@@ -86,6 +90,7 @@ class Link:
         self.acting_user = ""
         self.acting_rights: frozenset[str] = frozenset()
         self.ended: str | None = None
+        self.complete = False
         self.messages_sent = self.messages_received = 0
         self.on_up: Callable[[], None] = lambda: None
         self.on_end: list[Callable[[str], None]] = []
@@ -97,6 +102,8 @@ class Link:
             peering.kernel, peering.frames, self._flush_soon, lambda: self.words, self._note_post
         )
         self._batch: list[Part] | None = None
+        # Why the link is to end when all has left, or None.
+        self._finishing: str | None = None
         self._unsent: deque[list[Part]] = deque()
         # Words of the session for which there was no room, by kind. Of each the last one is enough.
         self._words: dict[int, list[Part]] = {}
@@ -145,6 +152,25 @@ class Link:
         """End the link; the peer is told the reason."""
         self._handle(Close(reason))
 
+    @property
+    def is_finishing(self) -> bool:
+        """Whether `finish` was called."""
+        return self._finishing is not None
+
+    @property
+    def can_finish(self) -> bool:
+        """Whether it can end by `finish`: the peer of an older version cannot."""
+        return FINISH in self.session.features
+
+    def finish(self, reason: str) -> None:
+        """End the link when all has left that waits, and all has come that the peer sends.
+
+        From now on nothing is to be sent over it. The peer is asked to do the same.
+        """
+        if self._finishing is None and self.ended is None:
+            self._finishing = reason
+            self._flush_soon()
+
     # --- sending ---------------------------------------------------------------------------
 
     def append(self, row: Row, buffers: Sequence[Part], *, force: bool = False) -> None:
@@ -183,7 +209,7 @@ class Link:
     def _flush(self) -> None:
         outgoing = self.outgoing
         outgoing.is_flush_due = False
-        if not self.is_established:
+        if not self.is_established and self.session.state is not State.PEER_FINISHED:
             return
         while (outgoing or self._batch) and not self._unsent:
             batch, self._batch = self._batch, None
@@ -202,6 +228,8 @@ class Link:
             waiting, self._waiting = self._waiting, []
             for wake in waiting:
                 wake()
+        if self._finishing is not None and not (outgoing or self._batch or self._unsent):
+            self._handle(Finish())
 
     def _transmit(self, parts: list[Part]) -> None:
         if not parts:
@@ -283,6 +311,8 @@ class Link:
                     self._peering.link_up(self)
                     self._flush()
                     self.on_up()
+                case PeerFinished():
+                    self._peering.rivals.peer_finished(self)
                 case Closed():
                     self._closed(effect)
 
@@ -349,7 +379,9 @@ class Link:
     def _closed(self, closed: Closed) -> None:
         if closed.error is not None:
             _log.warning("%s sent what the protocol forbids: %s", self.words, closed.error)
-        self._end(closed.reason, tell=True)
+        self.complete = closed.complete
+        reason = self._finishing if closed.complete and self._finishing else closed.reason
+        self._end(reason, tell=True)
 
     def _end(self, reason: str, *, tell: bool) -> None:
         if self.ended is not None:

@@ -67,6 +67,7 @@ from vista.wire.frames import (
     Part,
     Row,
 )
+from vista.wire.hello import FINISH
 from vista.wire.session import SessionConfig
 
 _WITH_PAYLOAD: Final = frozenset({CALL, POST, REPLY, FAILURE})
@@ -189,12 +190,13 @@ class Peering:
         hello = link.hello
         assert hello is not None, "it was introduced before"
         _log.info("linked with %s", link.words)
-        up = routing.LinkUp(link.number, hello.node, hello.epoch, link.is_kin)
+        yields = self.rivals.is_needless(link)
+        up = routing.LinkUp(link.number, hello.node, hello.epoch, link.is_kin, yields)
         # Before others to the same node end, so that the node counts as reached throughout.
-        self._route(up)
+        self.route(up)
         self.announce(up)
         self.rivals.supersede(link)
-        if link.number in self.links:
+        if link.number in self.links and not yields:
             represent(self, link)
 
     def link_down(self, link: Link, reason: str) -> None:
@@ -206,10 +208,11 @@ class Peering:
             self.kernel.spawn(lambda: self.kernel.post_quietly(made, "delete_yourself"))
         if link.hello is not None and link.session.established_at is not None:
             _log.info("the link with %s ended: %s", link.words, reason)
+            self.rivals.ended(link)
             down = routing.LinkDown(link.number)
             self.announce(down)
-            self._route(down, reason)
-            self.ways.link_down(link.number)
+            self.route(down, reason)
+            self.ways.link_down(link.number, complete=link.complete)
 
     def close(self) -> None:
         """End everything: the node stops."""
@@ -332,7 +335,7 @@ class Peering:
         if kind == ROUTED:
             self._take_routed(link, row)
         elif kind == ROUTES:
-            self._route(routing.Heard(link.number, row[1]))
+            self.route(routing.Heard(link.number, row[1]))
         elif kind == SERVICES:
             self.announce(routing.Heard(link.number, row[1]))
         else:
@@ -384,7 +387,8 @@ class Peering:
 
     # --- routes and services ---------------------------------------------------------------
 
-    def _route(self, event: routing.Event, reason: str = "it is lost") -> None:
+    def route(self, event: routing.Event, reason: str = "it is lost") -> None:
+        """Tell the core of routing what happened, and do what it says; ``reason`` is of a loss."""
         now = self.kernel.hub.time()
         effects = self.routing.handle(event, now)
         self.near.clear()
@@ -412,7 +416,8 @@ class Peering:
                         len(epochs),
                         _words(node),
                     )
-        self._arm(self.routing, self._route)
+        self._arm(self.routing, self.route)
+        self.rivals.let_go()
 
     def announce(self, event: services.Event) -> None:
         """Tell the core of announced services what happened, and do what it says."""
@@ -437,7 +442,7 @@ class Peering:
 
     def _tell(self, number: int, kind: int, message: Any) -> None:
         link = self.links.get(number)
-        if link is not None and link.ended is None:
+        if link is not None and link.is_established:
             link.append((kind, message), (), force=True)
 
     def _accuse(self, number: int, error: RemoteProtocolError) -> None:
@@ -466,6 +471,7 @@ def _session_config(node: bytes, epoch: bytes, name: str, limits: Limits) -> Ses
         node,
         epoch,
         name[:64],
+        features=frozenset({FINISH}),
         window_bytes=limits.link_window_bytes,
         # Of the two bounds the peer is told one.
         batch_bytes_max=min(limits.batch_bytes_max, limits.frame_bytes_max),

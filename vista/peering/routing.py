@@ -3,8 +3,8 @@
 A sans-io core: ``handle(event, now) -> effects`` and ``next_deadline()``. Neighbours tell one
 another the path by which they reach each node. The rules:
 
-1. The fewest hops win; then the epoch in use, the smaller identity of the neighbour, the younger
-   link. In a graph at rest the tables are those of a breadth-first search.
+1. The fewest hops win; then the epoch in use, the smaller identity of the neighbour, a link that
+   does not yield, the younger link. At rest the tables are those of a breadth-first search.
 2. A path through this node is never taken, and a neighbour is not told a path through itself.
 3. A path through *another* neighbour is kept and not used. That neighbour tells a shorter one
    itself, or the path is out of date. Without this rule the end of a node in a full mesh has every
@@ -36,13 +36,24 @@ class LinkUp:
     """A link to ``peer`` (10 bytes), in its run ``epoch`` (8 bytes), was established.
 
     The number of a link is used once. Without ``transit`` only the peer itself is reached by the
-    link and the peer is told of no other node.
+    link and the peer is told of no other node. For ``yields`` see `LinkYields`.
     """
 
     link: int
     peer: bytes
     epoch: bytes
     transit: bool = True
+    yields: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkYields:
+    """A link is to end: no node is reached over it that another link to its peer reaches as well.
+
+    When it leads to none any longer, `Routing.leads` says so.
+    """
+
+    link: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,7 @@ class Tick:
     """The time that ``next_deadline()`` named has come."""
 
 
-Event = LinkUp | LinkDown | Heard | Tick
+Event = LinkUp | LinkYields | LinkDown | Heard | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +143,7 @@ class _Link:
     epoch: bytes
     transit: bool
     order: int
+    yields: bool
     speaks: bool = False
     superseded: bool = False
     routes: dict[bytes, Route] = field(default_factory=dict)
@@ -185,6 +197,10 @@ class Routing:
         route = self._table.get(node)
         return () if route is None else route.path
 
+    def leads(self, link: int) -> bool:
+        """Whether any node is reached over a link."""
+        return link in self._shares
+
     def hops_to(self, node: bytes) -> int | None:
         """The number of links to the node: 0 for this one, None when it cannot be reached."""
         if node == self._node:
@@ -218,6 +234,8 @@ class Routing:
         match event:
             case LinkUp():
                 changed, fresh = self._link_up(event)
+            case LinkYields(number):
+                changed = self._link_yields(number)
             case LinkDown(number):
                 changed = self._link_down(number)
             case Heard(number, message):
@@ -246,10 +264,19 @@ class Routing:
             self._effects.append(Reject(event.link, error))
             return set(), None
         self._links_made += 1
-        link = _Link(event.link, event.peer, event.epoch, event.transit, self._links_made)
+        link = _Link(
+            event.link, event.peer, event.epoch, event.transit, self._links_made, event.yields
+        )
         link.routes[link.peer] = Route(link.peer, link.epoch, 1, link.number, (link.peer,))
         self._links[link.number] = link
         return {link.peer} | self._links_changed(link.peer), link
+
+    def _link_yields(self, number: int) -> set[bytes]:
+        link = self._links.get(number)
+        if link is None:
+            return set()
+        link.yields = True
+        return set(link.routes)
 
     def _link_down(self, number: int) -> set[bytes]:
         link = self._links.pop(number, None)
@@ -338,7 +365,7 @@ class Routing:
 
     def _best(self, node: bytes, old: Route | None, now: float) -> Route | None:
         best: Route | None = None
-        best_rank: tuple[int, bool, bool, bytes, int] | None = None
+        best_rank: tuple[int, bool, bool, bytes, bool, int] | None = None
         epochs = set()
         for link in self._links.values():
             route = link.routes.get(node)
@@ -348,7 +375,7 @@ class Routing:
             if link.superseded or not self._neighbours.isdisjoint(route.path[1:]):
                 continue
             other = old is not None and route.epoch != old.epoch
-            rank = (route.hops, not link.speaks, other, link.peer, -link.order)
+            rank = (route.hops, not link.speaks, other, link.peer, link.yields, -link.order)
             if best_rank is None or rank < best_rank:
                 best, best_rank = route, rank
         if len(epochs) > 1:

@@ -134,8 +134,14 @@ class Ways:
         # This ends the fence, too.
         self._lose(node, reason)
 
-    def link_down(self, number: int) -> None:
-        """Take note that a link has ended: what was sent over it may be lost."""
+    def link_down(self, number: int, *, complete: bool) -> None:
+        """Take note that a link has ended: what was sent over it may be lost, unless ``complete``.
+
+        Then the answers to fences come over other links.
+        """
+        if complete:
+            self._passed.pop(number, None)
+            return
         for node in [node for node, hold in self.holds.items() if hold.old == number]:
             self._broke(node)
         passed = self._passed.pop(number, None)

@@ -50,6 +50,10 @@ BYTES_MAX = 2**40
 _WORD_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
 
+FINISH = "finish"
+"""The feature of who knows a FIN: links whose messages go elsewhere end without any being lost."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
     """What the peer says about itself; not proven by anything but the link it came through.
@@ -195,6 +199,14 @@ def decode_version(told: dict[Any, Any], spoken: tuple[int, ...]) -> int:
     _check_field(told, "version", lambda value: type(value) is int and value in spoken)
     version: int = told["version"]
     return version
+
+
+def version_refusal(theirs: tuple[int, ...], ours: tuple[int, ...]) -> str:
+    """Why an initiator that speaks other versions than those spoken here is refused."""
+    listed = [", ".join(map(str, sorted(versions))) for versions in (theirs, ours)]
+    return (
+        f"no protocol version in common: the initiator speaks {listed[0]}, the acceptor {listed[1]}"
+    )
 
 
 def _check_field(told: dict[Any, Any], name: str, check: Callable[[Any], bool]) -> None:

@@ -27,6 +27,7 @@ from vista.errors import LocalProtocolError, RemoteProtocolError
 from vista.wire.codec import pack_plain
 from vista.wire.credit import PART_COST, Credit, batch_cost
 from vista.wire.hello import (
+    FINISH,
     HELLO_BYTES_MAX,
     Hello,
     SessionConfig,
@@ -39,9 +40,11 @@ from vista.wire.hello import (
     encode_grant,
     encode_hello,
     encode_reason,
+    version_refusal,
 )
 from vista.wire.liveness import Liveness
 from vista.wire.session_events import (
+    COMPLETE,
     Admit,
     Close,
     Closed,
@@ -50,10 +53,12 @@ from vista.wire.session_events import (
     Effect,
     Established,
     Event,
+    Finish,
     Introduced,
     Lost,
     Opened,
     Part,
+    PeerFinished,
     Received,
     Refuse,
     Send,
@@ -71,8 +76,9 @@ from vista.wire.session_headers import (
     NUMBER,
     PREFIX,
     TOKEN_BYTES,
+    read_kind,
 )
-from vista.wire.session_states import OVERDUE, TABLE, Kind, State, What, state_table, what_name
+from vista.wire.session_states import LIVE, OVERDUE, TABLE, Kind, State, What, what_name
 
 __all__ = [
     "Admit",
@@ -83,12 +89,14 @@ __all__ = [
     "Effect",
     "Established",
     "Event",
+    "Finish",
     "Hello",
     "Introduced",
     "Kind",
     "Lost",
     "Opened",
     "Part",
+    "PeerFinished",
     "Received",
     "Refuse",
     "Send",
@@ -100,7 +108,6 @@ __all__ = [
     "Transmit",
     "WindowOpen",
     "batch_cost",
-    "state_table",
 ]
 
 
@@ -118,12 +125,6 @@ class Session:
     ``round_trip_seconds``, smoothed, or None before the first ping was answered; the counters
     ``batches_sent``, ``batches_received``, ``bytes_sent``, ``bytes_received`` (of bodies),
     ``pings_sent``, ``pings_received`` and ``stale``; and ``established_at``, or None.
-
-    Example::
-
-        session = Session(config, os.urandom, initiator=True)
-        for effect in session.handle(Opened(), now):
-            ...
     """
 
     def __init__(
@@ -184,7 +185,7 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """When a `Tick` is due, in seconds of the clock; None when only events can do anything."""
-        if self.state is State.ESTABLISHED:
+        if self.state is State.ESTABLISHED or self.state in LIVE:
             due, credit = self._liveness.due(), self._credit
             return min(due, self._ack_due) if credit.consumed > credit.told else due
         return self._hello_due if self.state in OVERDUE else None
@@ -223,9 +224,9 @@ class Session:
         No parts once the session is closed. Raises as `handle` does.
         """
         if self.state is not State.ESTABLISHED:
-            if self.state is not State.CLOSED:
-                self._follows(Send)
-            return []
+            if self.state is State.CLOSED:
+                return []
+            self._follows(Send)
         credit, liveness = self._credit, self._liveness
         size = sum(map(len, parts))
         credit.spend(size + PART_COST * (1 + len(parts)))
@@ -286,23 +287,18 @@ class Session:
             return []
         self._liveness.heard_at = now
         try:
-            return self._take(start[0], parts, now)
+            return self._take(parts, now)
         except RemoteProtocolError as error:
             return self._fail(error)
 
-    def _take(self, code: int, parts: Sequence[Part], now: float) -> list[Effect]:
-        bound, form = FORMS.get(code, (0, PREFIX))
-        if not form.size <= len(parts[0]) <= bound:
-            raise RemoteProtocolError(f"a header of kind {code} of {len(parts[0])} bytes")
-        kind = Kind(code)
-        if kind is not Kind.BATCH and len(parts) != 1:
-            raise RemoteProtocolError(f"a {kind.name} of {len(parts)} parts instead of one")
+    def _take(self, parts: Sequence[Part], now: float) -> list[Effect]:
+        kind = read_kind(parts)
         if kind not in TABLE[self.state]:
             raise RemoteProtocolError(f"a {kind.name} in the state {self.state.value}")
         if kind is Kind.BATCH:
             _, _, number, consumed = BATCH.unpack_from(parts[0])
             return self._take_batch(number, consumed, parts[1:])
-        header = bytes(parts[0])
+        header, (bound, form) = bytes(parts[0]), FORMS[kind]
         values = form.unpack_from(header)[2:]
         told = decode_fields(header[form.size :]) if bound == HELLO_BYTES_MAX else {}
         effects = _HANDLERS[kind](self, (*values, told), now)
@@ -312,10 +308,7 @@ class Session:
         self._peer_token, told = values
         theirs, ours = decode_versions(told), self._config.versions
         if not set(theirs) & set(ours):
-            return self._end(
-                f"no protocol version in common: the initiator speaks {_listed(theirs)}, "
-                f"the acceptor {_listed(ours)}"
-            )
+            return self._end(version_refusal(theirs, ours))
         self.version = max(set(theirs) & set(ours))
         return self._meet(decode_hello(told))
 
@@ -361,15 +354,21 @@ class Session:
         return []
 
     def _take_bye(self, values: tuple[dict[Any, Any]], now: float) -> list[Effect]:
-        word = "said goodbye" if self.state is State.ESTABLISHED else "refused"
+        word = "said goodbye" if self.state in LIVE else "refused"
         return [Closed(f"the peer {word}: {decode_reason(values[0])}", orderly=True)]
+
+    def _take_fin(self, values: tuple[dict[Any, Any]], now: float) -> list[Effect]:
+        if FINISH not in self.features:
+            raise RemoteProtocolError("a FIN of a peer that does not have the feature")
+        if self.state is State.FINISHED:
+            return [COMPLETE]
+        return [PeerFinished()]
 
     # ---- events of this side
 
     def _open(self, _event: Opened, now: float) -> list[Effect]:
         self._hello_due = now + self._config.hello_seconds
         self._token = self._entropy(TOKEN_BYTES)
-        assert len(self._token) == TOKEN_BYTES
         if self.state is State.ACCEPTOR:
             return []
         greeting = GREETING.pack(Kind.HELLO, MAGIC, self._token)
@@ -384,11 +383,15 @@ class Session:
         confirm = PREFIX.pack(Kind.CONFIRM, self._peer_token) + pack_plain(granted)
         return [Transmit([confirm]), *self._establish(now)]
 
-    def _refuse(self, event: Refuse, now: float) -> list[Effect]:
+    def _close(self, event: Close | Refuse, now: float) -> list[Effect]:
         return self._end(event.reason)
 
-    def _close(self, event: Close, now: float) -> list[Effect]:
-        return self._end(event.reason)
+    def _finish(self, _event: Finish, now: float) -> list[Effect]:
+        if FINISH not in self.features:
+            raise LocalProtocolError("Finish for a peer that does not have the feature")
+        self._liveness.sent_at = now
+        sent = Transmit([PREFIX.pack(Kind.FIN, self._peer_token)])
+        return [sent] if self.state is State.ESTABLISHED else [sent, COMPLETE]
 
     def _lose(self, event: Lost, now: float) -> list[Effect]:
         self.state = State.CLOSED
@@ -402,7 +405,7 @@ class Session:
         return [self._tell_credit(now)] if credit.is_pressing() else []
 
     def _tick(self, _event: Tick, now: float) -> list[Effect]:
-        if self.state is not State.ESTABLISHED:
+        if self.state not in LIVE:
             return self._tick_handshake(now)
         liveness, credit = self._liveness, self._credit
         if liveness.is_lost(now):
@@ -476,15 +479,12 @@ class Session:
         ]
 
 
-def _listed(versions: Sequence[int]) -> str:
-    return ", ".join(map(str, sorted(versions)))
-
-
 _HANDLERS: dict[What, Callable[[Session, Any, float], list[Effect]]] = {
     Opened: Session._open,
     Admit: Session._admit,
-    Refuse: Session._refuse,
+    Refuse: Session._close,
     Close: Session._close,
+    Finish: Session._finish,
     Lost: Session._lose,
     Consumed: Session._consume,
     Tick: Session._tick,
@@ -495,4 +495,5 @@ _HANDLERS: dict[What, Callable[[Session, Any, float], list[Effect]]] = {
     Kind.PING: Session._take_ping,
     Kind.PONG: Session._take_pong,
     Kind.BYE: Session._take_bye,
+    Kind.FIN: Session._take_fin,
 }

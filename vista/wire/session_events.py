@@ -65,6 +65,14 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class Finish:
+    """This side sends no batch any more and takes those of the peer until it finishes too.
+
+    Only for a peer that knows the feature `FINISH`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The connection broke, as its carrier says: nothing more can be told to the peer."""
 
@@ -76,7 +84,7 @@ class Tick:
     """The time that `Session.next_deadline` gave has come; sooner does no harm."""
 
 
-Event = Opened | Received | Admit | Refuse | Send | Consumed | Close | Lost | Tick
+Event = Opened | Received | Admit | Refuse | Send | Consumed | Close | Finish | Lost | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +124,23 @@ class WindowOpen:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerFinished:
+    """No batch of the peer comes any more. Answer with `Finish` when all is sent."""
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The session is over, and with it the connection: close it once all is transmitted.
 
-    ``orderly`` means that one side told the other why. ``error`` is set when the peer did what the
-    protocol forbids. With neither of them the peer is `lost`.
+    ``orderly`` means that one side told the other why, ``complete`` that both have finished, so
+    that every batch has arrived. ``error`` is set when the peer did what the protocol forbids. With
+    none of them the peer is `lost`.
     """
 
     reason: str
     orderly: bool
     error: RemoteProtocolError | None = None
+    complete: bool = False
 
     @property
     def lost(self) -> bool:
@@ -133,4 +148,7 @@ class Closed:
         return not self.orderly and self.error is None
 
 
-Effect = Transmit | Introduced | Established | Deliver | WindowOpen | Closed
+COMPLETE = Closed("both sides have finished", orderly=True, complete=True)
+"""How a session ends whose sides have both finished."""
+
+Effect = Transmit | Introduced | Established | Deliver | WindowOpen | PeerFinished | Closed

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from struct import Struct
 
+from vista.errors import RemoteProtocolError
 from vista.wire.hello import HELLO_BYTES_MAX
+from vista.wire.session_events import Part
 from vista.wire.session_states import Kind
 
 MAGIC = b"vista wire hello"
@@ -32,4 +35,17 @@ FORMS: dict[int, tuple[int, Struct]] = {
     Kind.PING: (HEADER_BYTES_MAX, NUMBER),
     Kind.PONG: (HEADER_BYTES_MAX, NUMBER),
     Kind.BYE: (HELLO_BYTES_MAX, PREFIX),
+    Kind.FIN: (HEADER_BYTES_MAX, PREFIX),
 }
+
+
+def read_kind(parts: Sequence[Part]) -> Kind:
+    """The kind of a message of one part or more. Raises `RemoteProtocolError` for a wrong form."""
+    code = parts[0][0] if parts[0] else 0
+    bound, form = FORMS.get(code, (0, PREFIX))
+    if not form.size <= len(parts[0]) <= bound:
+        raise RemoteProtocolError(f"a header of kind {code} of {len(parts[0])} bytes")
+    kind = Kind(code)
+    if kind is not Kind.BATCH and len(parts) != 1:
+        raise RemoteProtocolError(f"a {kind.name} of {len(parts)} parts instead of one")
+    return kind

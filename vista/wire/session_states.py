@@ -13,6 +13,7 @@ from vista.wire.session_events import (
     Close,
     Consumed,
     Event,
+    Finish,
     Lost,
     Opened,
     Refuse,
@@ -40,6 +41,10 @@ class State(Enum):
     """The acceptor let the initiator in and waits for the same."""
     ESTABLISHED = "established"
     """Batches flow both ways."""
+    FINISHED = "finished"
+    """This side sends no batches any more, the peer does."""
+    PEER_FINISHED = "peer finished"
+    """The peer sends no batches any more, this side does."""
     CLOSED = "closed"
     """Over; whatever happens is passed over in silence."""
 
@@ -63,6 +68,8 @@ class Kind(IntEnum):
     """The number of the ping."""
     BYE = 8
     """A map with the reason: a refusal before the session is established, a goodbye then."""
+    FIN = 9
+    """No batch follows; of the feature `FINISH`."""
 
 
 What = type[Event] | Kind
@@ -111,7 +118,31 @@ TABLE: dict[State, dict[What, State]] = {
         Kind.PING: State.ESTABLISHED,
         Kind.PONG: State.ESTABLISHED,
         Kind.BYE: State.CLOSED,
+        Finish: State.FINISHED,
+        Kind.FIN: State.PEER_FINISHED,
         Tick: State.ESTABLISHED,
+        **_ENDS,
+    },
+    State.FINISHED: {
+        Consumed: State.FINISHED,
+        Kind.BATCH: State.FINISHED,
+        Kind.CREDIT: State.FINISHED,
+        Kind.PING: State.FINISHED,
+        Kind.PONG: State.FINISHED,
+        Kind.BYE: State.CLOSED,
+        Kind.FIN: State.CLOSED,
+        Tick: State.FINISHED,
+        **_ENDS,
+    },
+    State.PEER_FINISHED: {
+        Send: State.PEER_FINISHED,
+        Consumed: State.PEER_FINISHED,
+        Kind.CREDIT: State.PEER_FINISHED,
+        Kind.PING: State.PEER_FINISHED,
+        Kind.PONG: State.PEER_FINISHED,
+        Kind.BYE: State.CLOSED,
+        Finish: State.CLOSED,
+        Tick: State.PEER_FINISHED,
         **_ENDS,
     },
     State.CLOSED: {},
@@ -138,6 +169,9 @@ def state_table() -> str:
     ]
     return "\n".join(rows)
 
+
+LIVE = frozenset({State.ESTABLISHED, State.FINISHED, State.PEER_FINISHED})
+"""The states in which each side is to hear of the other every few seconds."""
 
 OVERDUE = {
     State.HELLO_AWAITED: "no hello",
