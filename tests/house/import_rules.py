@@ -12,7 +12,7 @@ from tests.house.source import Source, imported_module, within
 
 # Lowest first. A module may import its own layer and those below.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("vista.errors", "vista.ids", "vista.limits", "vista.counted"),
+    ("vista.errors", "vista.ids", "vista.limits", "vista.counted", "vista.parsing"),
     ("vista.values", "vista.records", "vista.hints"),
     ("vista.wire",),
     ("vista.kernel",),
@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 
 # What an app may see of vista, and which app may see which other.
-PUBLIC_MODULES = ("vista", "vista.aio", "vista.testing")
+PUBLIC_MODULES = ("vista", "vista.aio", "vista.parsing", "vista.testing")
 APPS_SEEN = {
     "http": ("apps.http",),
     "starship": ("apps.starship", "apps.http", "apps.solidstate"),

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from vista.errors import ClassDefinitionError
 from vista.ids import Id
+from vista.parsing import parse_expression, parse_module
 from vista.values import Reference
 
 _PLAIN: Mapping[str, object] = {
@@ -79,7 +80,7 @@ def scan_source(source: str, file_name: str) -> list[ScannedClass]:
     Raises `ClassDefinitionError` with file, line and column when it is not Python.
     """
     with python_mistakes(file_name):
-        tree = ast.parse(source, file_name)
+        tree = parse_module(source, file_name)
     return _Scan(tree).classes()
 
 
@@ -212,7 +213,7 @@ def annotation_of(node: ast.expr) -> object:
 def _annotation(node: ast.expr) -> typing.Any:
     if isinstance(node, ast.Constant):
         if isinstance(node.value, str):
-            return _annotation(ast.parse(node.value, mode="eval").body)
+            return _annotation(parse_expression(node.value))
         if node.value is None or node.value is Ellipsis:
             return node.value
         raise TypeError(f"{node.value!r} is no type")

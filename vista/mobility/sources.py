@@ -25,6 +25,7 @@ from vista.errors import BadValueError
 from vista.limits import Limits
 from vista.mobility.loader import module_name as class_file_name
 from vista.mobility.scan import python_mistakes
+from vista.parsing import parse_module
 from vista.records import record
 
 DIGEST_BYTES: Final = 32
@@ -78,7 +79,7 @@ def needed_names(code: ModuleCode) -> frozenset[str]:
     """
     file_name = f"<{code.name}>"
     with python_mistakes(file_name):
-        tree = ast.parse(code.source, file_name)
+        tree = parse_module(code.source, file_name)
     return frozenset(above for name in _imported(tree, code) for above in with_packages(name))
 
 

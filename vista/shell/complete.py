@@ -14,6 +14,7 @@ from enum import Enum
 from types import MappingProxyType, ModuleType
 from typing import Protocol
 
+from vista.parsing import parse_expression
 from vista.shell.cursor import Cursor, read_cursor
 from vista.values import Reference
 
@@ -115,7 +116,7 @@ def find_value(expression: str, namespace: Mapping[str, object]) -> object:
     Nothing is called. Raises `LookupError` when it stands for nothing or would need a call.
     """
     try:
-        node = ast.parse(expression.strip(), mode="eval").body
+        node = parse_expression(expression.strip())
         steps: list[ast.expr] = []
         while isinstance(node, ast.Attribute | ast.Subscript):
             steps.append(node)
@@ -133,7 +134,7 @@ def find_value(expression: str, namespace: Mapping[str, object]) -> object:
 def find_target(expression: str, namespace: Mapping[str, object]) -> object:
     """Return the Ref, the Id or the text that an expression stands for, or None."""
     try:
-        literal = ast.literal_eval(expression.strip())
+        literal = ast.literal_eval(parse_expression(expression.strip()))
     except (SyntaxError, ValueError, TypeError):
         literal = None
     if isinstance(literal, str):

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TextIO
 
+from vista.parsing import parse_module
 from vista.shell import failure, show
 
 FILE_NAME = "<stdin>"
@@ -93,7 +94,7 @@ class Script(code.InteractiveInterpreter):
 
 def _displaying(source: str) -> ast.Module:
     """Parse a script and let each expression that stands alone be displayed, a docstring not."""
-    program = ast.parse(source, FILE_NAME)
+    program = parse_module(source, FILE_NAME)
     for position, statement in enumerate(program.body):
         docstring = position == 0 and ast.get_docstring(program) is not None
         if isinstance(statement, ast.Expr) and not docstring:

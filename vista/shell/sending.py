@@ -20,6 +20,7 @@ from uuid import UUID
 import vista
 from vista.errors import AccessDenied, NoSuchMethod
 from vista.kernel.rows import MethodRow
+from vista.parsing import parse_expression, parse_module
 from vista.standard.rc_arguments import bind
 from vista.standard.rc_grammar import Argument
 from vista.values import Reference
@@ -95,7 +96,7 @@ def read_signature(text: str) -> inspect.Signature | None:
     Defaults stand for themselves where they are constants.
     """
     try:
-        (function,) = ast.parse(f"def method{text}: ...").body
+        (function,) = parse_module(f"def method{text}: ...").body
     except (SyntaxError, ValueError):
         return None
     if not isinstance(function, ast.FunctionDef):
@@ -157,7 +158,7 @@ def read_type(node: ast.expr) -> Any:
 
 def _read_text(text: str) -> Any:
     try:
-        return read_type(ast.parse(text, mode="eval").body)
+        return read_type(parse_expression(text))
     except (SyntaxError, ValueError):
         return Any
 

@@ -12,6 +12,8 @@ import ast
 import linecache
 from types import ModuleType
 
+from vista.parsing import parse_module
+
 FILE_NAME = "<prompt>"
 
 
@@ -26,7 +28,7 @@ class PromptSource:
     def note(self, cell: str) -> None:
         """Take in what was typed; text that is no Python is passed over."""
         try:
-            statements = ast.parse(cell).body
+            statements = parse_module(cell).body
         except (SyntaxError, ValueError):
             return
         lines = cell.splitlines(keepends=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import vista
 from apps.http.browser.bounds import ARGUMENTS_CHARACTERS_MAX, ARGUMENTS_DEPTH_MAX
+from vista.parsing import parse_expression
 
 _CALLED = "message"
 _REFERRING = frozenset({"Id", "ref"})
@@ -30,7 +31,7 @@ def read_arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
     _check_depth(text)
     try:
         # The line break ends a comment, which would take the bracket along.
-        call = ast.parse(f"{_CALLED}(\n{text}\n)", mode="eval").body
+        call = parse_expression(f"{_CALLED}(\n{text}\n)")
     except SyntaxError as error:
         line = max(1, (error.lineno or 2) - 1)
         raise Mistyped(f"Line {line} is no Python value: {error.msg.rstrip('.?')}.") from None
