@@ -69,7 +69,9 @@ class Visitor:
 
 
 @pytest.mark.timeout(300)  # four processes and as many commands, on a machine that does much else
-def test_a_server_is_replaced_another_leads_and_the_state_is_saved(directory: Path) -> None:
+def test_a_server_is_replaced_another_leads_and_fresh_servers_go_on_from_what_was_saved(
+    directory: Path,
+) -> None:
     file, rc = directory / "carts.backup", directory / "operations.rc"
     classes = ROOT / "rc" / "solidstate_cart_classes.py"
     rc.write_text(RC.format(classes=classes, disks=directory / "disks"))
@@ -82,7 +84,9 @@ def test_a_server_is_replaced_another_leads_and_the_state_is_saved(directory: Pa
         told = run("solidstate", "replace", FRONT, "1", "operations-1")
         assert told == "operations-1 as replica 3 took the place of replica 1\n"
         assert run("solidstate", "handover", FRONT, "2").startswith("replica 2 leads")
-        assert "group carts up to batch " in run("solidstate", "backup", FRONT, str(file))
+        told = run("solidstate", "backup", FRONT, str(file))
+        assert "group carts up to batch " in told
+        digest = told.split()[-1]
         shown = run("solidstate", "status", FRONT)
         assert re.search(r"^  3 +operations-1 +ok", shown, re.M), shown
         figures = visitor.get("/metrics").splitlines()
@@ -96,3 +100,19 @@ def test_a_server_is_replaced_another_leads_and_the_state_is_saved(directory: Pa
         process.process.terminate()
         assert process.end() == 0
     read_backup(file.read_bytes()).verify()
+    # As when everything was lost: the line that founds a group is left out until it is restored.
+    found = next(line for line in RC.splitlines() if line.startswith("CreateReplicasOnServers"))
+    fresh = RC.format(classes=classes, disks=directory / "fresh")
+    rc.write_text(fresh.replace(found, ""))
+    with vista("--processes", "4", str(rc), directory=directory) as process:
+        process.expect(READY)
+        told = run("solidstate", "restore", FRONT, str(file), "--digest", digest)
+        assert told.startswith("group 'carts' goes on from batch ")
+        process.process.terminate()
+        assert process.end() == 0
+    rc.write_text(fresh)
+    with vista("--processes", "4", str(rc), directory=directory) as process:
+        process.expect(READY)
+        assert run(*send, "add", "tea") == "2\n"
+        process.process.terminate()
+        assert process.end() == 0

@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,17 @@ from tests.live.process import vista as run
 from tests.live.starship_servers import until
 from tests.live.test_starship_web import board, steps_seen
 
+LIAR = 2
+"""Which of the servers lies, where one does."""
+LIARS = """
+from apps.solidstate.objects.member import ReplicaPoolMember
+from tests.solidstate.objects.liars import Lies
+from tests.starship.replicated.liars import Rowdy
+
+
+class LyingMember(ReplicaPoolMember):
+    server_class = Lies
+"""
 CAPTAINS = 4
 ORDERS = 6
 INTERVAL = "0.5"
@@ -33,13 +44,15 @@ INTERVAL = "0.5"
 class Machine:
     """One of the four processes, started again as often as it is killed."""
 
-    def __init__(self, number: int, directory: Path, stack: ExitStack) -> None:
-        self.number, self._directory, self._stack = number, directory, stack
+    def __init__(
+        self, number: int, directory: Path, stack: ExitStack, file: str = "starship-solidstate.rc"
+    ) -> None:
+        self.number, self._directory, self._stack, self._file = number, directory, stack, file
         self.port = 0
         self.start()
 
     def start(self) -> None:
-        words = ("starship-solidstate.rc", f"{self.number}", INTERVAL, "42")
+        words = (self._file, f"{self.number}", INTERVAL, "42")
         self.process: Process = self._stack.enter_context(run(*words, directory=self._directory))
 
     def find_port(self) -> None:
@@ -108,18 +121,37 @@ def _is_answer(told: dict[str, Any]) -> bool:
     return told["code"] not in ("E_LINK", "E_CAPTAIN", "E_SHIP", "E_ARG", "E_BUSY")
 
 
-@pytest.fixture(scope="module")
-def galaxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Machine]]:
-    """Four processes of the game, at ports of their own."""
-    tmp_path = tmp_path_factory.mktemp("galaxy")
+def file_of_a_liar(text: str) -> str:
+    """What a server that lies has in its rc file: the same with its own classes in two lines."""
+    for honest, lying in (("ReplicaPoolMember ", "LyingMember "), ("StarshipServer ", "Rowdy ")):
+        assert text.count(f"\n{honest}") == 1
+        text = text.replace(f"\n{honest}", f"\n{lying}")
+    return f"LoadClassFile liars.py\n{text}"
+
+
+@contextmanager
+def running(directory: Path, liar: int = 0) -> Iterator[list[Machine]]:
+    """Run four processes of the game, at ports of their own; the one of number ``liar`` lies."""
     text = (ROOT / "rc" / "starship-solidstate.rc").read_text()
     assert "127.0.0.1:432$1" in text
     text = text.replace("127.0.0.1:432$1", "127.0.0.1:0")
-    (tmp_path / "starship-solidstate.rc").write_text(text)
+    (directory / "starship-solidstate.rc").write_text(text)
+    (directory / "liars.py").write_text(LIARS)
+    (directory / "liar.rc").write_text(file_of_a_liar(text))
     with own_directories(), ExitStack() as stack:
-        made = [Machine(number, tmp_path, stack) for number in (1, 2, 3, 4)]
+        made = [
+            Machine(number, directory, stack, *(["liar.rc"] if number == liar else []))
+            for number in (1, 2, 3, 4)
+        ]
         for machine in made:
             machine.find_port()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def galaxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Machine]]:
+    """Four processes of the game."""
+    with running(tmp_path_factory.mktemp("galaxy")) as made:
         yield made
 
 
@@ -149,8 +181,10 @@ def computed_again(node: vista.Node) -> tuple[dict[int, str], dict[tuple[str, st
         news = ask("report", collecting.step, count, {})
         for _step, _first, entries, gone in news["rows"]:
             for entry in entries:
+                if not collecting.take(entry).ok:
+                    continue
                 kind, ship, *rest = json.loads(entry)
-                if collecting.take(entry).ok and kind == "order":
+                if kind == "order":
                     orders.setdefault((ship, rest[2][0]), []).append(collecting.step)
             count += len(entries)
             if gone is not None:
@@ -171,8 +205,11 @@ def conductor(machines: list[Machine]) -> Machine:
     return next(one for one in machines if url == f"http://localhost:{one.port}")
 
 
-def end_and_find_each_order_once(machines: list[Machine], captains: list[Captain]) -> None:
-    """Have captains end, and see what they ordered in its step, once, and one galaxy everywhere."""
+def end_and_find_each_order_once(captains: list[Captain]) -> None:
+    """Have captains end, and see what they ordered in its step, once, and one galaxy everywhere.
+
+    Where one lies too: its lies are for the others, and it computes as they do.
+    """
     for captain in captains:
         captain.may_end.set()
     for captain in captains:
@@ -213,7 +250,7 @@ def test_servers_are_killed_and_no_order_is_lost_or_given_twice(machines: list[M
         machine.start()
         machine.find_port()
         until(lambda machine=machine, step=step: machine.step() > step)  # type: ignore[misc]
-    end_and_find_each_order_once(machines, captains)
+    end_and_find_each_order_once(captains)
 
 
 def test_a_server_that_hangs_stops_no_game_and_goes_on_with_the_others(
@@ -233,7 +270,31 @@ def test_a_server_that_hangs_stops_no_game_and_goes_on_with_the_others(
         hangs.process.signal(signal.SIGCONT)
     until(lambda: state_of(hangs, others[0]) == "ready")
     assert hangs.step() > step
-    end_and_find_each_order_once(machines, [captain])
+    end_and_find_each_order_once([captain])
+
+
+@pytest.mark.timeout(300)  # four starts of processes, on a machine that does much else
+def test_a_server_that_lies_stops_no_game_loses_no_order_and_is_named(tmp_path: Path) -> None:
+    with running(tmp_path, LIAR) as machines:
+        honest = [machine for machine in machines if machine.number != LIAR]
+        until(lambda: all(machine.step() >= 1 for machine in honest))
+        captains = [Captain(number, honest) for number in range(CAPTAINS)]
+        for captain in captains:
+            captain.start()
+        for captain in captains:
+            assert captain.has_begun.wait(60)
+        step = max(machine.step() for machine in honest)
+        until(lambda: all(machine.step() > step + 5 for machine in honest))
+        until(lambda: divergences(honest[0]))
+        told = divergences(honest[0])
+        end_and_find_each_order_once(captains)
+    assert all(line.startswith(f"server liar {LIAR} has another state") for line in told)
+
+
+def divergences(machine: Machine) -> list[str]:
+    """Who is reported to have another galaxy than the others."""
+    found = machine.ask("/starship/servers.json") or {"reports": []}
+    return [row["text"] for row in found["reports"] if row["kind"] == "divergent"]
 
 
 def state_of(machine: Machine, told_by: Machine) -> str:

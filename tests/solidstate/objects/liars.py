@@ -6,6 +6,7 @@ from dataclasses import replace
 from random import Random
 
 import vista
+from apps.solidstate.objects.server import ReplicaServer
 from apps.solidstate.pbft.authentication import Principal
 from apps.solidstate.pbft.canonical import digest_of, pack
 from apps.solidstate.pbft.encoding import decode, encode
@@ -13,7 +14,7 @@ from apps.solidstate.pbft.messages import Message, Proposal, Reply
 from tests.solidstate.objects.pool import SimulatedPoolMember, SimulatedReplicaServer
 
 
-class LyingReplicaServer(SimulatedReplicaServer, namespace="SolidState"):
+class Lies(ReplicaServer, namespace="SolidState"):
     """Answers clients with results of its own, proposes otherwise to some, forgets half."""
 
     def _post(self, to: Principal, messages: list[bytes]) -> None:
@@ -44,6 +45,10 @@ class LyingReplicaServer(SimulatedReplicaServer, namespace="SolidState"):
         forged = vista.encode_value(["ok", "forged", 0])
         result = pack([forged])
         return replace(reply, result_digest=digest_of(result), result=result)
+
+
+class LyingReplicaServer(Lies, SimulatedReplicaServer, namespace="SolidState"):
+    """One of a simulated world."""
 
 
 class LyingPoolMember(SimulatedPoolMember, namespace="SolidState"):

@@ -11,6 +11,7 @@ from typing import Any
 import vista
 from apps.solidstate.objects.places import AnyPlace
 from apps.starship.replicated.realm import Collecting, order_entry, write_realm
+from apps.starship.replicated.server import StarshipServer
 from tests.solidstate.objects.pool import SimulatedPlace
 from tests.starship.replicated.fleet import SimulatedStarshipServer
 
@@ -45,7 +46,7 @@ class FullStarshipServer(SimulatedStarshipServer, namespace="StarShip"):
         return FullPlace(vista.here().get_name())
 
 
-class RowdyStarshipServer(SimulatedStarshipServer, namespace="StarShip"):
+class Rowdy(StarshipServer, namespace="StarShip"):
     """Votes wrong, closes early, orders in the names of nobody, gives away a galaxy of its own."""
 
     def _look_once(self) -> None:
@@ -69,6 +70,10 @@ class RowdyStarshipServer(SimulatedStarshipServer, namespace="StarShip"):
 
     def get_galaxy_piece(self, step: int, number: int) -> str:
         return write_realm(self._realm).replace('"energy', '"enerqy', 1)
+
+
+class RowdyStarshipServer(Rowdy, SimulatedStarshipServer, namespace="StarShip"):
+    """One of a simulated world."""
 
 
 class SpoiltStarshipServer(SimulatedStarshipServer, namespace="StarShip"):
