@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from dataclasses import replace
 from functools import partial
@@ -81,7 +82,11 @@ def strangers(world: World, directory: Path) -> list[SimulatedNode]:
 @pytest.mark.parametrize("who", ["two", "three", "strangers"])
 @pytest.mark.parametrize("place", range(40))
 def test_nothing_is_lost_when_nodes_connect_to_each_other_at_once(
-    request: pytest.FixtureRequest, tmp_path: Path, place: int, who: str
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    place: int,
+    who: str,
 ) -> None:
     dice = random.Random(world_seed(request))
     with World(world_seed(request), conditions=conditions(dice)) as world:
@@ -103,7 +108,9 @@ def test_nothing_is_lost_when_nodes_connect_to_each_other_at_once(
             assert future._value == list(range(0, 3 * CALLS, 3))
             assert far.call(target.list_numbers) == list(range(3 * CALLS))
         assert [len(links(node)) for node in nodes] == [len(nodes) - 1] * len(nodes)
+        assert [len(peering(node).connections) for node in nodes] == [len(nodes) - 1] * len(nodes)
         assert_rest(*nodes)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def both_dial(world: World) -> list[SimulatedNode]:

@@ -19,7 +19,8 @@ def represent(peering: Peering, link: Link) -> None:
     """Make the object of a link that is up; `Peering.link_down` has it delete itself."""
 
     def make() -> None:
-        if link.ended is None:
+        # One that is let go has an end soon, and may send nothing any more.
+        if link.is_established and link not in peering.rivals.leaving:
             made = kernel.create("PeerConnection", (link.number,), {})
             if link.number in peering.links:
                 peering.connections[link.number] = made

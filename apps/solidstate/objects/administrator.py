@@ -68,7 +68,7 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         self._user = vista.current_user()
         self._pool = pool
         self._changing = False
-        self._waking = False
+        self._turns = 0
         self.begin(group, directory)
         self._newcomers = Newcomers(self._place, self._charter, self._keyring)
         vista.register_service(administrator_service(group), self)
@@ -122,21 +122,24 @@ class GroupAdministrator(Asking, namespace="SolidState"):
 
     def _wake(self) -> Membership:
         """Return the group, once it answers; it may wait for machines that were not told."""
-        self._waking = True
         self._newcomers.woken.clear()
-        vista.self_ref(self).start_newcomers.post()
-        try:
+        with self._telling():
             return self._pass()[1]
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell machines meanwhile that they came: the group may not answer without them."""
+        self._turns += 1
+        vista.self_ref(self).start_newcomers.post(self._turns)
+        try:
+            yield
         finally:
-            self._waking = False
+            self._turns += 1
 
-    def start_newcomers(self) -> None:
-        """Have machines start that came by a change that was cut off, until the group answers.
-
-        The object posts it to itself.
-        """
+    def start_newcomers(self, turn: int) -> None:
+        """Have machines start that came, until the group answers; the object posts it to itself."""
         self._check_user()
-        while self._waking and not self._closed:
+        while turn == self._turns and not self._closed:
             self._newcomers.start_missing(self._client.membership, self._pool)
             vista.sleep(NEWCOMER_SECONDS)
 
@@ -202,7 +205,9 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         clients: Mapping[str, bytes],
     ) -> Membership:
         gone = [] if leaves is None else [leaves]
-        said, *rest = self._ask(reconfiguration(before, add, gone, clients))
+        # Who leaves answers nobody any more: with another one faulty the answer needs the newcomer.
+        with self._telling():
+            said, *rest = self._ask(reconfiguration(before, add, gone, clients))
         if said != "ok":
             raise PoolError(f"group {self._charter.name!r} refuses: {rest[0]}")
         return read_membership(rest[-1])

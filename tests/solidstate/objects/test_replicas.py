@@ -148,12 +148,17 @@ def ask_together(pool: Pool, users: int, times: int, method: str, asked: vista.R
 
 
 @pytest.mark.parametrize("way", ["call", "ask"])
-def test_users_who_were_answered_together_ask_together_again(pool: Pool, way: str) -> None:
-    cart = pool.found()
-    asked = cart if way == "call" else pool.proxy("front")
-    # One that came first goes alone.
-    assert ask_together(pool, 20, 10, way, asked) <= 10 + 2
-    assert pool.call(cart, "list_items") == {"tea": 200}
+def test_users_who_were_answered_together_ask_together_again(way: str) -> None:
+    batches = []
+    for seed in range(4):
+        with make_world(seed) as world:
+            pool = Pool(world)
+            cart = pool.found()
+            asked = cart if way == "call" else pool.proxy("front")
+            batches.append(ask_together(pool, 20, 10, way, asked))
+            assert pool.call(cart, "list_items") == {"tea": 200}
+    # Ten would do; who comes first goes alone, and so do some later. Without rests they are 21.
+    assert sum(batches) <= 4 * 17
 
 
 @pytest.mark.parametrize(("enough", "rests"), [(10, range(4)), (11, range(15, 30))])
