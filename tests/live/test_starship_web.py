@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Page, Route, expect
 
 from tests.chromium import faultless_page, needs_chromium
 from tests.live.process import ROOT, Process, own_directories
@@ -203,6 +203,25 @@ def test_a_stranger_plays(
             dock_and_upgrade(who)
         leave_and_come_back(who)
         assert who.page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_an_answer_that_comes_after_its_step_takes_no_order_of_the_next(
+    chromium: Browser, running: Running
+) -> None:
+    running.hook("scenario", SCENARIO)
+    held: list[tuple[Route, APIResponse]] = []
+    with stranger(chromium, running, WIDE, script=True) as who:
+        make_ship(who, "Endurance")
+        who.page.route("**/starship/order", lambda route: held.append((route, route.fetch())))
+        who.find("shields-up").click()
+        # The stream of steps is faster.
+        expect(who.find("dots")).to_have_attribute("aria-label", re.compile("^2 of"))
+        who.step()
+        expect(who.find("dots")).to_have_attribute("aria-label", re.compile("^3 of"))
+        [(route, answer)] = held
+        route.fulfill(response=answer)
+        expect(who.page.locator("#prompt")).to_have_text("shields up")
+        assert who.find("dots").get_attribute("aria-label") == "3 of 3 orders left"
 
 
 def first_mission(who: Stranger) -> None:

@@ -495,7 +495,10 @@ const order = async (command, ...words) => {
     fields[`arg${number + 1}`] = String(word);
   });
   const answer = await send(fields);
-  noteLeft(answer.left);
+  // One that comes after its step says nothing of what the next one takes.
+  if (answer.step > +body.dataset.step) {
+    noteLeft(answer.left);
+  }
   noteAnswer(answer);
   if (answer.ok) {
     prompt([command, ...words].join(" "), "taken", 2000);
