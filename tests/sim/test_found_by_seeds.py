@@ -6,10 +6,22 @@ import asyncio
 import gc
 import warnings
 
+import pytest
+
 import vista
 from tests.sim.conftest import Simulate
 from vista.kernel.inspection import resume_thread, suspend_thread
 from vista.testing import SimulatedNode, World
+
+
+@pytest.fixture(scope="module", autouse=True)
+def little_to_look_through() -> None:
+    """Have full collections, of which scenarios make many, pass over what other tests left.
+
+    After ten thousand tests each takes 0.1 s, and those of one test a minute.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Worked(vista.Object, namespace="Simulation"):
