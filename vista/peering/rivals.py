@@ -45,12 +45,7 @@ class Rivals:
 
     def twin_of(self, link: Link) -> Link | None:
         """Return another link that messages cross to the same run of the same node, or None."""
-        epoch = None if link.hello is None else link.hello.epoch
-        twins = [
-            other
-            for other in self._others(link)
-            if other.hello is not None and other.hello.epoch == epoch
-        ]
+        twins = [other for other in self._others(link) if _run_of(other) == _run_of(link)]
         return min(twins, key=lambda twin: twin in self.leaving, default=None)
 
     def refusal(self, link: Link) -> str | None:
@@ -111,8 +106,9 @@ class Rivals:
             timer.cancel()
             return
         # What was to go over this link from now on must not find those which it replaced.
-        for other in [other for other in self.leaving if other.node == link.node]:
-            other.close("the link that took its place has ended")
+        for other in list(self.leaving):
+            if _run_of(other) == _run_of(link):
+                other.close("the link that took its place has ended")
 
     def _needless(self, link: Link, twin: Link) -> Link:
         """Return which of two links to one run of a node is not to stay."""
@@ -144,3 +140,8 @@ class Rivals:
         if len(self._outlived) >= self._outlived_max:
             del self._outlived[next(iter(self._outlived))]
         self._outlived[link.node, link.hello.epoch] = None
+
+
+def _run_of(link: Link) -> tuple[bytes, bytes] | None:
+    """Return which run of which node is at the other end of a link, None before it said so."""
+    return None if link.hello is None else (link.hello.node, link.hello.epoch)
