@@ -20,7 +20,8 @@ _lock = threading.Lock()
 def parse_module(source: str | bytes, file_name: str = "<unknown>") -> ast.Module:
     """Return the tree of a source with any number of statements.
 
-    ``file_name`` stands in its errors. Raises `SyntaxError`, and `ValueError` for null characters.
+    ``file_name`` stands in its errors. Raises `SyntaxError`, `ValueError` for null characters, and
+    `RecursionError` or `MemoryError` where it is nested too deeply.
     """
     tree: ast.Module = _parse(source, file_name, "exec")
     return tree

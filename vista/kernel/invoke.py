@@ -1,8 +1,7 @@
 """Invocation: how a message becomes a running thread.
 
-A call to an idle object runs at once, nested in the caller's greenlet; everything else is queued
-as a message and run by a pooled worker. What is simple and frequent is in `vista.kernel.hot`; here
-is all the rest.
+A call to an idle object runs at once, nested in the caller's greenlet; everything else is queued as
+a message and run by a pooled worker. What is frequent is in `vista.kernel.hot`, the rest is here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The kernel: the local runtime of one node, made of the parts of this package.
 
-Everything here runs on the loop's OS thread. Code elsewhere gets in by `Kernel.from_outside`,
-which blocks its own OS thread until the kernel has done what it asked.
+Everything runs on the loop's OS thread; other threads get in by `Kernel.from_outside` and wait.
 """
 
 from __future__ import annotations

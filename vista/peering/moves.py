@@ -6,9 +6,8 @@ that waited and those that still come. Three rules. No message is lost or double
 the old home is passed on by it and answered through it. Order is kept: a node that learns where an
 object went sends it nothing by the new way before a `FENCE` it sent by the old one has come back,
 which follows all its earlier messages; also the new home lets its own objects wait for that. An
-object lives in one place: as long as the old home does not know whether its commit arrived, nobody
-reaches the object there, and it does not leave the new one.
-
+object lives in one place: until the old home knows whether its commit arrived nobody reaches the
+object there, and it does not leave the new one.
 After the original's copying by ``encodeObject`` and ``importObject``; the original did not move.
 """
 

@@ -68,7 +68,7 @@ class GroupAdministrator(Asking, namespace="SolidState"):
         self._user = vista.current_user()
         self._pool = pool
         self._changing = False
-        self._turns = 0
+        self._tellings = 0
         self.begin(group, directory)
         self._newcomers = Newcomers(self._place, self._charter, self._keyring)
         vista.register_service(administrator_service(group), self)
@@ -129,17 +129,17 @@ class GroupAdministrator(Asking, namespace="SolidState"):
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
         """Tell machines meanwhile that they came: the group may not answer without them."""
-        self._turns += 1
-        vista.self_ref(self).start_newcomers.post(self._turns)
+        self._tellings += 1
+        vista.self_ref(self).start_newcomers.post(self._tellings)
         try:
             yield
         finally:
-            self._turns += 1
+            self._tellings += 1
 
-    def start_newcomers(self, turn: int) -> None:
+    def start_newcomers(self, telling: int) -> None:
         """Have machines start that came, until the group answers; the object posts it to itself."""
         self._check_user()
-        while turn == self._turns and not self._closed:
+        while telling == self._tellings and not self._closed:
             self._newcomers.start_missing(self._client.membership, self._pool)
             vista.sleep(NEWCOMER_SECONDS)
 
